@@ -1,0 +1,1 @@
+"""rnnsym: recurrent networks as equations."""
