@@ -243,3 +243,16 @@ def extents(system: System) -> dict[str, tuple[int, int]]:
 def quantity_key(quantity: Quantity) -> str:
     """The key of what a definition defines: `h` for h[t] and for a static h, `h[0]` for a boundary value."""
     return quantity.name if quantity.time is None or quantity.time == t else f"{quantity.name}[{time_text(quantity.time)}]"
+
+
+def per_sequence(system: System) -> frozenset[str]:
+    """The names that have a value per sequence: data, whatever runs over time, and static quantities that depend on these.
+
+    Parameters, constants and what depends on them alone have one value per call.
+    """
+    found = {d.name for d in system.declarations if d.timed or d.kind in ("input", "target", "token")}
+    definitions = [d for component in system.components for d in component.definitions]
+    for definition in definitions:
+        if any(read.name in found for read in reads(definition.rhs)) and not definition.is_boundary:
+            found.add(definition.name)
+    return frozenset(found)

@@ -188,7 +188,8 @@ class Elementwise(Tensor):
     def __new__(cls, function, *arguments):
         name = str(function)
         arguments = tuple(map(as_tensor, arguments))
-        require(FUNCTION_ARITY.get(name) == len(arguments), f"{name} with {len(arguments)} arguments", f"{FUNCTION_ARITY.get(name)} arguments")
+        arity = FUNCTION_ARITY.get(name)
+        require(arity == len(arguments), f"{name} with {len(arguments)} arguments", f"{arity} arguments")
         return cls._make(broadcast_shape(arguments, name), Str(name), *arguments)
 
     @property
@@ -449,7 +450,8 @@ class Slice(Tensor):
         require(v.rank == 1, f"a slice of `{v}` of shape {shape_text(v.shape)}", "a vector")
         length = sympy.expand(stop - start)
         in_range = all(sympy.expand(d).is_negative is not True for d in (start, length, v.shape[0] - stop))
-        require(in_range, f"the slice [{size_text(start)}:{size_text(stop)}] of a vector of length {size_text(v.shape[0])}", "bounds inside it")
+        bounds = f"[{size_text(start)}:{size_text(stop)}]"
+        require(in_range, f"the slice {bounds} of a vector of length {size_text(v.shape[0])}", "bounds inside it")
         if start == 0 and same_size(length, v.shape[0]):
             return _signed(negative, v)
         return zeros((length,)) if is_zero(v) else _signed(negative, cls._make((length,), v, start, stop))

@@ -17,7 +17,7 @@ from sympy import Eq
 from rnnsym.algebra.graph import Component, components, extents, quantity_key, reads
 from rnnsym.algebra.listing import system_text
 from rnnsym.algebra.sizes import Shape, same_shape, shape_text
-from rnnsym.algebra.tensor import DATA, T, Quantity, Tensor, as_tensor, t
+from rnnsym.algebra.tensor import DATA, Quantity, T, Tensor, as_tensor, t
 from rnnsym.errors import Diagnostic, ModelError, Span
 
 
@@ -297,7 +297,8 @@ class System:
             elif declared.kind != read.quantity.kind or declared.timed != (read.quantity.time is not None):
                 report("E204", f"`{read.quantity}` is not used as it is declared", definition.span)
             elif not same_shape(declared.shape, read.quantity.shape):
-                report("E301", f"`{read.quantity}` has shape {shape_text(read.quantity.shape)}, declared {shape_text(declared.shape)}", definition.span)
+                found, said = shape_text(read.quantity.shape), shape_text(declared.shape)
+                report("E301", f"`{read.quantity}` has shape {found}, declared {said}", definition.span)
             if static and isinstance(read.delay, int):
                 report(
                     "E404",

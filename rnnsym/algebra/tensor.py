@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import sympy
-from sympy import Basic, Integer, Tuple
+from sympy import Basic, Tuple
 from sympy.core.symbol import Str
 
 from rnnsym.algebra.sizes import Shape, same_shape, shape_text, size_text

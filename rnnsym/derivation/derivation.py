@@ -6,49 +6,26 @@ contributes, and the result. Documents print it; the generated code cites its nu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from rnnsym.algebra.graph import WHOLE
-from rnnsym.algebra.system import Definition, System
+from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import Quantity, Tensor
-from rnnsym.calculus.adjoint import Adjoint
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """What one reader of a quantity contributes to its error.
-
-    reader     the equation that reads it
-    delay      k when it reads `u[t+k]` (so the contribution is shifted by -k), None or WHOLE as in `Read`
-    raw        the pullback at the reader's own time, before values at hand are put in
-    value      the same at step t of the quantity itself, simplified
-    laws       the laws used, in the order of use (first lines of the pullbacks' docstrings)
-    """
-
-    reader: Definition
-    delay: int | None | str
-    raw: Tensor
-    value: Tensor
-    laws: tuple[str, ...]
-
-    @property
-    def through_time(self) -> bool:
-        return isinstance(self.delay, int) and self.delay != 0
-
-    @property
-    def from_whole(self) -> bool:
-        return self.delay == WHOLE
+from rnnsym.calculus.adjoint import Adjoint, Contribution
+from rnnsym.calculus.stable import Rewrite
 
 
 @dataclass(frozen=True)
 class Entry:
     """One result: the error of a variable, or the gradient of a parameter, an input, an initial value.
 
-    of            the quantity (`h[t]`, a static `A`, `h[0]`, a parameter `W`)
-    error         its adjoint as a quantity (`d_h[t]`, `d_W`)
-    result        what it is equal to: a sum of the contributions' values, or a sum over time for a parameter
-    at_last       the same at t = T, where it differs (terms from beyond the last step are zero); None otherwise
-    at_first      the same at t = 1, likewise
+    number         its equation number
+    of             the quantity (`h[t]`, a static `A`, `h[0]`, a parameter `W`)
+    error          its adjoint as a quantity (`d_h[t]`, `d_W`)
+    contributions  reader by reader
+    result         what it is equal to, at a generic step: the sum of the contributions' values
+    at_last        the same at t = T, where terms from beyond the last step are zero; None where nothing changes
+    at_first       the same at t = 1, likewise
     """
 
     number: int
@@ -70,7 +47,7 @@ class Derivation:
     errors      one Entry per variable that the cost depends on, last equation first
     gradients   one Entry per parameter, then per requested input, constant, initial value
     numbers     equation number by key: `h`, `h[0]` (forward), `d_h`, `d_W` (adjoint)
-    rewrites    what the stable forms replaced: (equation's key, law, before, after)
+    rewrites    what the stable forms replaced
     """
 
     model: System
@@ -78,10 +55,15 @@ class Derivation:
     adjoint: Adjoint
     errors: tuple[Entry, ...]
     gradients: tuple[Entry, ...]
-    numbers: dict[str, int]
-    rewrites: tuple[tuple[str, str, Tensor, Tensor], ...] = ()
+    numbers: Mapping[str, int] = field(repr=False)
+    rewrites: tuple[Rewrite, ...] = ()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Errors, then gradients: every result, in the order of telling."""
+        return self.errors + self.gradients
 
     def __str__(self) -> str:
         rows = [f"({self.numbers[d.key]}) {d}" for d in self.prepared.every_definition]
-        rows += [f"({e.number}) {e.error} = {e.result}" for e in (*self.errors, *self.gradients)]
+        rows += [f"({e.number}) {e.error} = {e.result}" for e in self.entries]
         return "\n".join(rows)

@@ -1,0 +1,420 @@
+"""The adjoint of a System: for a generic t, the error of every variable and the gradient of every parameter, as equations.
+
+Comes in: a prepared System. Goes out: the joined System, forward and adjoint equations together, with the contributions that each
+adjoint equation is made of. The error of `u` is dC/du along every path. Each equation `w[t] = f(… u[t+k] …)` is pulled back once,
+at its own generic step; what reaches `u[t+k]` is shifted by -k. A contribution from another step that reads more than errors and
+static quantities is given a name at its reader's step, so that nothing is ever evaluated outside 1 … T, where errors are zero.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import sympy
+from sympy import Basic
+
+from rnnsym.algebra import operators as op
+from rnnsym.algebra.graph import WHOLE, per_sequence, reads
+from rnnsym.algebra.system import Declaration, Definition, System
+from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t, time_text
+from rnnsym.calculus.naming import name_repeated
+from rnnsym.calculus.pullback import pull
+
+INITIAL = "initial"  # in `wrt`: the gradients of all values outside 1 … T
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one reader contributes to the error of one quantity.
+
+    reader   the equation that reads it
+    delay    k when it reads u[t+k] (k = 0: the same step), None for a static quantity, WHOLE when it reads one fixed step
+    raw      the cotangent at the reader's own step
+    value    the same where the error stands: shifted to the step of u, or summed over time for a static quantity
+    laws     the laws used on the way
+    """
+
+    reader: Definition
+    delay: int | None | str
+    raw: Tensor
+    value: Tensor
+    laws: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The joined System and the tables of its names.
+
+    system         forward and adjoint equations; constants (or inputs) that stand for dC/dloss are declared in it
+    forward        the System that was differentiated
+    errors         forward key (`h`, a static `A`, `h[0]`) → name of its error
+    gradients      parameter, constant, input, or `h[0]` → name of the variable that holds its gradient
+    seeds          STEP_LOSS, FINAL_LOSS → name of what stands for dC/dloss: 1 for one sequence
+    upstream       variable → name of the input that is added to its error (vector-Jacobian products)
+    initial        key of a value outside 1 … T → (its gradient, the part that flows on into the equation the file gives it, or None)
+    origin         adjoint variable → forward key whose error, or part of whose error, it is
+    contributions  forward key or parameter → what its error is made of, reader by reader
+    """
+
+    system: System
+    forward: System
+    errors: Mapping[str, str]
+    gradients: Mapping[str, str]
+    seeds: Mapping[str, str]
+    upstream: Mapping[str, str]
+    initial: Mapping[str, tuple[str, str | None]]
+    origin: Mapping[str, str]
+    contributions: Mapping[str, tuple[Contribution, ...]] = field(repr=False)
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """The adjoint equations alone."""
+        return tuple(d for d in self.system.definitions if d.name in self.origin)
+
+
+def adjoint(system: System, wrt: Iterable[str] | None = None, upstream: bool = False) -> Adjoint:
+    """The adjoint System.
+
+    wrt        names whose gradients are wanted: parameters, constants, inputs, and `"initial"` for the values outside 1 … T;
+               by default all parameters
+    upstream   also add an input for the error of every variable, as a vector-Jacobian product needs
+    """
+    return _Adjoining(system, wrt, upstream).run()
+
+
+class _Adjoining:
+    """One run of `adjoint`: the names given and the contributions collected so far."""
+
+    def __init__(self, system: System, wrt: Iterable[str] | None, upstream: bool):
+        self.forward = system
+        self.wanted = {p.name for p in system.params} if wrt is None else set(wrt)
+        self.taken = {d.name for d in system.declarations} | {s.name for s in system.sizes}
+        self.declared: list[Declaration] = []
+        self.rows: list[Definition] = []
+        self.errors: dict[str, str] = {}
+        self.gradients: dict[str, str] = {}
+        self.seeds: dict[str, str] = {}
+        self.upstream: dict[str, str] = {}
+        self.initial: dict[str, tuple[str, str | None]] = {}
+        self.origin: dict[str, str] = {}
+        self.found: dict[str, list[Contribution]] = {}
+        self.messages: dict[tuple[str, int], str] = {}  # (name, delay) → what one step passes to another
+        self.with_upstream = upstream
+        self.at_hand = {d.rhs: d.lhs for d in system.definitions if not isinstance(d.rhs, (Quantity, Number))}
+        self.active = self._active()
+
+    # -------------------------------------------------------- which errors are needed
+
+    def _active(self) -> set[str]:
+        """Names that a wanted quantity reaches, and (unless errors come from upstream) that reach the cost."""
+        system = self.forward
+        feeds: set[str] = set(self.wanted)
+        if INITIAL in self.wanted:
+            feeds |= {name for name, (lag, lead) in system.extents.items() if lag or lead}
+        reaching = {d.name for d in system.declarations} if self.with_upstream else {STEP_LOSS, FINAL_LOSS}
+        for grown, forwards in ((feeds, True), (reaching, False)):
+            changed = True
+            while changed:
+                changed = False
+                for definition in system.every_definition:
+                    names = [read.name for read in reads(definition.rhs)]
+                    new = [definition.name] if forwards and grown.intersection(names) else []
+                    new = names if not forwards and definition.name in grown else new
+                    if not grown.issuperset(new):
+                        grown.update(new)
+                        changed = True
+        return feeds & reaching
+
+    def _fresh(self, wanted: str) -> str:
+        while wanted in self.taken:
+            wanted += "_"
+        self.taken.add(wanted)
+        return wanted
+
+    # -------------------------------------------------------- the run
+
+    def run(self) -> Adjoint:
+        system = self.forward
+        self._name_errors()
+        order = [d for component in system.components for d in component.definitions]
+        dynamic = [d for d in reversed(order) if not d.is_boundary]
+        for definition in dynamic:
+            self._pull_back(definition)
+        place = {d.key: i for i, d in enumerate(system.every_definition)}
+        for parts in self.found.values():  # this step before other steps, and readers in the order of the equations
+            parts.sort(key=lambda part: (abs(part.delay) if isinstance(part.delay, int) else 0, place[part.reader.key]))
+        for definition in dynamic:
+            self._define_error(definition)
+        self._define_boundaries()
+        self._define_gradients()
+        return self._joined()
+
+    def _name_errors(self) -> None:
+        batched = per_sequence(self.forward) if self.with_upstream else frozenset()
+        for definition in self.forward.definitions:
+            name = definition.name
+            if name in (STEP_LOSS, FINAL_LOSS):
+                kind = "input" if self.with_upstream and name in batched else "constant"
+                timed = self.with_upstream and definition.lhs.time is not None
+                wanted = "d_" + name.replace("'", "_once")
+                self.seeds[name] = self._declare(wanted, kind, (), timed, "dC/dloss, the error that the cost starts with")
+            elif self.with_upstream:
+                kind = "input" if name in batched else "constant"
+                timed = definition.lhs.time is not None
+                self.upstream[name] = self._declare(f"up_{name}", kind, definition.lhs.shape, timed, f"error of {name} from outside")
+        for definition in self.forward.definitions:
+            if definition.name in self.active and definition.name not in self.seeds:
+                self.errors[definition.key] = self._fresh(f"d_{definition.name}")
+
+    def _declare(self, wanted: str, kind: str, shape, timed: bool, description: str) -> str:
+        name = self._fresh(wanted)
+        self.declared.append(Declaration(name, kind, shape, timed, description))
+        return name
+
+    def _error_of(self, definition: Definition) -> Tensor | None:
+        """The error of what an equation defines, as its pullback starts with it."""
+        name = definition.name
+        lhs = definition.lhs
+        if name in self.seeds:
+            kind = next(d.kind for d in self.declared if d.name == self.seeds[name])
+            seed = Quantity(self.seeds[name], (), t if self.with_upstream and lhs.time is not None else None, kind)
+            if definition.key not in self.errors:
+                return seed
+        if definition.key not in self.errors:
+            return None
+        return Quantity(self.errors[definition.key], lhs.shape, t if lhs.time is not None else None)
+
+    # -------------------------------------------------------- contributions
+
+    def _pull_back(self, definition: Definition) -> None:
+        """Pull the error of one equation back to everything it reads."""
+        error = self._error_of(definition)
+        if error is not None:
+            self._collect(definition, error)
+
+    def _collect(self, definition: Definition, error: Tensor) -> None:
+        gathered: dict[tuple[str, object, bool], list[tuple[Tensor, tuple[str, ...]]]] = {}
+        for pulled in pull(definition.rhs, error, lambda q: q.name in self.active):
+            when = pulled.quantity.time
+            raw = pulled.cotangent.xreplace(self.at_hand)
+            gathered.setdefault((pulled.quantity.name, when, pulled.summed), []).append((raw, pulled.laws))
+        for (name, when, summed), parts in gathered.items():
+            raw = collect([part for part, _ in parts])
+            laws = tuple(dict.fromkeys(law for _, path in parts for law in path))
+            contribution = self._place(definition, when, summed, raw, laws)
+            if not op.is_zero(contribution.value):
+                self.found.setdefault(name, []).append(contribution)
+
+    def _place(self, reader: Definition, when, summed: bool, raw: Tensor, laws: tuple[str, ...]) -> Contribution:
+        """Where a cotangent stands: at its own step, or summed over time for a static quantity."""
+        running = reader.lhs.offset is not None or summed
+        if when is None:
+            return Contribution(reader, None, raw, op.Total(raw) if running else raw, laws)
+        if when.has(t):
+            steps = int(when - t)
+            return Contribution(reader, steps, raw, shift(raw, -steps), laws)
+        return Contribution(reader, WHOLE, raw, op.Branch(op.TimeIs(t, when), raw, Number(0)), laws)
+
+    # -------------------------------------------------------- adjoint equations
+
+    def _terms(self, key: str, name: str, shape, parts: list[Contribution]) -> list[Tensor]:
+        """The terms of an error at step t; those from other steps that cannot simply be shifted are named at their reader's step."""
+        terms: list[Tensor] = []
+        held: dict[int, list[Tensor]] = {}
+        for part in parts:
+            steps = part.delay
+            if isinstance(steps, int) and steps != 0 and not self._shifts_safely(part.raw):
+                if steps not in held:
+                    terms.append(self._message(name, steps, shape))
+                held.setdefault(steps, []).append(part.raw)
+            else:
+                terms.append(part.value)
+        for steps, raws in held.items():
+            message = self._message(name, steps, shape)
+            self._add(key, Quantity(message.name, shape, t), merged(raws), f"what step t passes to {name}[{time_text(t + steps)}]")
+        return terms
+
+    def _message(self, name: str, steps: int, shape) -> Quantity:
+        word = "back" if steps < 0 else "ahead"
+        wanted = f"d_{name}_{word}" + ("" if abs(steps) == 1 else str(abs(steps)))
+        if (name, steps) not in self.messages:
+            self.messages[name, steps] = self._fresh(wanted)
+        return Quantity(self.messages[name, steps], shape, t - steps)
+
+    def _shifts_safely(self, raw: Tensor) -> bool:
+        """Whether only errors run with t in it: beyond 1 … T it is zero by itself."""
+        own = set(self.errors.values())
+        timed = [q for q in quantities(raw) if q.time is not None]
+        branches = raw.has(op.Branch) or raw.has(op.Total)
+        return not branches and all(q.name in own for q in timed) and all(n not in self.seeds.values() for n in (q.name for q in timed))
+
+    def _define_error(self, definition: Definition) -> None:
+        key, lhs = definition.key, definition.lhs
+        if key not in self.errors:
+            return
+        terms = self._terms(key, definition.name, lhs.shape, self.found.get(definition.name, []))
+        if definition.name in self.upstream:
+            declared = next(d for d in self.declared if d.name == self.upstream[definition.name])
+            terms.append(declared.quantity)
+        error = Quantity(self.errors[key], lhs.shape, t if lhs.time is not None else None)
+        self._add(key, error, merged(terms, lhs.shape), f"error of {definition.name}")
+
+    def _define_boundaries(self) -> None:
+        """Errors of the values outside 1 … T: the same contributions, at the steps of those who read them."""
+        for declaration in self.forward.declarations:
+            lag, lead = self.forward.extents.get(declaration.name, (0, 0))
+            positions = [sympy.Integer(1 - k) for k in range(lag, 0, -1)] + [T + k for k in range(1, lead + 1)]
+            for position in positions:
+                self._define_boundary(declaration, position)
+
+    def _define_boundary(self, declaration: Declaration, position: sympy.Expr) -> None:
+        key = f"{declaration.name}[{time_text(position)}]"
+        given = self.forward.defined.get(key)
+        flows = given is not None and any(read.name in self.active for read in reads(given.rhs))
+        if declaration.name not in self.active and not flows:
+            return
+        if INITIAL not in self.wanted and not flows:
+            return
+        terms = []
+        for part in self.found.get(declaration.name, []):
+            steps = part.delay
+            if not isinstance(steps, int) or steps == 0 or (steps < 0) == position.has(T):
+                continue
+            reader_time = position - steps
+            outside = reader_time <= 0 if not position.has(T) else (reader_time - T) > 0
+            if bool(outside):
+                continue
+            if self._shifts_safely(part.raw):
+                terms.append(at_time(part.raw, reader_time))
+            else:
+                terms.append(self._message(declaration.name, steps, declaration.shape).at(reader_time))
+        full = self._fresh(f"d_{declaration.name}_{_position_word(position)}")
+        self._add(key, Quantity(full, declaration.shape), merged(list(dict.fromkeys(terms)), declaration.shape), f"error of {key}")
+        self.errors[key] = full
+        if INITIAL in self.wanted:
+            self.gradients[key] = full
+        flow = None
+        if given is not None and flows:
+            flow = self._fresh(f"{full}_flow")
+            quantity = Quantity(flow, declaration.shape)
+            self._add(key, quantity, Quantity(full, declaration.shape), f"the part of it that the equation of {key} passes on")
+            self._collect(given, quantity)
+        self.initial[key] = (full, flow)
+
+    def _define_gradients(self) -> None:
+        late = [d for d in self.forward.declarations if d.name in self.wanted and d.kind != "variable"]
+        for declaration in late:
+            parts = self.found.get(declaration.name, [])
+            name = self._fresh(f"d_{declaration.name}")
+            quantity = Quantity(name, declaration.shape, t if declaration.timed else None)
+            terms = self._terms(declaration.name, declaration.name, declaration.shape, parts)
+            self._add(declaration.name, quantity, merged(terms, declaration.shape), f"gradient of {declaration.name}")
+            self.gradients[declaration.name] = name
+        for name in self.wanted:
+            declared = self.forward.by_name.get(name)
+            if declared is not None and declared.kind == "variable" and declared.name in self.errors:
+                self.gradients[name] = self.errors[name]
+
+    def _add(self, key: str, quantity: Quantity, value: Tensor, description: str) -> None:
+        self.origin[quantity.name] = key
+        self.declared.append(Declaration(quantity.name, "variable", quantity.shape, quantity.time is not None, description))
+        self.rows.append(Definition(quantity, value, description))
+
+    def _joined(self) -> Adjoint:
+        joined = dataclasses.replace(
+            self.forward,
+            declarations=self.forward.declarations + tuple(self.declared),
+            definitions=self.forward.definitions + tuple(self.rows),
+            source="",
+        )
+        named = name_repeated(joined, [d.key for d in self.rows])
+        origin = dict(self.origin)
+        owner = ""
+        for definition in reversed(named.definitions):  # a part named for an error stands just before it
+            owner = origin.get(definition.name, owner)
+            if definition.name not in origin and definition.name not in self.forward.by_name:
+                origin[definition.name] = owner
+        contributions = {name: tuple(parts) for name, parts in self.found.items()}
+        return Adjoint(named, self.forward, self.errors, self.gradients, self.seeds, self.upstream, self.initial, origin, contributions)
+
+
+def _position_word(position: sympy.Expr) -> str:
+    """A position as part of a name: `at0`, `atm1`, `atT1`."""
+    return "at" + time_text(position).replace("-", "m").replace("+", "")
+
+
+# ---------------------------------------------------------------- sums of contributions
+
+
+def collect(terms: list[Tensor]) -> Tensor:
+    """The sum of contributions of one reader; a first factor that all share is written once: δ ⊙ (a - b)."""
+    if len(terms) < 2:
+        return op.Plus(*terms)
+    split = [_first_factor(term) for term in terms]
+    head = split[0][0]
+    same = all(first == head and rest is not None for first, rest in split)
+    if not same or any(term.shape != head.shape for term in terms):
+        return op.Plus(*terms)
+    return op.Times(head, op.Plus(*(rest for _, rest in split)))
+
+
+def _first_factor(term: Tensor) -> tuple[Basic, Tensor | None]:
+    negative = isinstance(term, op.Negate)
+    inner = term.args[0] if negative else term
+    if isinstance(inner, op.Times) and isinstance(inner.args[0], Quantity):
+        rest = op.Times(*inner.args[1:])
+        return inner.args[0], op.Negate(rest) if negative else rest
+    return inner, None
+
+
+def merged(terms: list[Tensor], shape=None) -> Tensor:
+    """The sum of terms: sums over time joined into one, pieces of a vector that fit together put side by side."""
+    if not terms:
+        return op.zeros(shape or ())
+    negated_or_plain = [(isinstance(u, op.Negate), u.args[0] if isinstance(u, op.Negate) else u) for u in terms]
+    totals = [(neg, u) for neg, u in negated_or_plain if isinstance(u, op.Total)]
+    others = [u for u in terms if not isinstance(u.args[0] if isinstance(u, op.Negate) else u, op.Total)]
+    if totals:
+        bodies = [op.Negate(u.body) if neg else u.body for neg, u in totals]
+        others.append(op.Total(op.Plus(*_side_by_side(bodies))))
+    result = op.Plus(*_side_by_side(others))
+    return op.Times(result, op.Ones(*shape)) if shape and not result.shape else result
+
+
+def _side_by_side(terms: list[Tensor]) -> list[Tensor]:
+    """Padded pieces that tile the whole vector become one concatenation."""
+    pieces = [(term, piece) for term in terms if (piece := _piece(term)) is not None]
+    if len(pieces) < 2:
+        return terms
+    by_start = {piece[0]: piece for _, piece in pieces}
+    length, place, tiles = pieces[0][0].shape[0], sympy.Integer(0), []
+    while place in by_start and len(tiles) <= len(pieces):
+        _, stop, inner = by_start[place]
+        tiles.append(inner)
+        place = stop
+    if len(tiles) != len(pieces) or sympy.expand(place - length) != 0:
+        return terms
+    used = [term for term, _ in pieces]
+    position = terms.index(used[0])
+    rest = [term for term in terms if term not in used]
+    return [*rest[:position], op.Concat(*tiles), *rest[position:]]
+
+
+def _piece(term: Tensor) -> tuple[sympy.Expr, sympy.Expr, Tensor] | None:
+    """(start, stop, inner) when the term is zeros, an inner vector, zeros."""
+    if not isinstance(term, op.Concat):
+        return None
+    start, found = sympy.Integer(0), None
+    for part in term.args:
+        stop = sympy.expand(start + op.part_length(part))
+        if not op.is_zero(part):
+            if found is not None:
+                return None
+            found = (start, stop, part)
+        start = stop
+    return found
+
+
+__all__ = ["INITIAL", "Adjoint", "Contribution", "adjoint"]

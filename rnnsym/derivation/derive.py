@@ -1,0 +1,133 @@
+"""Derive: System → Derivation.
+
+Comes in: a System as written. Goes out: its argument in the order of telling. The equations as written are numbered first, then the
+names given to their parts, then the errors (last equation first), then the gradients.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import sympy
+from sympy import Basic
+
+from rnnsym.algebra import operators as op
+from rnnsym.algebra.system import Definition, System
+from rnnsym.algebra.tensor import Number, Quantity, T, Tensor, at_time, t
+from rnnsym.calculus.adjoint import Adjoint, Contribution, adjoint, merged
+from rnnsym.calculus.prepare import prepare
+from rnnsym.calculus.stable import stabilise
+from rnnsym.derivation.derivation import Derivation, Entry
+
+
+def derive(system: System, wrt: Iterable[str] | None = None) -> Derivation:
+    """The gradient through time of a System, with its argument.
+
+    wrt: names of parameters, constants, inputs, and `"initial"` for the values outside 1 … T; by default all parameters.
+    """
+    prepared = prepare(system)
+    joined = adjoint(prepared, wrt)
+    numbers = _forward_numbers(system, prepared)
+    errors, gradients = _entries(joined, numbers)
+    _number_parts(joined, numbers)
+    return Derivation(system, prepared, joined, errors, gradients, numbers, stabilise(system)[1])
+
+
+def _forward_numbers(system: System, prepared: System) -> dict[str, int]:
+    """1 … n for the equations as written, then the parts that were named."""
+    keys = [d.key for d in system.every_definition]
+    keys += [d.key for d in prepared.every_definition if d.key not in set(keys)]
+    return {key: index for index, key in enumerate(keys, 1)}
+
+
+def _entries(joined: Adjoint, numbers: dict[str, int]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    told = [d for component in joined.forward.components for d in component.definitions][::-1]
+    errors = [_entry(joined, d, numbers) for d in told if d.key in joined.errors and not d.is_boundary]
+    seen = {e.error.name for e in errors}
+    gradients = []
+    boundaries = [key for key in joined.errors if key in joined.initial]
+    for key in boundaries:
+        gradients.append(_boundary_entry(joined, key, numbers))
+        seen.add(gradients[-1].error.name)
+    for name, error in joined.gradients.items():
+        if error not in seen:
+            gradients.append(_gradient_entry(joined, name, numbers))
+    return tuple(errors), tuple(gradients)
+
+
+def _next(numbers: dict[str, int], key: str) -> int:
+    return numbers.setdefault(key, max(numbers.values(), default=0) + 1)
+
+
+def _entry(joined: Adjoint, definition: Definition, numbers: dict[str, int]) -> Entry:
+    lhs = definition.lhs
+    name = joined.errors[definition.key]
+    error = Quantity(name, lhs.shape, t if lhs.time is not None else None)
+    return _told(joined, definition.name, lhs, error, numbers)
+
+
+def _gradient_entry(joined: Adjoint, name: str, numbers: dict[str, int]) -> Entry:
+    declared = joined.forward.by_name[name]
+    error = Quantity(joined.gradients[name], declared.shape, t if declared.timed else None)
+    return _told(joined, name, declared.quantity, error, numbers)
+
+
+def _told(joined: Adjoint, name: str, of: Quantity, error: Quantity, numbers: dict[str, int]) -> Entry:
+    flows = _flows(joined)
+    parts = tuple(
+        dataclasses.replace(p, raw=p.raw.xreplace(flows), value=p.value.xreplace(flows)) for p in joined.contributions.get(name, ())
+    )
+    values = [part.value for part in parts]
+    result = merged(values, of.shape)
+    number = _next(numbers, error.name)
+    if error.time is None:
+        return Entry(number, of, error, parts, result)
+    return Entry(number, of, error, parts, result, _at_end(parts, T, of, result), _at_end(parts, sympy.Integer(1), of, result))
+
+
+def _flows(joined: Adjoint) -> dict[Quantity, Quantity]:
+    """What flows on from a value outside 1 … T is, in mathematics, its whole error."""
+    pairs = [pair for pair in joined.initial.values() if pair[1] is not None]
+    return {joined.system.quantity(flow): joined.system.quantity(full) for full, flow in pairs}
+
+
+def _at_end(parts: tuple[Contribution, ...], end: sympy.Expr, of: Quantity, result: Tensor) -> Tensor | None:
+    """The result at the last or the first step: what would come from beyond it is zero, `t == T` and `t == 1` are decided."""
+    last = end == T
+    kept = [p.value for p in parts if not (isinstance(p.delay, int) and (p.delay < 0 if last else p.delay > 0))]
+    decided = [_decide(value, end) for value in kept]
+    if len(kept) == len(parts) and all(a == b for a, b in zip(decided, kept, strict=True)):
+        return None
+    return at_time(merged(decided, of.shape), end)
+
+
+def _decide(node: Basic, end: sympy.Expr) -> Basic:
+    """`t == T` and `t == 1` at a given end, for T > 1."""
+    if isinstance(node, op.Branch) and isinstance(node.args[0], op.TimeIs) and node.args[0].time == t:
+        return _decide(node.args[1] if node.args[0].mark == end else node.args[2], end)
+    if isinstance(node, (Quantity, Number)) or not isinstance(node, (Tensor, op.Condition)) or not node.args:
+        return node
+    return node.func(*(_decide(a, end) for a in node.args))
+
+
+def _boundary_entry(joined: Adjoint, key: str, numbers: dict[str, int]) -> Entry:
+    full, flow = joined.initial[key]
+    definition = joined.system.defined[full]
+    name, _, position = key.partition("[")
+    declared = joined.forward.by_name[name]
+    time = sympy.sympify(position.rstrip("]"), locals={"T": T})
+    number = _next(numbers, full)
+    if flow is not None:
+        numbers[flow] = number
+    of = Quantity(name, declared.shape, time, declared.kind)
+    return Entry(number, of, definition.lhs, joined.contributions.get(name, ()), definition.rhs)
+
+
+def _number_parts(joined: Adjoint, numbers: dict[str, int]) -> None:
+    """What one step passes to another, and parts named for an error, carry the number of that error."""
+    for definition in joined.definitions:
+        if definition.key not in numbers:
+            of = joined.origin[definition.name]
+            error = joined.errors.get(of) or joined.gradients.get(of)
+            numbers[definition.key] = numbers[error] if error in numbers else _next(numbers, definition.key)
