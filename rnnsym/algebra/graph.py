@@ -8,7 +8,7 @@ prints its whole cycle (E401 needs itself at the same step, E402 needs its own p
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -243,6 +243,18 @@ def extents(system: System) -> dict[str, tuple[int, int]]:
 def quantity_key(quantity: Quantity) -> str:
     """The key of what a definition defines: `h` for h[t] and for a static h, `h[0]` for a boundary value."""
     return quantity.name if quantity.time is None or quantity.time == t else f"{quantity.name}[{time_text(quantity.time)}]"
+
+
+def closure(start: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
+    """Everything that can be reached from `start` along `following`, `start` included."""
+    found = set(start)
+    queue = list(found)
+    while queue:
+        for name in following.get(queue.pop(), ()):
+            if name not in found:
+                found.add(name)
+                queue.append(name)
+    return found
 
 
 def per_sequence(system: System) -> frozenset[str]:

@@ -16,7 +16,7 @@ import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.graph import WHOLE, per_sequence, reads
+from rnnsym.algebra.graph import WHOLE, closure, per_sequence, reads
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t, time_text
 from rnnsym.calculus.naming import name_repeated
@@ -113,19 +113,13 @@ class _Adjoining:
         feeds: set[str] = set(self.wanted)
         if INITIAL in self.wanted:
             feeds |= {name for name, (lag, lead) in system.extents.items() if lag or lead}
-        reaching = {d.name for d in system.declarations} if self.with_upstream else {STEP_LOSS, FINAL_LOSS}
-        for grown, forwards in ((feeds, True), (reaching, False)):
-            changed = True
-            while changed:
-                changed = False
-                for definition in system.every_definition:
-                    names = [read.name for read in reads(definition.rhs)]
-                    new = [definition.name] if forwards and grown.intersection(names) else []
-                    new = names if not forwards and definition.name in grown else new
-                    if not grown.issuperset(new):
-                        grown.update(new)
-                        changed = True
-        return feeds & reaching
+        forwards = closure(feeds, {name: [d.name for d, _ in rows] for name, rows in system.readers.items()})
+        if self.with_upstream:
+            return forwards
+        read_by: dict[str, list[str]] = {}
+        for definition in system.every_definition:
+            read_by.setdefault(definition.name, []).extend(read.name for read in reads(definition.rhs))
+        return forwards & closure({STEP_LOSS, FINAL_LOSS}, read_by)
 
     def _fresh(self, wanted: str) -> str:
         while wanted in self.taken:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.graph import reads
+from rnnsym.algebra.graph import closure
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import Quantity
 from rnnsym.calculus.pushforward import push
@@ -92,15 +92,7 @@ def tangent(system: System, wrt: Iterable[str] | None = None) -> Tangent:
 
 def _moving(system: System, wanted: list[str]) -> set[str]:
     """The variables that depend on what moves."""
-    moving = set(wanted)
-    changed = True
-    while changed:
-        changed = False
-        for definition in system.every_definition:
-            if definition.name not in moving and any(read.name in moving for read in reads(definition.rhs)):
-                moving.add(definition.name)
-                changed = True
-    return moving
+    return closure(wanted, {name: [d.name for d, _ in rows] for name, rows in system.readers.items()})
 
 
 __all__ = ["Tangent", "tangent"]
