@@ -37,7 +37,7 @@ class Contribution:
     """
 
     reader: Definition
-    delay: int | None | str
+    delay: int | str | None
     raw: Tensor
     value: Tensor
     laws: tuple[str, ...]

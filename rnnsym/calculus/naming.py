@@ -19,9 +19,10 @@ from rnnsym.algebra.tensor import Number, Quantity, T, Tensor, quantities, t
 
 _NONLINEAR = (
     op.Elementwise, op.Softmax, op.LogSoftmax, op.LogSumExp, op.Norm, op.Raise, op.CrossEntropy, op.BinaryCrossEntropy,
-    op.SoftmaxCrossEntropy, op.SigmoidCrossEntropy, op.SigmoidBinaryCrossEntropy,
+    op.SquaredError, op.SoftmaxCrossEntropy, op.SigmoidCrossEntropy, op.SigmoidBinaryCrossEntropy,
 )  # fmt: skip
 _PRODUCTS = (op.MatrixProduct, op.Outer)
+_FACTORS = (op.Times, op.Quotient, op.Dot)
 _HEAVY = (*_NONLINEAR, *_PRODUCTS, op.Dot, op.SumEntries, op.MeanEntries, op.Quotient)
 _MAY_FAIL = {"log", "sqrt", "mod"}  # outside their domain, so never taken out of a branch
 
@@ -81,14 +82,13 @@ def name_arguments(system: System) -> System:
             return node
         arms = isinstance(node, op.Branch)
         arguments = [visit(a, owner, before, running, in_arm or (arms and i > 0)) for i, a in enumerate(node.args)]
-        if isinstance(node, (*_NONLINEAR, *_PRODUCTS)):
-            suffix, said = ("bar", "pre-activation") if isinstance(node, _NONLINEAR) else ("hat", "operand")
-            arguments = [
-                names.give(a, f"{_stem(owner)}_{suffix}", f"{said} of {_stem(owner)}", before)
-                if _deserves_name(a) and not (in_arm and may_fail(a))
-                else a
-                for a in arguments
-            ]
+        suffix, said = ("bar", "pre-activation") if isinstance(node, _NONLINEAR) else ("hat", "operand")
+        arguments = [
+            names.give(a, f"{_stem(owner)}_{suffix}", f"{said} of {_stem(owner)}", before)
+            if _is_formed_once(node, a, arguments) and not (in_arm and may_fail(a))
+            else a
+            for a in arguments
+        ]
         changed = any(a is not b for a, b in zip(arguments, node.args, strict=True))
         return node.func(*arguments) if changed else node
 
@@ -148,6 +148,19 @@ def name_repeated(system: System, keys: Iterable[str] | None = None) -> System:
     return _rebuild(system, names, rewritten)
 
 
+def drop_unread(system: System, original: System) -> System:
+    """The System without names that were given to parts and that nothing reads any more."""
+    while True:
+        unread = {d.name for d in system.definitions if d.name not in original.by_name and not system.readers[d.name]}
+        if not unread:
+            return system
+        system = dataclasses.replace(
+            system,
+            declarations=tuple(d for d in system.declarations if d.name not in unread),
+            definitions=tuple(d for d in system.definitions if d.name not in unread),
+        )
+
+
 def _bound(node: Basic) -> Iterator[Quantity]:
     """Quantities at a bound step that is not bound inside the node itself."""
     if isinstance(node, op.Total):
@@ -189,6 +202,20 @@ def _deserves_name(part: Basic) -> bool:
         return _deserves_name(part.args[0])
     active = [q for q in quantities(part) if q.kind in ("param", "variable")]
     return len(active) >= 2 or (bool(active) and any(isinstance(n, op.MatrixProduct) for n in walk(part)))
+
+
+def _is_formed_once(node: Basic, argument: Basic, siblings: list[Basic]) -> bool:
+    """Whether an argument of this node gets a name: a compound one of a nonlinear function or a product of matrices; and a matrix
+    product that is a factor, because the error of the other factors needs its value."""
+    if isinstance(node, (*_NONLINEAR, *_PRODUCTS)):
+        return _deserves_name(argument)
+    if isinstance(node, _FACTORS) and any(isinstance(n, op.MatrixProduct) for n in walk(argument)):
+        return any(_is_active(other) for other in siblings if other is not argument)
+    return False
+
+
+def _is_active(part: Basic) -> bool:
+    return isinstance(part, Tensor) and any(q.kind in ("param", "variable") for q in quantities(part))
 
 
 def is_heavy(part: Basic) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
+from rnnsym.algebra.graph import reads
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import BOUND, Quantity, T, Tensor, at_time, t
 
@@ -55,7 +56,7 @@ def _looking_through(system: System) -> Look:
                 node = rule
             elif time == BOUND:
                 node = rule.xreplace({t: BOUND})
-            elif time in (T, 1):
+            elif time in (T, 1) and all(read.delay in (0, None) for read in reads(rule)):
                 node = at_time(rule, time)
             else:
                 break

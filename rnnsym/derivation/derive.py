@@ -16,8 +16,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import Number, Quantity, T, Tensor, at_time, t
 from rnnsym.calculus.adjoint import Adjoint, Contribution, adjoint, merged
-from rnnsym.calculus.prepare import prepare
-from rnnsym.calculus.stable import stabilise
+from rnnsym.calculus.prepare import prepare_and_report
 from rnnsym.derivation.derivation import Derivation, Entry
 
 
@@ -26,12 +25,12 @@ def derive(system: System, wrt: Iterable[str] | None = None) -> Derivation:
 
     wrt: names of parameters, constants, inputs, and `"initial"` for the values outside 1 … T; by default all parameters.
     """
-    prepared = prepare(system)
+    prepared, rewrites = prepare_and_report(system)
     joined = adjoint(prepared, wrt)
     numbers = _forward_numbers(system, prepared)
     errors, gradients = _entries(joined, numbers)
     _number_parts(joined, numbers)
-    return Derivation(system, prepared, joined, errors, gradients, numbers, stabilise(system)[1])
+    return Derivation(system, prepared, joined, errors, gradients, numbers, rewrites)
 
 
 def _forward_numbers(system: System, prepared: System) -> dict[str, int]:
