@@ -157,7 +157,7 @@ class Quotient(Tensor):
     def __new__(cls, u, v):
         (minus_u, u), (minus_v, v) = _unsigned(as_tensor(u)), _unsigned(as_tensor(v))
         shape = broadcast_shape((u, v), "a quotient")
-        require(not is_zero(v), f"`{u}` is divided by zero", "a divisor that is not zero")
+        require(not is_zero(v), lambda: f"`{u}` is divided by zero", "a divisor that is not zero")
         if is_zero(u):
             return zeros(shape)
         if is_one(v) and same_shape(u.shape, shape):
@@ -189,7 +189,7 @@ class Elementwise(Tensor):
         name = str(function)
         arguments = tuple(map(as_tensor, arguments))
         arity = FUNCTION_ARITY.get(name)
-        require(arity == len(arguments), f"{name} with {len(arguments)} arguments", f"{arity} arguments")
+        require(arity == len(arguments), lambda: f"{name} with {len(arguments)} arguments", f"{arity} arguments")
         return cls._make(broadcast_shape(arguments, name), Str(name), *arguments)
 
     @property
@@ -240,7 +240,7 @@ class Compare(Condition):
 
     def __new__(cls, comparison, u, v):
         u, v = as_tensor(u), as_tensor(v)
-        require(str(comparison) in COMPARISONS, f"comparison {comparison}", " ".join(COMPARISONS))
+        require(str(comparison) in COMPARISONS, lambda: f"comparison {comparison}", " ".join(COMPARISONS))
         node = Basic.__new__(cls, Str(str(comparison)), u, v)
         node.shape = broadcast_shape((u, v), "a comparison")
         return node
@@ -280,7 +280,7 @@ class Branch(Tensor):
         if condition.shape:
             require(
                 not shape or same_shape(shape, condition.shape),
-                f"the condition `{condition}` has shape {shape_text(condition.shape)}, its branches {shape_text(shape)}",
+                lambda: f"the condition `{condition}` has shape {shape_text(condition.shape)}, its branches {shape_text(shape)}",
                 "equal shapes, or a scalar",
             )
             shape = condition.shape
@@ -299,11 +299,11 @@ class MatrixProduct(Tensor):
 
     def __new__(cls, a, b):
         (minus_a, a), (minus_b, b) = _unsigned(as_tensor(a)), _unsigned(as_tensor(b))
-        require(a.rank == 2, f"left of @ stands `{a}` of shape {shape_text(a.shape)}", "a matrix")
-        require(b.rank >= 1, f"right of @ stands `{b}` of shape ()", "a vector or a matrix")
+        require(a.rank == 2, lambda: f"left of @ stands `{a}` of shape {shape_text(a.shape)}", "a matrix")
+        require(b.rank >= 1, lambda: f"right of @ stands `{b}` of shape ()", "a vector or a matrix")
         require(
             same_size(a.shape[1], b.shape[0]),
-            f"`{a}` has {size_text(a.shape[1])} columns, `{b}` has {size_text(b.shape[0])} rows",
+            lambda: f"`{a}` has {size_text(a.shape[1])} columns, `{b}` has {size_text(b.shape[0])} rows",
             "equal inner sizes",
         )
         shape = (a.shape[0], *b.shape[1:])
@@ -323,7 +323,7 @@ class Transposed(Tensor):
 
     def __new__(cls, m):
         negative, m = _unsigned(as_tensor(m))
-        require(m.rank == 2, f"`{m}` of shape {shape_text(m.shape)} is transposed", "a matrix")
+        require(m.rank == 2, lambda: f"`{m}` of shape {shape_text(m.shape)} is transposed", "a matrix")
         shape = (m.shape[1], m.shape[0])
         if isinstance(m, cls):
             result = m.args[0]
@@ -345,7 +345,7 @@ class Outer(Tensor):
 
     def __new__(cls, a, b):
         (minus_a, a), (minus_b, b) = _unsigned(as_tensor(a)), _unsigned(as_tensor(b))
-        require(a.rank == 1 and b.rank == 1, f"outer of shapes {shape_text(a.shape)} and {shape_text(b.shape)}", "two vectors")
+        require(a.rank == 1 and b.rank == 1, lambda: f"outer of shapes {shape_text(a.shape)} and {shape_text(b.shape)}", "two vectors")
         shape = (a.shape[0], b.shape[0])
         if is_zero(a) or is_zero(b):
             return zeros(shape)
@@ -359,8 +359,12 @@ class Dot(Tensor):
 
     def __new__(cls, a, b):
         (minus_a, a), (minus_b, b) = _unsigned(as_tensor(a)), _unsigned(as_tensor(b))
-        require(a.rank == 1 and b.rank == 1, f"dot of shapes {shape_text(a.shape)} and {shape_text(b.shape)}", "two vectors")
-        require(same_size(a.shape[0], b.shape[0]), f"dot of lengths {size_text(a.shape[0])} and {size_text(b.shape[0])}", "equal lengths")
+        require(a.rank == 1 and b.rank == 1, lambda: f"dot of shapes {shape_text(a.shape)} and {shape_text(b.shape)}", "two vectors")
+        require(
+            same_size(a.shape[0], b.shape[0]),
+            lambda: f"dot of lengths {size_text(a.shape[0])} and {size_text(b.shape[0])}",
+            "equal lengths",
+        )
         if is_zero(a) or is_zero(b):
             return Number(0)
         return _signed(minus_a ^ minus_b, cls._make((), a, b))
@@ -373,7 +377,7 @@ class Diagonal(Tensor):
 
     def __new__(cls, v):
         negative, v = _unsigned(as_tensor(v))
-        require(v.rank == 1, f"diag of shape {shape_text(v.shape)}", "a vector")
+        require(v.rank == 1, lambda: f"diag of shape {shape_text(v.shape)}", "a vector")
         shape = (v.shape[0], v.shape[0])
         return zeros(shape) if is_zero(v) else _signed(negative, cls._make(shape, v))
 
@@ -389,7 +393,7 @@ class _Reduction(Tensor):
 
     def __new__(cls, u):
         negative, u = _unsigned(as_tensor(u))
-        require(u.rank >= 1, f"{cls.word} of the scalar `{u}`", "a vector or a matrix")
+        require(u.rank >= 1, lambda: f"{cls.word} of the scalar `{u}`", "a vector or a matrix")
         return Number(0) if is_zero(u) else _signed(negative and cls.word != "norm", cls._make((), u))
 
 
@@ -425,7 +429,7 @@ class Concat(Tensor):
     def __new__(cls, *parts):
         parts = _flat(cls, map(as_tensor, parts))
         for part in parts:
-            require(part.rank <= 1, f"concat of `{part}` of shape {shape_text(part.shape)}", "vectors or scalars")
+            require(part.rank <= 1, lambda: f"concat of `{part}` of shape {shape_text(part.shape)}", "vectors or scalars")
         length = sum((part_length(p) for p in parts), sympy.Integer(0))
         if all(map(is_zero, parts)):
             return Zeros(length)
@@ -447,11 +451,11 @@ class Slice(Tensor):
     def __new__(cls, v, start, stop):
         negative, v = _unsigned(as_tensor(v))
         start, stop = sympy.sympify(start), sympy.sympify(stop)
-        require(v.rank == 1, f"a slice of `{v}` of shape {shape_text(v.shape)}", "a vector")
+        require(v.rank == 1, lambda: f"a slice of `{v}` of shape {shape_text(v.shape)}", "a vector")
         length = sympy.expand(stop - start)
         in_range = all(sympy.expand(d).is_negative is not True for d in (start, length, v.shape[0] - stop))
         bounds = f"[{size_text(start)}:{size_text(stop)}]"
-        require(in_range, f"the slice {bounds} of a vector of length {size_text(v.shape[0])}", "bounds inside it")
+        require(in_range, lambda: f"the slice {bounds} of a vector of length {size_text(v.shape[0])}", "bounds inside it")
         if start == 0 and same_size(length, v.shape[0]):
             return _signed(negative, v)
         return zeros((length,)) if is_zero(v) else _signed(negative, cls._make((length,), v, start, stop))
@@ -465,8 +469,8 @@ class Roll(Tensor):
     def __new__(cls, v, steps):
         negative, v = _unsigned(as_tensor(v))
         steps = sympy.sympify(steps)
-        require(v.rank == 1, f"roll of shape {shape_text(v.shape)}", "a vector")
-        require(bool(steps.is_Integer), f"roll by {steps}", "a whole number")
+        require(v.rank == 1, lambda: f"roll of shape {shape_text(v.shape)}", "a vector")
+        require(bool(steps.is_Integer), lambda: f"roll by {steps}", "a whole number")
         return v if steps == 0 or is_zero(v) else _signed(negative, cls._make(v.shape, v, steps))
 
 
@@ -479,7 +483,7 @@ class _VectorFunction(Tensor):
 
     def __new__(cls, v):
         v = as_tensor(v)
-        require(v.rank == 1, f"{cls.word} of `{v}` of shape {shape_text(v.shape)}", "a vector")
+        require(v.rank == 1, lambda: f"{cls.word} of `{v}` of shape {shape_text(v.shape)}", "a vector")
         return cls._make(v.shape if cls.keeps_shape else (), v)
 
 
@@ -526,7 +530,11 @@ class _Loss(Tensor):
 
     def __new__(cls, y, p):
         y, p = as_tensor(y), as_tensor(p)
-        require(y.rank <= 1 and p.rank <= 1, f"{cls.word} of shapes {shape_text(y.shape)} and {shape_text(p.shape)}", "vectors or scalars")
+        require(
+            y.rank <= 1 and p.rank <= 1,
+            lambda: f"{cls.word} of shapes {shape_text(y.shape)} and {shape_text(p.shape)}",
+            "vectors or scalars",
+        )
         broadcast_shape((y, p), cls.word)
         return cls._make((), y, p)
 

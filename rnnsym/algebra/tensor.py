@@ -290,7 +290,7 @@ def broadcast_shape(tensors, what: str) -> Shape:
     return shape
 
 
-def require(condition: bool, found: str, expected: str) -> None:
-    """Raise the shape error E302 unless the condition holds."""
+def require(condition: bool, found: Callable[[], str], expected: str) -> None:
+    """Raise the shape error E302 unless the condition holds; the sentence is formed only then."""
     if not condition:
-        raise ModelError.at("E302", found, expected=expected)
+        raise ModelError.at("E302", found(), expected=expected)
