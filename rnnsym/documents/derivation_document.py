@@ -1,0 +1,36 @@
+"""A Derivation as a document: the order of telling.
+
+Comes in: a Derivation. Goes out: a `Document`, the same for every format.
+"""
+
+from __future__ import annotations
+
+from rnnsym.derivation.derivation import Derivation
+from rnnsym.documents.conventions import convention_blocks
+from rnnsym.documents.document import Document
+from rnnsym.documents.gradient_part import Teller
+from rnnsym.documents.model_part import model_blocks, part_blocks
+from rnnsym.documents.names import Names
+from rnnsym.documents.typeset import Typesetter
+
+
+def derivation_names(derivation: Derivation) -> Names:
+    """The names of a derivation: the model's, those of its named parts, and its errors."""
+    joined = derivation.adjoint
+    errors = {name: key.split("[")[0] for key, name in joined.errors.items()}
+    errors |= {name: key.split("[")[0] for key, name in joined.seeds.items()}
+    return Names.of(derivation.model, derivation.prepared, errors=errors)
+
+
+def derivation_document(derivation: Derivation) -> Document:
+    """The document of a derivation: the model, the names of its parts, conventions, errors, gradients."""
+    setter = Typesetter(derivation_names(derivation))
+    teller = Teller(derivation, setter)
+    blocks = (
+        *model_blocks(derivation, setter),
+        *part_blocks(derivation, setter),
+        *convention_blocks(derivation, setter),
+        *teller.errors(),
+        *teller.gradients(),
+    )
+    return Document(derivation.model.name, "Backpropagation through time, derived from the equations", blocks)

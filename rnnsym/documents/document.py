@@ -1,0 +1,99 @@
+"""The tree of a document: headings, paragraphs, numbered displays, tables. It knows no format.
+
+Comes in: sentences and mathematics. Goes out: frozen blocks in order. A display keeps beside its mathematics what it claims, as tensors,
+so that every displayed step can be evaluated and checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rnnsym.algebra.tensor import Tensor
+from rnnsym.documents.breaking import break_lines
+from rnnsym.documents.mathematics import Aligned, AlignedRow, Inline
+from rnnsym.documents.measure import width
+
+COLUMN = 31.6  # the text column in ems: 122 mm of 10.95 pt
+NUMBER_WIDTH = 2.9  # an equation's number and the space before it
+RELATION_WIDTH = 1.45
+INDENT = 1.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a displayed step says: `left` is equal to `right`, for every step of time at which it is said.
+
+    `time` is None where it holds at every t, otherwise the only step (1 or T) that it speaks of.
+    """
+
+    left: Tensor
+    right: Tensor
+    time: object = None
+
+
+@dataclass(frozen=True)
+class Heading:
+    level: int
+    text: tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Display:
+    """Aligned equations, and what they claim."""
+
+    mathematics: Aligned
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A head and rows of cells; `widths` are shares of the column, 0 for a column as wide as its cells."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[tuple[Inline, ...], ...], ...]
+    widths: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of sentences."""
+
+    items: tuple[tuple[Inline, ...], ...]
+
+
+Block = Heading | Paragraph | Display | Table | Items
+
+
+@dataclass(frozen=True)
+class Document:
+    title: str
+    subtitle: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Every step that the document claims, in the order of telling."""
+        return tuple(claim for block in self.blocks if isinstance(block, Display) for claim in block.claims)
+
+
+def display(rows: Iterable[AlignedRow], claims: Iterable[Claim] = (), column: float = COLUMN) -> Display:
+    """A display whose long rows go on over further lines; the number of a broken row stands on its last line."""
+    rows = tuple(rows)
+    left = max((width(r.left) for r in rows if r.left is not None), default=0.0)
+    room = column - left - RELATION_WIDTH - (NUMBER_WIDTH if any(r.number is not None for r in rows) else 0.0)
+    return Display(Aligned(tuple(line for r in rows for line in _lines(r, room))), tuple(claims))
+
+
+def _lines(line: AlignedRow, room: float) -> list[AlignedRow]:
+    parts = break_lines(line.right, room, room - INDENT)
+    if len(parts) == 1:
+        return [line]
+    first = replace(line, right=parts[0], number=None)
+    middle = [AlignedRow(None, "", part, indent=True) for part in parts[1:-1]]
+    return [first, *middle, AlignedRow(None, "", parts[-1], number=line.number, indent=True)]

@@ -1,0 +1,122 @@
+"""A document as LaTeX: `derivation.tex.j2` is the layout, everything that it receives is text.
+
+Comes in: a Document. Goes out: the source of a complete `.tex` file, or the blocks alone to `\\input` elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+
+import rnnsym
+from rnnsym.documents.document import Block, Display, Document, Heading, Items, Paragraph, Table
+from rnnsym.documents.escape import escape
+from rnnsym.documents.latex import aligned_row, latex
+from rnnsym.documents.mathematics import AlignedRow, Inline, References
+from rnnsym.documents.measure import height
+
+_POINTS = 10.95  # one em
+_NOTE_LINE, _NOTE_CHARACTERS = 9.5, 31  # the margin's lines in points, and how many characters they hold
+
+
+def templates_folder() -> Path:
+    """Where the templates are: inside the installed package, or at the top of the checkout."""
+    package = Path(rnnsym.__file__).parent
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
+def latex_source(document: Document) -> str:
+    """The complete source of a document."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_folder()),
+        undefined=jinja2.StrictUndefined,
+        block_start_string="<%", block_end_string="%>", variable_start_string="<<", variable_end_string=">>",
+        comment_start_string="<#", comment_end_string="#>", trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        autoescape=False,
+    )  # fmt: skip
+    view = {"title": escape(document.title), "subtitle": escape(document.subtitle), "body": body_source(document)}
+    return environment.get_template("derivation.tex.j2").render(view)
+
+
+def body_source(document: Document) -> str:
+    """The blocks alone; a display belongs to the paragraph before it, so that no empty line parts them."""
+    source = ""
+    for block in document.blocks:
+        source += ("\n" if isinstance(block, Display) else "\n\n") + block_source(block)
+    return source.strip("\n")
+
+
+def block_source(block: Block) -> str:
+    return _PRINTERS[type(block)](block)
+
+
+def inline_source(pieces: tuple[Inline, ...]) -> str:
+    """A sentence: text escaped, mathematics between \\( and \\), links."""
+    return "".join(_inline(piece) for piece in pieces)
+
+
+def _inline(piece: Inline) -> str:
+    if isinstance(piece, str):
+        return escape(piece)
+    if isinstance(piece, References):
+        labels = ",".join(f"eq:{n}" for n in piece.numbers)
+        return rf"\labelcref{{{labels}}}"
+    return rf"\({latex(piece).strip()}\)"
+
+
+def _display(block: Display) -> str:
+    """An `align` environment; rows are moved apart where a note in the margin needs the room."""
+    source = ""
+    debt = 0.0  # how far the margin's notes reach below the rows so far, in points
+    for place, line in enumerate(block.mathematics.rows):
+        note = _note_height(line)
+        skip = math.ceil(debt) if note and debt > 3 else 0
+        source += "" if not place else f" \\\\[{skip}pt]\n" if skip else " \\\\\n"
+        debt = max(0.0, max(debt - skip, note) - max(17.0, _POINTS * 1.25 * height(line.right) + 4))
+        source += f"  {aligned_row(line)}{_tag(line)}"
+    after = f"\n\\vspace{{{math.ceil(debt - 10)}pt}}" if debt > 10 else ""
+    return f"\\begin{{align}}\n{source}\n\\end{{align}}{after}"
+
+
+def _note_height(line: AlignedRow) -> float:
+    text = sum(len(p) if isinstance(p, str) else 4 * len(p.numbers) if isinstance(p, References) else 6 for p in line.reason)
+    return math.ceil(text / _NOTE_CHARACTERS) * _NOTE_LINE if text else 0.0
+
+
+def _tag(line: AlignedRow) -> str:
+    """The row's number, and its reason in the margin; a row without a number has an empty one to hang the reason on."""
+    reason = inline_source(line.reason)
+    if line.number is not None:
+        note = rf"\reason{{{reason}}}" if reason else ""
+        return rf" {note}\tag{{{line.number}}}\label{{eq:{line.number}}}"
+    return rf" \tag*{{\kern1em\marginreason{{{reason}}}}}" if reason else r" \notag"
+
+
+def _table(block: Table) -> str:
+    columns = "".join(f"p{{{width:.2f}\\linewidth}}" if width else "l" for width in block.widths)
+    head = " & ".join(rf"\textit{{{escape(title)}}}" for title in block.head)
+    rows = "\n".join(" & ".join(inline_source(cell) for cell in cells) + r" \\" for cells in block.rows)
+    top = f"\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead"
+    return f"{top}\n{rows}\n\\bottomrule\n\\end{{longtable}}"
+
+
+def _items(block: Items) -> str:
+    rows = "\n".join(rf"  \item {inline_source(item)}" for item in block.items)
+    return f"\\begin{{itemize}}\n{rows}\n\\end{{itemize}}"
+
+
+_HEADINGS = {1: "section", 2: "subsection"}
+_PRINTERS: dict[type, Callable[..., str]] = {
+    Heading: lambda block: rf"\{_HEADINGS[block.level]}{{{inline_source(block.text)}}}",
+    Paragraph: lambda block: inline_source(block.text),
+    Display: _display,
+    Table: _table,
+    Items: _items,
+}
+
+
+__all__ = ["block_source", "inline_source", "latex_source"]

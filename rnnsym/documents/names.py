@@ -1,0 +1,242 @@
+"""How a name is typeset: from itself, or as the file's `notation(...)` says.
+
+Comes in: a System. Goes out: `Names`, which gives every name its tree, and the letters that the document itself needs (cost, error, step
+size) chosen among those that the model leaves free. Time is always the last subscript, and no two names look alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import sympy
+from sympy import Expr
+
+from rnnsym.algebra.system import System
+from rnnsym.algebra.tensor import BOUND, FINAL_LOSS, STEP_LOSS, Quantity, T, t
+from rnnsym.documents.mathematics import (
+    ACCENTS,
+    Fenced,
+    Identifier,
+    Node,
+    Numeral,
+    Operator,
+    Over,
+    Row,
+    Scripts,
+    row,
+    separated,
+    with_subscript,
+    with_superscript,
+)
+from rnnsym.documents.notation import GREEK, read_notation
+
+_SIGN_WORDS = {"prime": "′", "star": "⋆", "plus": "+", "minus": "−"}
+_STEP = Identifier("t")
+_NUMBERED_ACCENT = re.compile(rf"({'|'.join(ACCENTS)})(\d*)")
+_LETTER_DIGITS = re.compile(r"([A-Za-z]+?)(\d+)")
+
+
+def name_node(name: str) -> Node:
+    """The tree of a name, read from its spelling: `W_i`, `h_tilde`, `alpha`, `lambda_`, `W1`, `h_new`."""
+    parts = [part for part in name.split("_") if part]
+    if not parts or not all(part.isascii() and part.isalnum() for part in parts):
+        return Identifier(name, "upright")
+    base = _head(parts[0])
+    subscripts: list[Node] = [base.sub] if isinstance(base, Scripts) and base.sub is not None else []
+    inner = base.base if isinstance(base, Scripts) else base
+    superscript: Node | None = None
+    for part in parts[1:]:
+        accent = _NUMBERED_ACCENT.fullmatch(part)
+        if accent:
+            inner = Over(inner, accent[1])
+            subscripts += [Numeral(accent[2])] if accent[2] else []
+        elif part in _SIGN_WORDS and superscript is None:
+            superscript = Operator(_SIGN_WORDS[part], "prefix")
+        else:
+            subscripts.append(_script(part))
+    if not subscripts and superscript is None:
+        return inner
+    return Scripts(inner, separated(subscripts) if subscripts else None, superscript)
+
+
+def _head(part: str) -> Node:
+    """The letter or word that carries the scripts; digits after it are its first subscript."""
+    if part in GREEK:
+        return Identifier(GREEK[part])
+    numbered = _LETTER_DIGITS.fullmatch(part)
+    if numbered:
+        return Scripts(_head(numbered.group(1)), Numeral(numbered.group(2)))
+    return Numeral(part) if part.isdigit() else Identifier(part)
+
+
+def _script(part: str) -> Node:
+    """A subscript: one or two letters in italics, a longer word upright, digits as digits, `h1` as both."""
+    if part in GREEK:
+        return Identifier(GREEK[part])
+    if part.isdigit():
+        return Numeral(part)
+    numbered = _LETTER_DIGITS.fullmatch(part)
+    if numbered:
+        return row(_script(numbered.group(1)), Numeral(numbered.group(2)))
+    if len(part) == 2:
+        return row(*(Numeral(c) if c.isdigit() else Identifier(c) for c in part))
+    return Identifier(part, "upright" if len(part) > 2 else "italic")
+
+
+_ACCENTED = re.compile(rf"(.+)_({'|'.join(ACCENTS)})(\d*)")
+
+
+def _of_stem(name: str, stems: Mapping[str, Node]) -> Node | None:
+    """`a_x_bar`, where the file says how `a_x` looks: that letter under the accent."""
+    match = _ACCENTED.fullmatch(name)
+    if match is None or match[1] not in stems:
+        return None
+    node = _accented(stems[match[1]], match[2])
+    return with_subscript(node, Numeral(match[3])) if match[3] else node
+
+
+def _accented(node: Node, accent: str) -> Node:
+    """The accent on the letter that carries the scripts."""
+    if isinstance(node, Scripts):
+        return replace(node, base=_accented(node.base, accent))
+    return Over(node, accent)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Every name's tree, and the document's own letters.
+
+    bases       name → tree, without time
+    errors      name of an adjoint → (name of what it belongs to); printed as δ^{(h)}_t
+    cost        the letter of the whole cost
+    step_loss   the letter of `loss[t]`
+    error       the letter of errors
+    rate        the letter of the step size
+    sigmoid     the letter of the logistic function, or a word where the model uses the letter
+    entropy     the letter of the cross-entropy
+    steps       letters of a running step: t, then those that sums over time bind where t is running already
+    """
+
+    bases: Mapping[str, Node]
+    errors: Mapping[str, str]
+    cost: Node
+    step_loss: Node
+    error: Node
+    rate: Node
+    sigmoid: Node
+    entropy: Node
+    steps: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, *systems: System, errors: Mapping[str, str] | None = None) -> Names:
+        """The names of one or more Systems (a model and what was derived from it); the first System's notation goes before the later ones'.
+
+        `errors` says which names are adjoints: its values are the names that they belong to.
+        """
+        errors = dict(errors or {})
+        notation: dict[str, str] = {}
+        for system in systems:
+            for name, latex in system.notation:
+                notation.setdefault(name, latex)
+        timed = {d.name for system in systems for d in system.declarations if d.timed}
+        wanted = dict.fromkeys(n for system in systems for n in (*system.by_name, *(s.name for s in system.sizes)))
+        special = {STEP_LOSS, FINAL_LOSS, *errors}
+        bases = {n: read_notation(n, notation[n]) for n in wanted if n in notation}
+        stems = {**bases, STEP_LOSS: Identifier("L", "calligraphic")}
+        taken = set(bases.values()) | {with_subscript(bases[n], step) for n in bases if n in timed for step in (_STEP, Identifier("T"))}
+        for name in wanted:
+            if name in bases or name in special:
+                continue
+            for node in (_of_stem(name, stems) or name_node(name), Identifier(name, "upright")):
+                looks = {node} | ({with_subscript(node, _STEP), with_subscript(node, Identifier("T"))} if name in timed else set())
+                if not looks & taken:
+                    break
+            bases[name] = node
+            taken |= looks
+        return cls(bases, errors, *_own_letters(set(_letters(bases.values()))))
+
+    def base(self, name: str) -> Node:
+        """The tree of a name without its time."""
+        if name in (STEP_LOSS, FINAL_LOSS):
+            return self.step_loss
+        if name in self.errors:
+            return self.error_of(self.errors[name])
+        return self.bases[name] if name in self.bases else name_node(name)
+
+    def error_of(self, name: str) -> Node:
+        """δ^{(h)}, without its time."""
+        return with_superscript(self.error, Fenced(self.base(name)))
+
+    def quantity(self, quantity: Quantity, step: Node = _STEP) -> Node:
+        """A quantity with its time as the last subscript; `step` is the letter of the running step."""
+        base = self.base(quantity.name)
+        return base if quantity.time is None else with_subscript(base, time_node(quantity.time, step))
+
+
+def time_node(time: Expr, step: Node = _STEP) -> Node:
+    """A time as a subscript: `t-1`, `T`, and `t=0` for a fixed step (so that it is not taken for a name's own index)."""
+    steps, rest = time.as_coeff_Add()[::-1]
+    if not time.free_symbols:
+        return row(_STEP, Operator("=", "prefix"), *_integer(int(time)))
+    letter = step if (time.has(t) or time.has(BOUND)) else Identifier("T")
+    if steps not in (t, BOUND, T):
+        raise ValueError(f"not a time: {time}")
+    if rest == 0:
+        return letter
+    return row(letter, Operator("+" if rest > 0 else "−", "prefix"), Numeral(str(abs(int(rest)))))
+
+
+def _integer(value: int) -> tuple[Node, ...]:
+    digits = Numeral(str(abs(value)))
+    return (Operator("−", "prefix"), digits) if value < 0 else (digits,)
+
+
+def _letters(nodes: Iterable[Node]) -> Iterable[Node]:
+    """The carrying letter of each tree, whatever its scripts and accents, and the whole tree."""
+    for node in nodes:
+        yield node
+        while isinstance(node, Scripts | Over):
+            node = node.base
+            yield node
+        if isinstance(node, Row) and node.children:
+            yield node.children[0]
+
+
+def _own_letters(taken: set[Node]) -> tuple[Node, Node, Node, Node, Node, Node, tuple[Node, ...]]:
+    """Cost, step loss, error, rate, sigmoid, entropy, steps: for each the first candidate that no name of the model carries."""
+
+    def free(*candidates: Node) -> Node:
+        chosen = next((c for c in candidates if c not in taken), candidates[-1])
+        taken.add(chosen)
+        return chosen
+
+    script_l = Identifier("L", "calligraphic")
+    cost = free(Identifier("C"), script_l, Identifier("J"), Identifier("cost", "upright"))
+    step_loss = free(script_l, Identifier("ℓ"), Identifier("loss", "upright"))
+    error = free(Identifier("δ"), Identifier("ε"), Identifier("η"), Identifier("err", "upright"))
+    rate = free(Identifier("α"), Identifier("η"), Identifier("λ"), Identifier("rate", "upright"))
+    sigmoid = free(Identifier("σ"), Identifier("sigmoid", "function"))
+    entropy = free(Identifier("H", "upright"), Identifier("CE", "function"))
+    steps = [letter for letter in map(Identifier, "τsrklmuv") if letter not in taken]
+    return cost, step_loss, error, rate, sigmoid, entropy, (_STEP, *steps, Identifier("step", "upright"))
+
+
+def size_node(length: Expr, names: Names) -> Node:
+    """A size: a sum of names with whole factors, in the order in which the language prints it."""
+    constant, terms = sympy.expand(length).as_coeff_Add()
+    by_name = sorted(terms.as_coefficients_dict().items(), key=lambda item: (item[1] < 0, str(item[0])))
+    signed = [(f, _multiple(f, names.base(str(s)))) for s, f in by_name if s != 0 and f != 0]
+    if constant != 0 or not signed:
+        signed.append((constant, Numeral(str(abs(constant)))))
+    parts: list[Node] = []
+    for factor, node in signed:
+        if parts or factor < 0:
+            parts.append(Operator("+" if factor > 0 else "−", "infix" if parts else "prefix"))
+        parts.append(node)
+    return row(*parts)
+
+
+def _multiple(factor: Expr, node: Node) -> Node:
+    return node if abs(factor) == 1 else row(Numeral(str(abs(factor))), node)

@@ -1,0 +1,471 @@
+"""Tensor expressions as mathematics.
+
+Comes in: an expression of the algebra and the `Names` of its model. Goes out: a tree of mathematics. The rules stand in one table, one for
+each operator. Precedences are those of the page: a matrix product is written by juxtaposition and binds closer than the elementwise
+product ⊙, but beside ⊙ it stands in brackets all the same, so that no reader has to know that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import sympy
+from sympy import Basic
+
+from rnnsym.algebra import operators as op
+from rnnsym.algebra.tensor import Number, Quantity, Tensor, decimal_text, t
+from rnnsym.documents.mathematics import (
+    BigOperator,
+    Cases,
+    Delimiter,
+    Fenced,
+    Fraction,
+    Identifier,
+    Node,
+    Numeral,
+    Operator,
+    Root,
+    Row,
+    Scripts,
+    Text,
+    has_superscript,
+    row,
+    separated,
+    transposed,
+    with_superscript,
+)
+from rnnsym.documents.names import Names, size_node, time_node
+
+CASES, SUM, BIG, HADAMARD, PRODUCT, SCRIPT, ATOM = range(7)
+Typeset = tuple[Node, int]  # a tree and its precedence
+
+INVISIBLE, THIN = Operator("\u2062", "invisible"), Operator("\u2062", "thin")
+HADAMARD_SIGN, OSLASH, CDOT = Operator("⊙"), Operator("⊘"), Operator("·")
+ONES, IDENTITY = Identifier("1", "bold"), Identifier("I", "bold")
+COMPARISONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_POWERS_ON_NAME = ("tanh", "sin", "cos")  # tanh²(u): the power stands on the name
+
+
+@dataclass(frozen=True)
+class Typesetter:
+    """Turns expressions of one model into mathematics; `scope` counts the sums over time around the expression."""
+
+    names: Names
+    scope: int = 0
+
+    def expression(self, node: Basic, least: int = CASES) -> Node:
+        """The tree of an expression, in brackets where its precedence is below `least`."""
+        for cls in type(node).__mro__:
+            if cls in RULES:
+                tree, precedence = RULES[cls](self, node, least)
+                return Fenced(tree) if precedence < least else tree
+        raise TypeError(f"no rule to typeset {type(node).__name__}")
+
+    @property
+    def step(self) -> Node:
+        """The letter of the running step in this scope."""
+        return self.names.steps[min(self.scope, len(self.names.steps) - 1)]
+
+    def equation(self, left: Quantity, right: Tensor) -> tuple[Node, Node]:
+        """Both sides of an equation; sums over time in it use another letter than t where t is running already."""
+        return self.expression(left), self.inside(left.offset is not None or right.has(t)).expression(right)
+
+    def inside(self, running: bool) -> Typesetter:
+        """The typesetter for an expression in which t is running: a sum over time then binds the next letter."""
+        return replace(self, scope=0) if running else replace(self, scope=-1)
+
+
+def starts_bracket(node: Node) -> bool:
+    """Whether a tree begins with a bracket: beside a name it would read as a function's argument."""
+    first = node.children[0] if isinstance(node, Row) else node
+    while isinstance(first, Scripts):
+        first = first.base
+    return isinstance(first, Fenced | Delimiter)
+
+
+def _starts_number(node: Node) -> bool:
+    first = node.children[0] if isinstance(node, Row) else node
+    while isinstance(first, Scripts):
+        first = first.base
+    return isinstance(first, Numeral | Fraction)
+
+
+def _is_wide(node: Node) -> bool:
+    """Whether a factor needs a little air before or after it: a word, a function, a bracket, a fraction."""
+    inner = node
+    while isinstance(inner, Scripts):
+        inner = inner.base
+    if isinstance(inner, Row):
+        return any(_is_wide(child) for child in inner.children)
+    return not isinstance(inner, Identifier | Numeral) or len(getattr(inner, "text", "")) > 1
+
+
+def juxtaposed(left: Node, right: Node) -> Node:
+    """A product written by juxtaposition, with a thin space where letters alone would run together."""
+    return row(left, THIN if _is_wide(left) or _is_wide(right) else INVISIBLE, right)
+
+
+# ---------------------------------------------------------------- leaves
+
+
+def _number(setter: Typesetter, node: Number, least: int) -> Typeset:
+    return scalar(node.value, setter.names)
+
+
+def scalar(value: sympy.Expr, names: Names) -> Typeset:
+    """A number or a size: `0.5`, `10^{-5}`, `1/3` as a fraction, `4 n_h`, `2/√π`."""
+    if value is sympy.oo:
+        return Identifier("∞"), ATOM
+    if value is sympy.pi:
+        return Identifier("π"), ATOM
+    if value is sympy.E:
+        return Identifier("e", "upright"), ATOM
+    if value.is_Rational:
+        return _decimal(decimal_text(value), value)
+    if value.free_symbols and value.is_polynomial() and sympy.Poly(value).is_linear:
+        return size_node(value, names), ATOM if value.is_Symbol else SUM if value.is_Add else PRODUCT
+    return _compound(value, names)
+
+
+def _decimal(text: str, value: sympy.Rational) -> Typeset:
+    if "/" in text:
+        return Fraction(Numeral(str(value.p)), Numeral(str(value.q))), SCRIPT
+    mantissa, _, exponent = text.lower().partition("e")
+    if not exponent:
+        return Numeral(text), ATOM
+    places = int(exponent)
+    power = Scripts(Numeral("10"), sup=row(*([Operator("−", "prefix")] if places < 0 else []), Numeral(str(abs(places)))))
+    return (power, SCRIPT) if mantissa in ("1", "1.0") else (row(Numeral(mantissa), CDOT, power), PRODUCT)
+
+
+def _compound(value: sympy.Expr, names: Names) -> Typeset:
+    """An irrational number: products, quotients and powers of what `scalar` knows."""
+
+    def inner(part: sympy.Expr, least: int) -> Node:
+        tree, precedence = scalar(part, names)
+        return Fenced(tree) if precedence < least else tree
+
+    above, below = value.as_numer_denom()
+    if below != 1:
+        return Fraction(inner(above, CASES), inner(below, CASES)), SCRIPT
+    if value.is_Pow and value.exp == sympy.Rational(1, 2):
+        return Root(inner(value.base, CASES)), ATOM
+    if value.is_Pow:
+        return Scripts(inner(value.base, ATOM), sup=inner(value.exp, CASES)), SCRIPT
+    if value.is_Mul:
+        parts = [inner(part, PRODUCT) for part in value.as_ordered_factors()]
+        out = parts[0]
+        for part in parts[1:]:
+            out = row(out, CDOT, part) if _starts_number(part) else juxtaposed(out, part)
+        return out, PRODUCT
+    if value.is_Add:
+        terms = [inner(part, PRODUCT) for part in value.as_ordered_terms()]
+        return row(*(piece for i, term in enumerate(terms) for piece in ((Operator("+"), term) if i else (term,)))), SUM
+    return Text(str(value)), ATOM
+
+
+def _quantity(setter: Typesetter, node: Quantity, least: int) -> Typeset:
+    return setter.names.quantity(node, setter.step), ATOM
+
+
+def _ones(setter: Typesetter, node: op.Ones, least: int) -> Typeset:
+    return _sized(ONES, node, setter), ATOM
+
+
+def _zeros(setter: Typesetter, node: op.Zeros, least: int) -> Typeset:
+    return Numeral("0"), ATOM
+
+
+def _identity(setter: Typesetter, node: op.Identity, least: int) -> Typeset:
+    return Scripts(IDENTITY, size_node(node.args[0], setter.names)), ATOM
+
+
+def _sized(letter: Node, node: Tensor, setter: Typesetter) -> Node:
+    lengths = [size_node(length, setter.names) for length in node.shape]
+    return Scripts(letter, row(*(p for i, n in enumerate(lengths) for p in ((Operator("×", "prefix"), n) if i else (n,)))))
+
+
+# ---------------------------------------------------------------- arithmetic
+
+
+def _plus(setter: Typesetter, node: op.Plus, least: int) -> Typeset:
+    parts = [setter.expression(node.args[0], SUM)]
+    for term in node.args[1:]:
+        negative = isinstance(term, op.Negate)
+        parts += [Operator("−" if negative else "+"), setter.expression(term.args[0] if negative else term, BIG)]
+    return row(*parts), SUM
+
+
+def _negate(setter: Typesetter, node: op.Negate, least: int) -> Typeset:
+    return row(Operator("−", "prefix"), setter.expression(node.args[0], BIG)), SUM
+
+
+def _times(setter: Typesetter, node: op.Times, least: int) -> Typeset:
+    """Scalars multiply by juxtaposition, everything else by ⊙."""
+    tensors = sum(1 for factor in node.args if factor.shape)
+    last = len(node.args) - 1
+    out: Node | None = None
+    before: Tensor | None = None
+    for place, factor in enumerate(node.args):
+        alone = place == last and tensors == 1 and bool(factor.shape)
+        tree = setter.expression(factor, PRODUCT if alone else SCRIPT)
+        if out is None or before is None:
+            out = tree
+        elif before.shape and factor.shape:
+            out = row(out, HADAMARD_SIGN, tree)
+        elif _starts_number(tree) or (starts_bracket(tree) and not isinstance(before, Number)):
+            out = row(out, CDOT, tree)
+        else:
+            out = juxtaposed(out, tree)
+        before = factor
+    assert out is not None
+    return out, HADAMARD if tensors > 1 else PRODUCT
+
+
+def _quotient(setter: Typesetter, node: op.Quotient, least: int) -> Typeset:
+    """A fraction where the divisor is a scalar, ⊘ where it has entries."""
+    u, v = node.args
+    if not v.shape:
+        return Fraction(setter.expression(u), setter.expression(v)), SCRIPT
+    above = setter.expression(u, HADAMARD if isinstance(u, op.Times) else SCRIPT)
+    return row(above, OSLASH, setter.expression(v, SCRIPT)), HADAMARD
+
+
+def _raise(setter: Typesetter, node: op.Raise, least: int) -> Typeset:
+    """Powers; of a vector or a matrix entry by entry, u^{⊙2}."""
+    u, v = node.args
+    exponent = setter.expression(v)
+    if isinstance(u, op.Elementwise) and u.function in _POWERS_ON_NAME and isinstance(v, Number) and v.value.is_Integer:
+        name, argument = _applied(setter, u)
+        return row(Scripts(name, sup=exponent), argument), SCRIPT
+    if u.shape:
+        exponent = row(Operator("⊙", "prefix"), setter.expression(v, SCRIPT))
+    base = setter.expression(u, ATOM)
+    return Scripts(Fenced(base) if has_superscript(base) else base, sup=exponent), SCRIPT
+
+
+def _complement(setter: Typesetter, node: op.Complement, least: int) -> Typeset:
+    return row(Numeral("1"), Operator("−"), setter.expression(node.args[0], BIG)), SUM
+
+
+# ---------------------------------------------------------------- functions
+
+
+def _elementwise(setter: Typesetter, node: op.Elementwise, least: int) -> Typeset:
+    if node.function == "sqrt":
+        return Root(setter.expression(node.arguments[0])), ATOM
+    if node.function == "abs":
+        return Fenced(setter.expression(node.arguments[0]), "|", "|"), ATOM
+    name, argument = _applied(setter, node)
+    return row(name, argument), SCRIPT
+
+
+def _applied(setter: Typesetter, node: op.Elementwise) -> tuple[Node, Fenced]:
+    """A function's name and its arguments; nested max and min are one with several arguments."""
+    name = setter.names.sigmoid if node.function == "sigmoid" else Identifier(node.function, "function")
+    arguments = list(node.arguments)
+    while node.function in ("min", "max") and isinstance(arguments[0], op.Elementwise) and arguments[0].function == node.function:
+        arguments[:1] = arguments[0].arguments
+    return name, Fenced(separated([setter.expression(a) for a in arguments]))
+
+
+def _named(name: str) -> Callable[[Typesetter, Tensor, int], Typeset]:
+    def rule(setter: Typesetter, node: Tensor, least: int) -> Typeset:
+        return row(Identifier(name, "function"), Fenced(separated([setter.expression(a) for a in node.args]))), SCRIPT
+
+    return rule
+
+
+def _roll(setter: Typesetter, node: op.Roll, least: int) -> Typeset:
+    name = Scripts(Identifier("roll", "function"), sub=setter.expression(Number(node.args[1])))
+    return row(name, Fenced(setter.expression(node.args[0]))), SCRIPT
+
+
+def _concat(setter: Typesetter, node: op.Concat, least: int) -> Typeset:
+    return Fenced(separated([setter.expression(part) for part in node.args], ";"), "[", "]"), ATOM
+
+
+def _slice(setter: Typesetter, node: op.Slice, least: int) -> Typeset:
+    """[v]_{a+1:b}: entries count from 1, both ends are included."""
+    v, start, stop = node.args
+    bounds = row(size_node(start + 1, setter.names), Operator(":", "prefix"), size_node(stop, setter.names))
+    return Scripts(Fenced(setter.expression(v), "[", "]"), sub=bounds), ATOM
+
+
+# ---------------------------------------------------------------- linear algebra and reductions
+
+
+def _matrix_product(setter: Typesetter, node: op.MatrixProduct, least: int) -> Typeset:
+    left, right = node.args
+    return juxtaposed(
+        setter.expression(left, SCRIPT if _is_product(left) else PRODUCT), setter.expression(right, _least_in_chain(right))
+    ), PRODUCT
+
+
+def _is_product(node: Tensor) -> bool:
+    """Whether it is a product that a scalar takes part in (a chain of matrix products needs no brackets)."""
+    return isinstance(node, op.Times)
+
+
+def _least_in_chain(node: Tensor) -> int:
+    return SCRIPT if _is_product(node) else PRODUCT
+
+
+def _outer(setter: Typesetter, node: op.Outer, least: int) -> Typeset:
+    a, b = node.args
+    return juxtaposed(setter.expression(a, _least_in_chain(a)), transposed(setter.expression(b, ATOM))), PRODUCT
+
+
+def _dot(setter: Typesetter, node: op.Dot, least: int) -> Typeset:
+    a, b = node.args
+    return juxtaposed(transposed(setter.expression(a, ATOM)), setter.expression(b, _least_in_chain(b))), PRODUCT
+
+
+def _transposed(setter: Typesetter, node: op.Transposed, least: int) -> Typeset:
+    return transposed(setter.expression(node.args[0], ATOM)), SCRIPT
+
+
+def _sum_entries(setter: Typesetter, node: op.SumEntries, least: int) -> Typeset:
+    """1ᵀu for a vector, 1ᵀM1 for a matrix."""
+    (u,) = node.args
+    body = juxtaposed(transposed(ONES), setter.expression(u, _least_in_chain(u)))
+    return (body if u.rank == 1 else juxtaposed(body, ONES)), PRODUCT
+
+
+def _norm(setter: Typesetter, node: op.Norm, least: int) -> Typeset:
+    (u,) = node.args
+    inner = Fenced(setter.expression(u), "‖", "‖")
+    return (inner if u.rank == 1 else Scripts(inner, sub=Identifier("F"))), ATOM
+
+
+def _total(setter: Typesetter, node: op.Total, least: int) -> Typeset:
+    """Σ_{t=1}^{T}, over another letter where t is running already."""
+    inner = replace(setter, scope=setter.scope + 1)
+    lower = row(inner.step, Operator("=", "prefix"), Numeral("1"))
+    return row(BigOperator("∑", lower, Identifier("T")), inner.expression(node.body, HADAMARD)), BIG
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def _branch(setter: Typesetter, node: op.Branch, least: int) -> Typeset:
+    """Cases where it stands alone; inside a larger expression, against 0, an indicator."""
+    condition, u, v = node.args
+    if least > CASES and op.is_zero(v):
+        return _indicated(setter, _condition(setter, condition), u, condition.shape)
+    if least > CASES and op.is_zero(u):
+        return _indicated(setter, _opposite(setter, condition), v, condition.shape)
+    rows: list[tuple[Node, Node | None]] = []
+    rest: Tensor = node
+    while isinstance(rest, op.Branch):
+        rows.append((setter.expression(rest.args[1], SUM), _condition(setter, rest.args[0])))
+        rest = rest.args[2]
+    return Cases((*rows, (setter.expression(rest, SUM), None))), CASES
+
+
+def _indicated(setter: Typesetter, condition: Node, value: Tensor, shape: tuple) -> Typeset:
+    indicator = Scripts(ONES, sub=Fenced(condition, "{", "}"))
+    if op.is_one(value):
+        return indicator, ATOM
+    if shape and value.shape:
+        return row(indicator, HADAMARD_SIGN, setter.expression(value, SCRIPT)), HADAMARD
+    return juxtaposed(indicator, setter.expression(value, SCRIPT)), PRODUCT
+
+
+def _condition(setter: Typesetter, node: Basic) -> Node:
+    return RULES[type(node)](setter, node, CASES)[0]
+
+
+def _opposite(setter: Typesetter, node: Basic) -> Node:
+    if isinstance(node, op.Compare):
+        return _condition(setter, op.Compare(_OPPOSITE[node.comparison], *node.args[1:]))
+    return _time_is(setter, node, CASES, "≠")[0]
+
+
+def _compare(setter: Typesetter, node: op.Compare, least: int) -> Typeset:
+    sign = Operator(COMPARISONS[node.comparison], "relation")
+    return row(setter.expression(node.args[1], SUM), sign, setter.expression(node.args[2], SUM)), CASES
+
+
+def _time_is(setter: Typesetter, node: Basic, least: int, sign: str = "=") -> Typeset:
+    assert isinstance(node, op.TimeIs)
+    mark = Numeral(str(node.mark)) if node.mark.is_Integer else time_node(node.mark)
+    return row(time_node(node.time, setter.step), Operator(sign, "relation"), mark), CASES
+
+
+# ---------------------------------------------------------------- losses
+
+
+def _entropy(inner: str = "") -> Callable[[Typesetter, Tensor, int], Typeset]:
+    """H(y, p); a loss that was taken as one with its softmax or sigmoid shows that function inside."""
+
+    def rule(setter: Typesetter, node: Tensor, least: int) -> Typeset:
+        y, p = (setter.expression(a) for a in node.args)
+        return row(setter.names.entropy, Fenced(separated([y, _within(setter, inner, p)]))), SCRIPT
+
+    return rule
+
+
+def _binary_entropy(inner: str = "") -> Callable[[Typesetter, Tensor, int], Typeset]:
+    def rule(setter: Typesetter, node: Tensor, least: int) -> Typeset:
+        y, p = (setter.expression(a) for a in node.args)
+        return row(Identifier("BCE", "function"), Fenced(separated([y, _within(setter, inner, p)]))), SCRIPT
+
+    return rule
+
+
+def _within(setter: Typesetter, function: str, argument: Node) -> Node:
+    if not function:
+        return argument
+    return row(setter.names.sigmoid if function == "sigmoid" else Identifier(function, "function"), Fenced(argument))
+
+
+def _squared_error(setter: Typesetter, node: op.SquaredError, least: int) -> Typeset:
+    """‖v - y‖² for vectors, (v - y)² for scalars."""
+    y, v = node.args
+    difference = row(setter.expression(v, SUM), Operator("−"), setter.expression(y, BIG))
+    fence = ("‖", "‖") if y.shape or v.shape else ("(", ")")
+    return with_superscript(Fenced(difference, *fence), Numeral("2")), SCRIPT
+
+
+RULES: dict[type, Callable[..., Typeset]] = {
+    Number: _number,
+    Quantity: _quantity,
+    op.Zeros: _zeros,
+    op.Ones: _ones,
+    op.Identity: _identity,
+    op.Plus: _plus,
+    op.Negate: _negate,
+    op.Times: _times,
+    op.Quotient: _quotient,
+    op.Raise: _raise,
+    op.Complement: _complement,
+    op.Elementwise: _elementwise,
+    op.Softmax: _named("softmax"),
+    op.LogSoftmax: _named("log softmax"),
+    op.LogSumExp: _named("logsumexp"),
+    op.Diagonal: _named("diag"),
+    op.MeanEntries: _named("mean"),
+    op.StopGradient: _named("sg"),
+    op.Roll: _roll,
+    op.Concat: _concat,
+    op.Slice: _slice,
+    op.MatrixProduct: _matrix_product,
+    op.Outer: _outer,
+    op.Dot: _dot,
+    op.Transposed: _transposed,
+    op.SumEntries: _sum_entries,
+    op.Norm: _norm,
+    op.Total: _total,
+    op.Branch: _branch,
+    op.Compare: _compare,
+    op.TimeIs: _time_is,
+    op.CrossEntropy: _entropy(),
+    op.SoftmaxCrossEntropy: _entropy("softmax"),
+    op.SigmoidCrossEntropy: _entropy("sigmoid"),
+    op.BinaryCrossEntropy: _binary_entropy(),
+    op.SigmoidBinaryCrossEntropy: _binary_entropy("sigmoid"),
+    op.SquaredError: _squared_error,
+}
