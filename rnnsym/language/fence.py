@@ -1,0 +1,581 @@
+"""Scanned text -> `Page`: an explicit list of the syntax that the language has; everything else is refused.
+
+Python's parser makes the tree (nothing is executed). Each kind of node that the language knows has a method here; what has none is
+refused with what to write instead. Names, times and shapes are nobody's business yet.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import warnings
+from collections.abc import Callable
+
+import sympy
+
+from rnnsym.algebra.system import Start
+from rnnsym.errors import ModelError, Span
+from rnnsym.language.findings import Findings, near
+from rnnsym.language.reader import MAX_OPERATORS, Scan
+from rnnsym.language.syntax import (
+    At, Assign, Call, Choice, Comparison, Cut, Declare, Function, MatMul, Name, Negative, Node, Num, Page, Power, Product, Ratio,
+    StepTest, Sum, Target, Transpose, When,
+)  # fmt: skip
+
+KINDS = ("input", "target", "token", "param", "constant", "vector", "matrix", "scalar")
+MAX_DEPTH = 80
+TAKEN = {
+    "t": "the step; give time as an input, for example `time: input`",
+    "loss": "the cost, as loss[t] = … or loss = …",
+    "T": "the last step",
+}
+_COMPARISONS: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_REFUSED_OPERATORS: dict[type, tuple[str, str]] = {
+    ast.Mod: ("%", "mod(u, m)"),
+    ast.BitXor: ("^", "u**k"),
+    ast.FloorDiv: ("//", "(u - mod(u, m)) / m"),
+    ast.BitAnd: ("&", "one condition after the other"),
+    ast.BitOr: ("|", "one condition after the other"),
+    ast.LShift: ("<<", "u * 2**k"),
+    ast.RShift: (">>", "u / 2**k"),
+}
+_REFUSED: dict[type, tuple[str, str]] = {
+    ast.Lambda: ("`lambda` makes a function", "def f(u): return …, and f(u) in the equation"),
+    ast.List: ("a list in brackets", "concat(a, b) joins vectors; a number is written as it is"),
+    ast.Set: ("a set in braces", "ordinary brackets ( )"),
+    ast.Dict: ("a dictionary in braces", "a declaration per name"),
+    ast.JoinedStr: ("a formatted string", "plain text"),
+    ast.ListComp: ("a loop over entries", "the equation for whole vectors"),
+    ast.GeneratorExp: ("a loop over entries", "the equation for whole vectors"),
+    ast.SetComp: ("a loop over entries", "the equation for whole vectors"),
+    ast.DictComp: ("a loop over entries", "the equation for whole vectors"),
+    ast.Starred: ("a star before an expression", "the values one by one"),
+    ast.BoolOp: ("`and`, `or` join conditions", "one condition after the other"),
+    ast.NamedExpr: ("`:=` inside an expression", "an equation of its own"),
+    ast.Tuple: ("several values with commas", "an equation for each, or split(v, k)"),
+}
+_STATEMENTS: dict[type, tuple[str, str]] = {
+    ast.AugAssign: ("an assignment that changes its own left side", "h[t] = h[t-1] + …"),
+    ast.If: ("`if` as a statement", "one equation: h[t] = a if u >= 0 else b"),
+    ast.Return: ("`return` outside a function", "an equation: name[t] = …"),
+    ast.Delete: ("`del`", "the file without that line"),
+}
+
+
+def read(scan: Scan, findings: Findings) -> Page:
+    """The page of a scanned text. Raises ModelError at the first syntax error; what the fence refuses is noted in `findings`."""
+    return _Fence(scan, findings).page(_parse(scan.source, findings))
+
+
+def _parse(source: str, findings: Findings) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "invalid escape sequence": a docstring may hold LaTeX
+            return ast.parse(source)
+    except (RecursionError, MemoryError):
+        found = "an equation of this text is too long or nested too deep"
+        raise findings.refusal("E104", found, None, instead=f"several equations, each with fewer than {MAX_OPERATORS:,} operators") from None
+    except SyntaxError as error:
+        raise _syntax_error(error, findings) from None
+    except ValueError:
+        raise findings.refusal("E102", "the text cannot be read", None, expected="equations in the syntax of Python") from None
+
+
+def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
+    line = min(max(error.lineno or 1, 1), len(findings.lines))
+    row = findings.lines[line - 1]
+    column = min(max(error.offset or 1, 1), len(row) + 1)
+    message = str(error.msg)
+    if isinstance(error, IndentationError):
+        column = len(row) - len(row.lstrip()) + 1
+        if "expected an indented block" in message:
+            found, instead = "a function without an indented body", "def f(u):\n              return u"
+        else:
+            found, instead = "this line is indented", "lines at the margin; an equation goes on over lines inside brackets"
+        return findings.refusal("E102", found, Span(line, column, line, max(column + 1, len(row.rstrip()) + 1)), instead=instead)
+    instead = ""
+    found = "the line cannot be read from here on"
+    if "cannot assign" in message or "illegal target" in message:
+        found, instead = "this cannot stand left of `=`", "a variable: h[t] = …, A = …, h[0] = …"
+    elif "expression cannot contain assignment" in message or "keyword argument" in message:
+        found, instead = "a name with `=` among the arguments", "arguments in their order, without names"
+    elif "expected ':'" in message and "def" not in row:
+        instead = "a if u >= 0 else b"
+    elif "expected 'else'" in message:
+        found, instead = "a condition without `else`", "a if u >= 0 else b"
+    return findings.refusal("E102", found, Span(line, column, line, column + 1), expected="" if instead else "an equation, a declaration or a function", instead=instead)
+
+
+class _Refused(Exception):
+    """An expression was refused; the error is noted already."""
+
+
+class _Fence:
+    """Turns Python's tree into ours. One method per construct of the language."""
+
+    def __init__(self, scan: Scan, findings: Findings):
+        self.scan, self.findings = scan, findings
+        self.rows = [line.encode("utf-8") if not line.isascii() else None for line in findings.lines]
+
+    # ------------------------------------------------------------ places
+
+    def column(self, line: int, offset: int) -> int:
+        """Python counts UTF-8 bytes from 0; we count characters from 1."""
+        row = self.rows[line - 1]
+        return (offset if row is None else len(row[:offset].decode("utf-8", "replace"))) + 1
+
+    def span(self, node: ast.AST) -> Span:
+        start = node.lineno, self.column(node.lineno, node.col_offset)  # type: ignore[attr-defined]
+        return Span(*start, node.end_lineno, self.column(node.end_lineno, node.end_col_offset))  # type: ignore[attr-defined]
+
+    def refuse(self, code: str, found: str, node: ast.AST | Span, **fields: object) -> _Refused:
+        self.findings.error(code, found, node if isinstance(node, Span) else self.span(node), **fields)
+        return _Refused()
+
+    def remark(self, node: ast.stmt) -> str:
+        return self.scan.comments.get(node.end_lineno or node.lineno, "")
+
+    # ------------------------------------------------------------ lines
+
+    def page(self, module: ast.Module) -> Page:
+        doc, doc_end, body = "", 0, list(module.body)
+        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+            doc_end = body[0].end_lineno or 1
+            doc = self.doc(body.pop(0).value)  # type: ignore[attr-defined]
+        lines: dict[type, list] = {Declare: [], Assign: [], Function: [], tuple: []}
+        whole = True
+        for statement in body:
+            try:
+                for line in self.statement(statement):
+                    lines[type(line)].append(line)
+            except _Refused:
+                whole = False
+        return Page(doc, tuple(lines[tuple]), tuple(lines[Declare]), tuple(lines[Assign]), tuple(lines[Function]), whole, doc_end)
+
+    def doc(self, node: ast.Constant) -> str:
+        text = inspect.cleandoc(node.value)
+        if any((ord(c) < 32 and c not in "\n\t") or 0xD800 <= ord(c) < 0xE000 or ord(c) == 127 for c in text):
+            self.findings.error("E101", "the description holds characters that are not text", self.span(node), instead='r"""…""", so that \\ stays \\')
+            return ""
+        return text
+
+    def statement(self, node: ast.stmt) -> list:
+        if isinstance(node, ast.AnnAssign):
+            return [self.declaration(node)]
+        if isinstance(node, ast.Assign):
+            return [self.assignment(node)]
+        if isinstance(node, ast.FunctionDef):
+            return [self.function(node)]
+        if isinstance(node, ast.Expr):
+            return self.bare(node)
+        found, instead = _STATEMENTS.get(type(node), ("this statement is not part of the language", "an equation, a declaration or a function"))
+        raise self.refuse("E105", found, self.head(node), instead=instead)
+
+    def head(self, node: ast.stmt) -> Span:
+        """The first line of a statement."""
+        span = self.span(node)
+        if span.line == span.end_line:
+            return span
+        return Span(span.line, span.column, span.line, len(self.findings.lines[span.line - 1]) + 1)
+
+    def bare(self, node: ast.Expr) -> list:
+        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "notation":
+            return self.notation(node.value)
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            raise self.refuse("E105", "a text between the lines", self.head(node), instead="a comment: # …; the description stands at the top")
+        raise self.refuse("E105", "an expression without a left side", self.head(node), instead="an equation: name[t] = …")
+
+    def notation(self, call: ast.Call) -> list:
+        pairs = []
+        for argument in call.args:
+            self.findings.error("E111", "notation without a name", self.span(argument), instead='notation(a=r"a^{(x)}")')
+        for item in call.keywords:
+            span = self.span(item)
+            if item.arg is None or not isinstance(item.value, ast.Constant) or not isinstance(item.value.value, str):
+                self.findings.error("E111", "notation that is not a string", span, instead='notation(a=r"a^{(x)}")')
+                continue
+            problem = latex_problem(item.value.value)
+            if problem:
+                self.findings.error("E111", f"the notation of `{item.arg}` {problem}", span, expected="a piece of LaTeX mathematics")
+            elif any(item.arg == name for name, _, _ in pairs):
+                self.findings.error("E111", f"the notation of `{item.arg}` is given twice", span)
+            else:
+                pairs.append((item.arg, item.value.value, span))
+        return pairs
+
+    # ------------------------------------------------------------ declarations
+
+    def declaration(self, node: ast.AnnAssign) -> Declare:
+        if not isinstance(node.target, ast.Name) or not node.simple:
+            raise self.refuse("E109", "a declaration of something that is not a name", node.target, instead="the name alone, without [t]: h: vector[n_h]")
+        note, sizes = node.annotation, ()
+        if isinstance(note, ast.Subscript):
+            inner = note.slice.elts if isinstance(note.slice, ast.Tuple) else [note.slice]
+            dots = len(inner) == 1 and isinstance(inner[0], ast.Constant) and inner[0].value is ...
+            sizes = None if dots else tuple(self.expression(s) for s in inner)
+            note = note.value
+        example = f"{node.target.id}: input[n_x]"
+        if not isinstance(note, ast.Name):
+            raise self.refuse("E109", "after `:` stands no kind", node.annotation, expected=", ".join(KINDS), instead=example)
+        if note.id not in KINDS:
+            close = near(note.id, KINDS)
+            raise self.refuse("E109", f"`{note.id}` is not a kind", note, expected=", ".join(KINDS), instead=close[0] if close else example)
+        self.taken(node.target.id, node.target)
+        start = None if node.value is None else self.start(node.value, note.id)
+        return Declare(node.target.id, note.id, sizes, start, self.remark(node), self.span(node), self.span(node.target))
+
+    def taken(self, name: str, node: ast.AST) -> None:
+        if name in ("t", "loss"):
+            raise self.refuse("E109", f"`{name}` is taken: it is {TAKEN[name]}", node, instead=f"{name}_, or another name")
+
+    def start(self, node: ast.expr, kind: str) -> Start:
+        if kind not in ("param", "constant"):
+            found = f"a value for a {kind}"
+            instead = "an equation on a line of its own" if kind in ("vector", "matrix", "scalar") else "a param or a constant, or no value"
+            raise self.refuse("E109", found, node, instead=instead)
+        rules = "a number, glorot, orthogonal, eye, uniform(0.1), normal(0.01)" if kind == "param" else "a number"
+        if kind == "param" and isinstance(node, ast.Name) and node.id in ("glorot", "orthogonal", "eye"):
+            return Start(node.id)
+        if kind == "param" and isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("uniform", "normal"):
+            amount = self.signed(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+            if amount is None or amount < 0:
+                raise self.refuse("E109", f"`{node.func.id}` needs one number, zero or more", node, instead=f"{node.func.id}(0.1)")
+            return Start(node.func.id, amount)
+        amount = self.signed(node)
+        if amount is None:
+            raise self.refuse("E109", f"`{self.findings.text(self.span(node))}` is not a start", node, expected=rules)
+        return Start("value", amount)
+
+    def signed(self, node: ast.expr) -> sympy.Rational | None:
+        """A number with an optional sign, or None."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+            inner = self.signed(node.operand)
+            return None if inner is None else -inner if isinstance(node.op, ast.USub) else inner
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return self.rational(node)
+        return None
+
+    # ------------------------------------------------------------ equations
+
+    def assignment(self, node: ast.Assign) -> Assign:
+        if len(node.targets) > 1:
+            raise self.refuse("E105", "two `=` in one line", self.head(node), instead="an equation for each name")
+        left = node.targets[0]
+        items = left.elts if isinstance(left, (ast.Tuple, ast.List)) else [left]
+        targets = tuple(self.target(item) for item in items)
+        try:
+            value = self.expression(node.value)
+        except _Refused:
+            value = None
+        return Assign(targets, value, self.remark(node), self.span(node))
+
+    def target(self, node: ast.expr) -> Target:
+        span = self.span(node)
+        if isinstance(node, ast.Name):
+            if node.id == "t":
+                raise self.refuse("E205", f"`t` is taken: it is {TAKEN['t']}", node, instead="another name")
+            return Target(node.id, None, span)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            name = node.value.id
+            self.taken_target(name, node)
+            when = self.when(node.slice)
+            if when is not None:
+                return self.timed_target(name, when, node)
+            raise self.refuse("E108", f"`{self.findings.text(span)}` is not a time", node, expected=f"{name}[t], or {name}[0] for an initial value")
+        raise self.refuse("E205", "this cannot stand left of `=`", node, expected="a variable: h[t] = …, A = …, h[0] = …")
+
+    def taken_target(self, name: str, node: ast.AST) -> None:
+        if name == "t":
+            raise self.refuse("E205", f"`t` is taken: it is {TAKEN['t']}", node, instead="another name")
+
+    def timed_target(self, name: str, when: When, node: ast.expr) -> Target:
+        if when.is_running and when.offset:
+            shifted = f"{name}[t] = …, with every time on the right moved by {-when.offset:+d}"
+            raise self.refuse("E205", f"`{name}[{when}]` stands left of an equation", node, instead=shifted)
+        if not when.is_running and not when.is_outside:
+            mark = "t == T" if when.base == "T" else "t == 1"
+            inside = when in (When("", 1), When("T", 0))
+            instead = f"{name}[t] = … if {mark} else …" if inside else f"an equation {name}[t] = … for every step"
+            raise self.refuse("E205", f"`{name}[{when}]` lies inside 1 … T, where {name}[t] is defined", node, instead=instead)
+        if name == "loss" and not when.is_running:
+            raise self.refuse("E205", "the loss has no initial value", node, instead="loss[t] = …, or loss = … for what is added once")
+        return Target(name, when, self.span(node))
+
+    def when(self, node: ast.expr) -> When | None:
+        """The time in a pair of brackets, or None when it is something else."""
+        whole = _whole(node)
+        if whole is not None:
+            return When("", whole)
+        if isinstance(node, ast.Name) and node.id in ("t", "T"):
+            return When(node.id)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) and isinstance(node.left, ast.Name) and node.left.id in ("t", "T"):
+            steps = _whole(node.right)
+            if steps is not None and steps >= 0 and not isinstance(node.right, ast.UnaryOp):
+                return When(node.left.id, steps if isinstance(node.op, ast.Add) else -steps)
+        return None
+
+    # ------------------------------------------------------------ functions
+
+    def function(self, node: ast.FunctionDef) -> Function:
+        self.signature(node)
+        body, returns = [], None
+        for statement in node.body:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str):
+                continue
+            if returns is not None:
+                raise self.refuse("E110", f"a line after the return of `{node.name}`", self.head(statement), instead="return as the last line")
+            if isinstance(statement, ast.Return):
+                values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
+                if values == [None] or not values:
+                    raise self.refuse("E110", f"`{node.name}` returns nothing", statement, instead="return with an expression")
+                returns = tuple(self.expression(v) for v in values if v is not None)
+            elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                body.append((self.local_names(statement.targets[0]), self.expression(statement.value)))
+            else:
+                raise self.refuse("E110", "this cannot stand in a function", self.head(statement), expected="local names (d = …) and one return")
+        if returns is None:
+            raise self.refuse("E110", f"`{node.name}` returns nothing", self.head(node), instead="return with an expression, as its last line")
+        return Function(node.name, tuple(a.arg for a in node.args.args), tuple(body), returns, self.head(node))
+
+    def signature(self, node: ast.FunctionDef) -> None:
+        args = node.args
+        names = [a.arg for a in args.args]
+        if args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults or any(a.annotation for a in args.args):
+            raise self.refuse("E110", f"the parameters of `{node.name}`", self.head(node), expected="plain names: def f(u, v)")
+        if node.decorator_list or node.returns or getattr(node, "type_params", None):
+            raise self.refuse("E110", f"more than a name and parameters in the first line of `{node.name}`", self.head(node), instead="def f(u, v):")
+        if node.name in ("notation", "split"):
+            raise self.refuse("E110", f"a function cannot be called `{node.name}`", self.head(node), instead=f"{node.name}_")
+        for name in names:
+            if name in ("t", "loss"):
+                raise self.refuse("E110", f"`{name}` is taken: it is {TAKEN[name]}", self.head(node), instead="another name")
+
+    def local_names(self, node: ast.expr) -> tuple[str, ...]:
+        items = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
+        for item in items:
+            if not isinstance(item, ast.Name) or item.id in ("t", "loss"):
+                raise self.refuse("E110", f"`{self.findings.text(self.span(item))}` is not a local name", item, instead="a plain name: d = …")
+        return tuple(item.id for item in items if isinstance(item, ast.Name))
+
+    # ------------------------------------------------------------ expressions
+
+    def expression(self, node: ast.expr, depth: int = 0) -> Node:
+        """One expression. Raises _Refused after noting the error."""
+        if depth > MAX_DEPTH:
+            raise self.refuse("E104", f"an expression nested more than {MAX_DEPTH} deep", node, instead="equations for the inner parts")
+        reader = _READERS.get(type(node))
+        if reader is None:
+            found, instead = _REFUSED.get(type(node), ("this is not part of the language", ""))
+            raise self.refuse("E106", found, node, instead=instead)
+        return reader(self, node, depth + 1)
+
+    def several(self, nodes: list[ast.expr], depth: int) -> tuple[Node, ...]:
+        """All of them, so that every error among them is noted."""
+        out, refused = [], None
+        for node in nodes:
+            try:
+                out.append(self.expression(node, depth))
+            except _Refused as error:
+                refused = error
+        if refused:
+            raise refused
+        return tuple(out)
+
+    def constant(self, node: ast.Constant, depth: int) -> Node:
+        if type(node.value) not in (int, float):
+            what = {str: "a text", bytes: "a text", complex: "an imaginary number", type(...): "`...`"}.get(type(node.value), "this constant")
+            raise self.refuse("E106", f"{what} in an expression", node, expected="a number or a name")
+        return Num(self.rational(node), span=self.span(node))
+
+    def rational(self, node: ast.Constant) -> sympy.Rational:
+        """The exact value of a literal, from its decimal text."""
+        span = self.span(node)
+        text = self.scan.numbers.get((span.line, span.column), repr(node.value))
+        return sympy.Rational(text.replace("_", ""))
+
+    def name(self, node: ast.Name, depth: int) -> Node:
+        if node.id == "t":
+            found = "`t` alone: the number of the step is not a quantity"
+            raise self.refuse("E106", found, node, instead="`t == 1`, `t == T` in a condition, or time as an input: time[t]")
+        return Name(node.id, span=self.span(node))
+
+    def attribute(self, node: ast.Attribute, depth: int) -> Node:
+        if node.attr != "T":
+            found = f"the attribute `.{node.attr[:40]}`"
+            raise self.refuse("E106", found, node, expected=".T, the transpose of a matrix")
+        return Transpose(self.expression(node.value, depth), span=self.span(node))
+
+    def unary(self, node: ast.UnaryOp, depth: int) -> Node:
+        if isinstance(node.op, ast.USub):
+            return Negative(self.expression(node.operand, depth), span=self.span(node))
+        if isinstance(node.op, ast.UAdd):
+            return self.expression(node.operand, depth)
+        raise self.refuse("E106", "`~` is not part of the language", node, instead="1 - u")
+
+    def binary(self, node: ast.BinOp, depth: int) -> Node:
+        span = self.span(node)
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return Sum(self.several_signed(_row(node, (ast.Add, ast.Sub)), depth), span=span)
+        if isinstance(node.op, ast.Mult):
+            return Product(self.several([n for _, n in _row(node, (ast.Mult,))], depth), span=span)
+        cls = {ast.Div: Ratio, ast.Pow: Power, ast.MatMult: MatMul}.get(type(node.op))
+        if cls is None:
+            sign, instead = _REFUSED_OPERATORS[type(node.op)]
+            raise self.refuse("E106", f"the operator `{sign}`", node, instead=instead)
+        left, right = self.several([node.left, node.right], depth)
+        return cls(left, right, span=span)
+
+    def several_signed(self, terms: list[tuple[ast.operator | None, ast.expr]], depth: int) -> tuple[Node, ...]:
+        nodes = self.several([n for _, n in terms], depth)
+        return tuple(Negative(n, span=n.span) if isinstance(sign, ast.Sub) else n for (sign, _), n in zip(terms, nodes, strict=True))
+
+    def choice(self, node: ast.IfExp, depth: int) -> Node:
+        problems = []
+        parts: list[Node] = []
+        for read_part in (lambda: self.condition(node.test, depth), lambda: self.expression(node.body, depth), lambda: self.expression(node.orelse, depth)):
+            try:
+                parts.append(read_part())
+            except _Refused as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        return Choice(*parts, span=self.span(node))
+
+    def condition(self, node: ast.expr, depth: int) -> Node:
+        if not isinstance(node, ast.Compare):
+            text = self.findings.text(self.span(node), 40)
+            raise self.refuse("E106", "a condition that is no comparison", node, instead=f"{text} > 0" if isinstance(node, (ast.Name, ast.Subscript)) else "u > 0")
+        if len(node.ops) > 1:
+            raise self.refuse("E106", "two comparisons in a row", node, instead="one condition after the other: (a if u > 0 else b) if u < 1 else b")
+        sign = _COMPARISONS.get(type(node.ops[0]))
+        right = node.comparators[0]
+        if isinstance(node.ops[0], ast.Eq):
+            when, mark = self.when(node.left), self.when(right)
+            if when is not None and mark is not None and (when.base or mark.base):
+                return self.step_test(when, mark, node)
+        if sign is None:
+            text = "==" if isinstance(node.ops[0], ast.Eq) else "!=" if isinstance(node.ops[0], ast.NotEq) else "this comparison"
+            running = any(isinstance(n, ast.Name) and n.id in ("t", "T") for n in (node.left, right))
+            instead = "t == 1 or t == T, with the branches in that order" if running else "< <= > >="
+            raise self.refuse("E106", f"`{text}` in a condition" if text[0] in "=!" else text, node, instead=instead)
+        left, other = self.several([node.left, right], depth)
+        return Comparison(left, other, sign, span=self.span(node))
+
+    def step_test(self, when: When, mark: When, node: ast.Compare) -> Node:
+        if mark.is_running or mark not in (When("", 1), When("T")):
+            instead = "time as an input: a if time[t] >= 3 else b"
+            raise self.refuse("E106", f"the condition `{when} == {mark}`", node, expected="t == 1 or t == T", instead=instead)
+        return StepTest(when, mark, span=self.span(node))
+
+    def stray_comparison(self, node: ast.Compare, depth: int) -> Node:
+        raise self.refuse("E106", "a comparison outside a condition", node, instead=f"1 if {self.findings.text(self.span(node), 40)} else 0")
+
+    def call(self, node: ast.Call, depth: int) -> Node:
+        if not isinstance(node.func, ast.Name):
+            text = self.findings.text(self.span(node.func), 40)
+            last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            raise self.refuse("E106", f"`{text}` is called", node.func, expected="a function of the language or of the file", instead=f"{last}(…)" if last else "")
+        if node.func.id == "notation":
+            raise self.refuse("E106", "notation inside an expression", node, instead="a line of its own")
+        if node.keywords:
+            raise self.refuse("E112", "a name with `=` among the arguments", self.span(node.keywords[0]), instead="arguments in their order, without names")
+        return Call(self.several(node.args, depth), node.func.id, self.span(node.func), span=self.span(node))
+
+    def subscript(self, node: ast.Subscript, depth: int) -> Node:
+        span, index = self.span(node), node.slice
+        if isinstance(index, ast.Slice):
+            return self.cut(node, index, depth)
+        text = self.findings.text(span, 40)
+        when = self.when(index)
+        if not isinstance(node.value, ast.Name):
+            instead = "a slice: v[t][0:1]" if when is not None and not when.base else ""
+            raise self.refuse("E108", f"`{text}`: only a name has a time", node, instead=instead, expected="" if instead else "h[t-1]")
+        name = node.value.id
+        if name == "t":
+            raise self.refuse("E106", f"`t` is taken: it is {TAKEN['t']}", node)
+        if when is None:
+            raise self.bad_index(node, name, index)
+        if when.is_outside:
+            raise self.outside(node, name, when)
+        return At(name, when, span=span)
+
+    def bad_index(self, node: ast.Subscript, name: str, index: ast.expr) -> _Refused:
+        text = self.findings.text(self.span(index), 40)
+        if isinstance(index, ast.Tuple):
+            return self.refuse("E108", f"`{name}[{text}]` has two indices", node, instead=f"{name}[t]; entries are not taken one by one")
+        if isinstance(index, ast.Name):
+            return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-1, t+1, T or 1")
+        return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-k or t+k with a whole number k, T or 1")
+
+    def outside(self, node: ast.Subscript, name: str, when: When) -> _Refused:
+        steps = f"{name}[t{when.offset - 1:+d}] at t = 1" if when.base == "" else f"{name}[t{when.offset:+d}] at t = T"
+        instead = f"the expression that {name}[{when}] is given by; in an equation with [t] it is {steps}"
+        return self.refuse("E405", f"`{name}[{when}]` is read: it lies outside 1 … T", node, instead=instead)
+
+    def cut(self, node: ast.Subscript, index: ast.Slice, depth: int) -> Node:
+        if index.step is not None:
+            raise self.refuse("E108", "a slice with a step", node, expected="v[a:b] with sizes as bounds")
+        bounds = [None if b is None else self.expression(b, depth) for b in (index.lower, index.upper)]
+        return Cut(self.expression(node.value, depth), *bounds, span=self.span(node))
+
+
+_READERS: dict[type, Callable[..., Node]] = {
+    ast.Constant: _Fence.constant,
+    ast.Name: _Fence.name,
+    ast.Attribute: _Fence.attribute,
+    ast.UnaryOp: _Fence.unary,
+    ast.BinOp: _Fence.binary,
+    ast.IfExp: _Fence.choice,
+    ast.Compare: _Fence.stray_comparison,
+    ast.Call: _Fence.call,
+    ast.Subscript: _Fence.subscript,
+}
+
+
+def _row(node: ast.expr, operators: tuple[type, ...]) -> list[tuple[ast.operator | None, ast.expr]]:
+    """The terms of a row of equal-ranking operators, each with the operator before it; a long row is no deep tree."""
+    terms: list[tuple[ast.operator | None, ast.expr]] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, operators):
+        terms.append((node.op, node.right))
+        node = node.left
+    return [(None, node), *reversed(terms)]
+
+
+def _whole(node: ast.expr) -> int | None:
+    """A literal whole number, with an optional sign, or None."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        inner = _whole(node.operand)
+        return None if inner is None else -inner
+    if isinstance(node, ast.Constant) and type(node.value) is int and node.value <= 1_000_000:
+        return node.value
+    return None
+
+
+_LATEX_REFUSED = (
+    "input", "include", "write", "read", "open", "close", "def", "edef", "gdef", "xdef", "let", "catcode", "csname", "endcsname", "special",
+    "immediate", "newcommand", "renewcommand", "providecommand", "usepackage", "documentclass", "begin", "end", "loop", "repeat", "expandafter",
+    "output", "openin", "openout", "newread", "newwrite", "directlua", "ShellEscape", "verbatiminput", "lstinputlisting", "includegraphics",
+    "futurelet", "global", "long", "outer", "toks", "every", "jobname", "font", "char", "message", "errmessage", "par", "item", "section",
+)  # fmt: skip
+
+
+def latex_problem(latex: str) -> str:
+    """Why a piece of LaTeX cannot stand in a formula, or ""."""
+    if not latex.strip() or len(latex) > 200:
+        return "is empty" if not latex.strip() else "is longer than 200 characters"
+    if any(not c.isprintable() for c in latex):
+        return "holds characters that are not text"
+    bare = re.sub(r"\\[{}\\]", "", latex)
+    depth = 0
+    for char in bare:
+        depth += (char == "{") - (char == "}")
+        if depth < 0:
+            break
+    if depth:
+        return "has braces that do not match"
+    if re.search(r"(?<!\\)[$%#&~]", latex) or "^^" in latex or latex.endswith("\\"):
+        return "holds one of $ % # & ~ ^^, or ends in a backslash"
+    words = re.findall(r"\\([A-Za-z@]+)", latex)
+    refused = [w for w in words if w in _LATEX_REFUSED or "@" in w]
+    return f"uses \\{refused[0]}" if refused else ""

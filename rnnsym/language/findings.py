@@ -1,0 +1,70 @@
+"""The list of what is wrong in one text, collected so that a file's errors are reported together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from rnnsym.errors import Diagnostic, ModelError, Span
+from rnnsym.language.syntax import Node
+
+
+class Findings:
+    """Errors and warnings of one text. The only thing in this room that grows."""
+
+    def __init__(self, source: str, file: str):
+        self.source, self.file = source, file
+        self.lines = source.split("\n")
+        self.errors: list[Diagnostic] = []
+        self.warnings: list[Diagnostic] = []
+
+    def diagnostic(self, code: str, found: str, where: Node | Span | None, **fields: object) -> Diagnostic:
+        """One finding. For an expression from a function's body a note points at the call."""
+        span = where.span if isinstance(where, Node) else where
+        notes = tuple(fields.pop("notes", ()))  # type: ignore[arg-type]
+        if isinstance(where, Node) and where.via is not None:
+            notes = ((where.via, "this call leads there"), *notes)
+        return Diagnostic(code, found, span, notes=notes, source=self.source, file=self.file, **fields)  # type: ignore[arg-type]
+
+    def error(self, code: str, found: str, where: Node | Span | None, **fields: object) -> None:
+        """Note an error and go on. The same sentence at the same place is said once."""
+        new = self.diagnostic(code, found, where, **fields)
+        if new not in self.errors:
+            self.errors.append(new)
+
+    def warn(self, code: str, found: str, where: Node | Span | None, **fields: object) -> None:
+        self.warnings.append(self.diagnostic(code, found, where, level="warning", **fields))
+
+    def refusal(self, code: str, found: str, where: Node | Span | None, **fields: object) -> ModelError:
+        """An error that ends the reading of something; the caller raises it."""
+        return ModelError(self.diagnostic(code, found, where, **fields))
+
+    def take(self, error: ModelError) -> None:
+        """Note the errors of a caught ModelError."""
+        for diagnostic in error.diagnostics:
+            if diagnostic not in self.errors:
+                self.errors.append(diagnostic)
+
+    def raise_errors(self) -> None:
+        """Raise everything noted so far in one ModelError, in the order of the text."""
+        if self.errors:
+            far = 10**9
+            raise ModelError(sorted(self.errors, key=lambda d: (d.span.line, d.span.column) if d.span else (far, 0)))
+
+    def text(self, where: Node | Span, limit: int = 60) -> str:
+        """The text at a place, on one line; a long one is cut in its middle."""
+        span = where.span if isinstance(where, Node) else where
+        if span.line == span.end_line:
+            text = self.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+        else:
+            rows = self.lines[span.line - 1 : span.end_line]
+            text = " ".join([rows[0][span.column - 1 :], *rows[1:-1], rows[-1][: span.end_column - 1]])
+        text = " ".join(text.split())
+        return text if len(text) <= limit else f"{text[: limit // 2]} … {text[-limit // 3 :]}"
+
+
+def near(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that `word` was probably meant to be, best first."""
+    known = list(dict.fromkeys(k for k in known if k != word))
+    same = [k for k in known if k.lower() == word.lower()]
+    return list(dict.fromkeys(same + difflib.get_close_matches(word, known, 3, 0.7)))[:3]

@@ -1,0 +1,343 @@
+"""A file's own functions are expanded where they are used: what is left has built-in functions only.
+
+Comes in: a `Page`. Goes out: one `Equation` per quantity on the left, its right side expanded. A function's parameters and local
+names hide the file's; its body names nothing else but functions, numbers and sizes, so that an argument can never be captured.
+An expanded expression may share parts with itself; its size as a tree is counted, so that doubling thirty times is refused, not tried.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rnnsym.errors import Span
+from rnnsym.language.builtin import ARITY, FOREIGN, SIZED, arity_text
+from rnnsym.language.findings import Findings, near
+from rnnsym.language.syntax import (
+    At, Call, Choice, Cut, Function, Name, Negative, Node, Num, Page, Part, Product, StepTest, Sum, Target, Transpose, walk,
+)  # fmt: skip
+
+MAX_NODES = 20_000  # of one file's expanded equations, counted as trees
+MAX_DEPTH = 100
+MAX_NESTED = 25
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One quantity and what it is equal to; `value` is None where the right side is wrong (and the error is noted)."""
+
+    target: Target
+    value: Node | None
+    description: str
+    span: Span
+
+
+class _Wrong(Exception):
+    """The expression is wrong; the error is noted already."""
+
+
+def expand(page: Page, findings: Findings) -> tuple[Equation, ...]:
+    """The equations of a page with every function of the file expanded. Errors are noted in `findings`."""
+    functions = _check_functions(page, findings)
+    expander = _Expander(functions, page, findings)
+    out: list[Equation] = []
+    for line in page.assigns:
+        values = expander.values_of(line)
+        out += [Equation(target, value, line.description, line.span) for target, value in zip(line.targets, values, strict=True)]
+    return tuple(out)
+
+
+def size_names(page: Page) -> dict[str, Span]:
+    """Every name that stands where a size must: in a declaration's brackets, a slice, `eye(n)`, `ones(n)`."""
+    found: dict[str, Span] = {}
+
+    def gather(node: Node, hidden: frozenset[str] = frozenset()) -> None:
+        for inner in walk(node):
+            if isinstance(inner, Name) and inner.name not in hidden:
+                found.setdefault(inner.name, inner.span)
+
+    def search(node: Node, hidden: frozenset[str] = frozenset()) -> None:
+        for inner in walk(node):
+            if isinstance(inner, Cut):
+                for bound in (inner.start, inner.stop):
+                    if bound is not None:
+                        gather(bound, hidden)
+            elif isinstance(inner, Call) and inner.function in SIZED and inner.function not in own:
+                for part in inner.parts:
+                    gather(part, hidden)
+
+    own = {f.name for f in page.functions}
+    for declare in page.declares:
+        for node in declare.sizes or ():
+            gather(node)
+    for line in page.assigns:
+        if line.value is not None:
+            search(line.value)
+    for function in page.functions:
+        hidden = frozenset(function.parameters).union(*(names for names, _ in function.body))
+        for node in (*(value for _, value in function.body), *function.returns):
+            search(node, hidden)
+    return found
+
+
+# ---------------------------------------------------------------- functions by themselves
+
+
+def _check_functions(page: Page, findings: Findings) -> dict[str, Function | None]:
+    """The file's functions by name; one that is wrong is None, its errors noted."""
+    functions: dict[str, Function | None] = {}
+    for function in page.functions:
+        if function.name in functions:
+            findings.error("E202", f"the function `{function.name}` is defined twice", function.span, expected="one definition for each name")
+        functions.setdefault(function.name, function)
+        if len(set(function.parameters)) < len(function.parameters):
+            findings.error("E110", f"two parameters of `{function.name}` have one name", function.span, expected="a name for each")
+            functions[function.name] = None
+    sizes = {n for n in size_names(page)} | {"inf", "pi"}
+    defined = {t.name for a in page.assigns for t in a.targets} | {d.name for d in page.declares}
+    for function in page.functions:
+        if not _body_is_closed(function, (sizes - defined), findings):
+            functions[function.name] = None
+    for name in _recursive(page.functions):
+        functions[name] = None
+    for cycle in _cycles(page.functions):
+        first = next(f for f in page.functions if f.name == cycle[0])
+        findings.error("E207", f"`{cycle[0]}` calls itself: {' → '.join(cycle)}", first.span, instead="a recurrence over time: h[t] = … h[t-1] …")
+    return functions
+
+
+def _body_is_closed(function: Function, outside: set[str], findings: Findings) -> bool:
+    """Whether the body names only parameters, local names given before, sizes, numbers, functions."""
+    known, good = set(function.parameters), True
+
+    def check(node: Node) -> bool:
+        fine = True
+        for inner in walk(node):
+            if isinstance(inner, At):
+                found = f"`{inner.name}[{inner.when}]` in the body of `{function.name}`: a body has no time"
+                findings.error("E208", found, inner, instead=f"a parameter, and {inner.name}[{inner.when}] as its argument")
+                fine = False
+            elif isinstance(inner, StepTest):
+                findings.error("E208", f"`{inner.when} == {inner.mark}` in the body of `{function.name}`: a body has no time", inner, instead="the condition in the equation")
+                fine = False
+            elif isinstance(inner, Name) and inner.name not in known | outside:
+                close = near(inner.name, sorted(known))
+                instead = f"`{close[0]}`" if close else f"a parameter: def {function.name}({', '.join((*function.parameters, inner.name))})"
+                findings.error("E208", f"`{inner.name}` in the body of `{function.name}` is no parameter, local name or size", inner, instead=instead)
+                fine = False
+        return fine
+
+    for names, value in function.body:
+        good &= check(value)
+        known |= set(names)
+    return all([check(value) for value in function.returns]) and good
+
+
+def _calls(functions: tuple[Function, ...]) -> dict[str, list[str]]:
+    names = {f.name for f in functions}
+    graph: dict[str, list[str]] = {}
+    for function in functions:
+        nodes = [value for _, value in function.body] + list(function.returns)
+        called = [n.function for node in nodes for n in walk(node) if isinstance(n, Call) and n.function in names]
+        graph.setdefault(function.name, []).extend(dict.fromkeys(called))
+    return graph
+
+
+def _cycles(functions: tuple[Function, ...]) -> list[list[str]]:
+    """One cycle of calls for each group of functions that call each other, in the order of the file."""
+    graph, seen, found = _calls(functions), set(), []
+    for start in graph:
+        if start in seen:
+            continue
+        came: dict[str, str] = {}
+        queue = [start]
+        while queue:
+            here = queue.pop(0)
+            for there in graph[here]:
+                if there == start:
+                    path = [start]
+                    while here != start:
+                        path.insert(1, here)
+                        here = came[here]
+                    found.append([*path, start])
+                    seen.update(path)
+                    queue.clear()
+                    break
+                if there not in came:
+                    came[there] = here
+                    queue.append(there)
+    return found
+
+
+def _recursive(functions: tuple[Function, ...]) -> set[str]:
+    """The functions whose calls never end: on a cycle, or leading to one."""
+    graph = _calls(functions)
+    done: set[str] = set()
+    progress = True
+    while progress:
+        new = {name for name, called in graph.items() if name not in done and all(c in done for c in called)}
+        done |= new
+        progress = bool(new)
+    return set(graph) - done
+
+
+# ---------------------------------------------------------------- expansion
+
+
+class _Expander:
+    """Puts arguments for parameters. One method per question; the environment maps names to expressions."""
+
+    def __init__(self, functions: Mapping[str, Function | None], page: Page, findings: Findings):
+        self.functions, self.findings = functions, findings
+        self.variables = {t.name for a in page.assigns for t in a.targets} | {d.name for d in page.declares}
+        self.left = MAX_NODES
+        self.nested = 0
+        self.calls_left = MAX_NODES
+
+    def values_of(self, line) -> tuple[Node | None, ...]:
+        """One expanded expression for each name on the left of a line."""
+        nothing = (None,) * len(line.targets)
+        if line.value is None:
+            return nothing
+        try:
+            values = self.values(line.value, {}, None, len(line.targets), "")
+            for value in values:
+                self.left -= value.size
+                if self.left < 0 or value.depth > MAX_DEPTH:
+                    found = "the equations are too large once their functions are put in" if self.left < 0 else "the expression is nested too deep once its functions are put in"
+                    raise self.wrong("E104", found, line.value, instead="equations for what is used several times")
+            return values
+        except _Wrong:
+            return nothing
+
+    def wrong(self, code: str, found: str, where: Node | Span, **fields: object) -> _Wrong:
+        self.findings.error(code, found, where, **fields)
+        return _Wrong()
+
+    def values(self, node: Node, env: Mapping[str, Node], via: Span | None, count: int, body_of: str) -> tuple[Node, ...]:
+        """The node as `count` values: split and functions with several results give several."""
+        if count == 1 and not (isinstance(node, Call) and node.function == "split" and "split" not in self.functions):
+            return (self.one(node, env, via, body_of),)
+        if isinstance(node, Call) and node.function in self.functions:
+            values = self.own(node, env, via, body_of)
+            if len(values) != count:
+                raise self.counted(f"`{node.function}` returns", len(values), count, node)
+            return values
+        if isinstance(node, Call) and node.function == "split":
+            return self.split(node, env, via, count, body_of)
+        raise self.wrong("E209", f"{count} names on the left, one expression on the right", node, instead="an equation for each, or split(v, k)")
+
+    def counted(self, who: str, given: int, wanted: int, node: Node) -> _Wrong:
+        plural = "value" if given == 1 else "values"
+        return self.wrong("E209", f"{who} {given} {plural}; {wanted} {'is' if wanted == 1 else 'are'} taken", node, expected=f"{given} on the left")
+
+    def split(self, node: Call, env: Mapping[str, Node], via: Span | None, count: int, body_of: str) -> tuple[Node, ...]:
+        if len(node.parts) != 2:
+            raise self.wrong("E112", f"split takes two arguments, here {len(node.parts)}", node, instead="i[t], f[t] = split(v, 2)")
+        vector, parts = (self.one(p, env, via, body_of) for p in node.parts)
+        if not (isinstance(parts, Num) and parts.value.is_Integer and 1 <= parts.value <= 1000):
+            raise self.wrong("E112", "the number of parts of split is not a whole number", node.parts[1], instead="split(v, 4)")
+        if int(parts.value) != count:
+            raise self.counted("split gives", int(parts.value), count, node)
+        return tuple(Part(vector, count, k, span=node.span, via=via) for k in range(count))
+
+    def one(self, node: Node, env: Mapping[str, Node], via: Span | None, body_of: str) -> Node:
+        """The node, expanded."""
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            raise self.wrong("E104", "the equations are too large once their functions are put in", via or node, instead="equations for what is used several times")
+        if isinstance(node, Name):
+            if node.name in env:
+                return env[node.name]
+            return dataclasses.replace(node, via=via, of_function=body_of)
+        if isinstance(node, Call):
+            return self.call(node, env, via, body_of)
+        if not node.children:
+            return dataclasses.replace(node, via=via) if via else node
+        return self.rebuilt(node, env, via, body_of)
+
+    def all(self, nodes: tuple[Node, ...], env: Mapping[str, Node], via: Span | None, body_of: str) -> tuple[Node, ...]:
+        """Each of them; every error among them is noted before the first is raised."""
+        out, wrong = [], None
+        for node in nodes:
+            try:
+                out.append(self.one(node, env, via, body_of))
+            except _Wrong as error:
+                wrong = error
+        if wrong:
+            raise wrong
+        return tuple(out)
+
+    def rebuilt(self, node: Node, env: Mapping[str, Node], via: Span | None, body_of: str) -> Node:
+        new = self.all(node.children, env, via, body_of)
+        if isinstance(node, (Sum, Product)):
+            return dataclasses.replace(node, parts=new, via=via)
+        if isinstance(node, (Negative, Transpose)):
+            return dataclasses.replace(node, of=new[0], via=via)
+        if isinstance(node, Choice):
+            return dataclasses.replace(node, test=new[0], yes=new[1], no=new[2], via=via)
+        if isinstance(node, Cut):
+            rest = list(new[1:])
+            start = rest.pop(0) if node.start is not None else None
+            return dataclasses.replace(node, of=new[0], start=start, stop=rest[0] if rest else None, via=via)
+        return dataclasses.replace(node, left=new[0], right=new[1], via=via)
+
+    def call(self, node: Call, env: Mapping[str, Node], via: Span | None, body_of: str) -> Node:
+        if node.function in self.functions:
+            values = self.own(node, env, via, body_of)
+            if len(values) != 1:
+                raise self.counted(f"`{node.function}` returns", len(values), 1, node)
+            return values[0]
+        if node.function == "split":
+            raise self.wrong("E209", "split stands inside an expression", node, instead="names for the parts: i[t], f[t] = split(v, 2)")
+        if node.function not in ARITY:
+            raise self.unknown(node)
+        low, high = ARITY[node.function]
+        if not low <= len(node.parts) <= high:
+            text = arity_text(node.function)
+            found = f"{node.function} takes {text} argument{'s' if high > 1 else ''}, here {len(node.parts)}"
+            raise self.wrong("E112", found, node)
+        parts = self.all(node.parts, env, via, body_of)
+        if node.function in ("min", "max") and len(parts) > 2 and len(parts) > MAX_DEPTH:
+            raise self.wrong("E104", f"{node.function} of {len(parts)} arguments", node, instead="several equations")
+        return dataclasses.replace(node, parts=parts, via=via)
+
+    def unknown(self, node: Call) -> _Wrong:
+        name = node.function
+        if name in FOREIGN:
+            instead = FOREIGN[name]
+        elif name in self.variables:
+            instead = f"{name} * (…) for a product, {name}[t] for its value at a step"
+        else:
+            close = near(name, [*self.functions, *ARITY])
+            instead = f"{close[0]}(…)" if close else f"def {name}(u): return …, at the margin of the file"
+        return self.wrong("E203", f"there is no function `{name}`", node.name_span, instead=instead)
+
+    def own(self, node: Call, env: Mapping[str, Node], via: Span | None, body_of: str) -> tuple[Node, ...]:
+        """The results of a call of a function of the file."""
+        function = self.functions[node.function]
+        if function is None:
+            raise _Wrong()
+        if len(node.parts) != len(function.parameters):
+            wanted = len(function.parameters)
+            found = f"`{node.function}` takes {wanted} argument{'s' if wanted != 1 else ''}, here {len(node.parts)}"
+            raise self.wrong("E112", found, node, notes=((function.span, "defined here"),))
+        arguments = self.all(node.parts, env, via, body_of)
+        if self.nested >= MAX_NESTED:
+            raise self.wrong("E104", f"more than {MAX_NESTED} functions call each other in a row", via or node, instead="fewer, larger functions")
+        self.nested += 1
+        try:
+            return self.body(function, arguments, via or node.span)
+        finally:
+            self.nested -= 1
+
+    def body(self, function: Function, arguments: tuple[Node, ...], call: Span) -> tuple[Node, ...]:
+        """What the function returns for these arguments."""
+        inner: dict[str, Node] = dict(zip(function.parameters, arguments, strict=True))
+        for names, value in function.body:
+            inner.update(zip(names, self.values(value, inner, call, len(names), function.name), strict=True))
+        return self.all(function.returns, inner, call, function.name)
+
+
+__all__ = ["Equation", "expand", "size_names"]

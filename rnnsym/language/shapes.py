@@ -1,0 +1,386 @@
+"""Shapes: every expression gets one, every size that the text leaves open is determined by what it meets.
+
+Comes in: `Names` and ranks. Goes out: the shape of every name, as forms without unknowns. A mismatch is an error that points at the expression,
+says both shapes and where each came from; a size that stays open is an error that names the line to add.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from rnnsym.algebra.sizes import shape_text, size_text
+from rnnsym.errors import Span
+from rnnsym.language.builtin import ELEMENTWISE, ENTRIES, LOSSES, VECTOR_KEEPING
+from rnnsym.language.findings import Findings
+from rnnsym.language.macros import Equation
+from rnnsym.language.names import Names, Symbol, key_of, occurrences
+from rnnsym.language.ranks import fresh_size, rank_word
+from rnnsym.language.syntax import (
+    At, Call, Choice, Comparison, Cut, MatMul, Name, Negative, Node, Num, Part, Power, Product, Ratio, StepTest, Sum, Transpose,
+)  # fmt: skip
+from rnnsym.language.unify import Form, Shape, Sizes
+
+_WHAT = {Sum: "this sum", Product: "this product", Ratio: "this quotient", Power: "this power", Comparison: "this comparison", Choice: "this conditional"}
+
+
+class _Wrong(Exception):
+    """The expression has no shape; the error is noted already."""
+
+
+def find_shapes(names: Names, ranks: dict[str, int], findings: Findings) -> dict[str, Shape]:
+    """The shape of every name whose rank is known. Errors E301–E303, E305 are noted in `findings`."""
+    return _Shapes(names, ranks, findings).run()
+
+
+def size_form(node: Node, names: Names, findings: Findings) -> Form | None:
+    """A size as a linear form, or None (noted) when it is none: a name, a whole number, a sum of them with whole factors."""
+    form = _linear(node, names)
+    if form is None:
+        text = findings.text(node)
+        expected = "a name (n_h), a whole number, or a sum of them with whole factors (n_x + n_h, 4*n_h)"
+        findings.error("E305", f"`{text}` is not a size", node, expected=expected)
+    return form
+
+
+def _linear(node: Node, names: Names) -> Form | None:
+    if isinstance(node, Num):
+        return Form(int(node.value)) if node.value.is_Integer else None
+    if isinstance(node, Name):
+        return Form(0, {node.name: 1}) if node.name in names.sizes and node.name not in names.symbols else None
+    parts = [_linear(c, names) for c in node.children]
+    if any(p is None for p in parts) or not parts:
+        return None
+    forms = [p for p in parts if p is not None]
+    if isinstance(node, Negative):
+        return forms[0].times(-1)
+    if isinstance(node, Sum):
+        return sum(forms[1:], forms[0])
+    if isinstance(node, Product):
+        product = Form(1)
+        for form in forms:
+            if product.terms and form.terms:
+                return None
+            product = form.times(product.constant) if not product.terms else product.times(form.constant)
+        return product
+    return None
+
+
+def never_positive(form: Form) -> bool:
+    """Whether a size without unknowns is below one for all values of its names."""
+    return not form.unknowns and form.constant + sum(f for f in form.terms.values()) < 1 and all(f <= 0 for f in form.terms.values())
+
+
+class _Shapes:
+    """Walks every equation once; each construct has a method that returns its shape."""
+
+    def __init__(self, names: Names, ranks: dict[str, int], findings: Findings):
+        self.names, self.ranks, self.findings = names, ranks, findings
+        self.sizes = Sizes()
+        self.shapes: dict[str, Shape] = {}
+        self.unclear: set[str] = set()
+
+    def run(self) -> dict[str, Shape]:
+        for key, symbol in self.names.symbols.items():
+            if key in self.ranks:
+                self.shapes[key] = self.declared(symbol)
+        before = len(self.findings.errors)
+        for equation in self.names.equations:
+            known = all((s := self.names.symbol(n)) is None or s.name in self.shapes for n in occurrences(equation.value))
+            if known and key_of(equation) in self.shapes:
+                self.equation(equation)
+        for place in self.sizes.retry():
+            self.findings.error("E301", "the sizes that this expression needs are no whole numbers", place, expected="sizes that can be divided as asked")
+        if len(self.findings.errors) == before and not self.names.broken and len(self.shapes) == len(self.names.symbols):
+            self.report_open()
+        return {key: self.sizes.shape(shape) for key, shape in self.shapes.items()}
+
+    def declared(self, symbol: Symbol) -> Shape:
+        """The declared shape, or unknowns."""
+        declare = symbol.declare
+        if declare is None or declare.sizes is None:
+            return tuple(self.sizes.unknown() for _ in range(self.ranks[symbol.name]))
+        forms = []
+        for node in declare.sizes:
+            form = size_form(node, self.names, self.findings)
+            if form is not None and never_positive(form):
+                self.findings.error("E305", f"the size `{self.findings.text(node)}` of `{symbol.name}` is below one", node, expected="a size of one or more")
+            forms.append(form or self.sizes.unknown())
+        return tuple(forms)
+
+    # ------------------------------------------------------------ equations
+
+    def equation(self, equation: Equation) -> None:
+        assert equation.value is not None
+        try:
+            right = self.shape(equation.value)
+        except _Wrong:
+            return
+        key = key_of(equation)
+        left = self.shapes[key]
+        if not right:
+            return  # a scalar fills the shape
+        target = equation.target
+        if key.startswith("loss") and target.name == "loss":
+            instead = f"the sum of its entries: sum({self.findings.text(equation.value, 40)})"
+            self.findings.error("E301", f"`{target.text}` is a scalar, its equation gives shape {self.say(right)}", equation.value, instead=instead)
+        elif len(left) != len(right) or not self.equal(left, right, equation.value):
+            found = f"`{target.text}` has shape {self.say(left)}, its equation gives {self.say(right)}"
+            notes = self.reasons(left, right, [equation.value], [self.names.symbols[key]])
+            self.findings.error("E301", found, equation.value, expected="equal shapes", notes=notes)
+
+    def equal(self, left: Shape, right: Shape, place: Node) -> bool:
+        return len(left) == len(right) and all([self.sizes.equate(a, b, place) for a, b in zip(left, right, strict=True)])
+
+    # ------------------------------------------------------------ expressions
+
+    def shape(self, node: Node) -> Shape:
+        """The shape of an expression; raises _Wrong after noting what is wrong."""
+        if isinstance(node, (Num, StepTest)):
+            return ()
+        if isinstance(node, (Name, At)):
+            symbol = self.names.symbol(node)
+            return self.shapes[symbol.name] if symbol is not None else ()
+        if isinstance(node, Negative):
+            return self.shape(node.of)
+        if isinstance(node, MatMul):
+            return self.product(node)
+        if isinstance(node, Transpose):
+            rows, columns = self.of_rank(node.of, 2, ".T is taken of")
+            return (columns, rows)
+        if isinstance(node, Part):
+            (length,) = self.of_rank(node.of, 1, "split is taken of")
+            part = self.sizes.unknown()
+            if not self.sizes.equate(length, part.times(node.count), node):
+                length = self.sizes.resolve(length)
+                found = f"`{self.findings.text(node.of)}` has length {size_text(length.length)}, which has no {node.count} equal parts"
+                raise self.wrong("E302", found, node, expected=f"a length of {node.count} times a size")
+            return (part,)
+        if isinstance(node, Cut):
+            return self.cut(node)
+        if isinstance(node, Call):
+            return self.call(node)
+        return self.meet(node, node.children, _WHAT[type(node)])
+
+    def wrong(self, code: str, found: str, where: Node | Span, **fields: object) -> _Wrong:
+        self.findings.error(code, found, where, **fields)
+        return _Wrong()
+
+    def all(self, nodes: Sequence[Node]) -> list[Shape]:
+        out, wrong = [], None
+        for node in nodes:
+            try:
+                out.append(self.shape(node))
+            except _Wrong as error:
+                wrong = error
+        if wrong:
+            raise wrong
+        return out
+
+    def meet(self, where: Node, nodes: Sequence[Node], what: str) -> Shape:
+        """The shape of an elementwise combination: scalars broadcast, everything else agrees."""
+        result, first = (), where
+        for node, shape in zip(nodes, self.all(nodes), strict=True):
+            if shape and not result:
+                result, first = shape, node
+            elif shape and not self.equal(result, shape, where):
+                found = f"{what} combines shape {self.say(result)} of `{self.findings.text(first)}` with shape {self.say(shape)} of `{self.findings.text(node)}`"
+                raise self.wrong("E301", found, where, expected="equal shapes, or a scalar", notes=self.reasons(result, shape, [first, node]))
+        return result
+
+    def of_rank(self, node: Node, rank: int, what: str) -> Shape:
+        shape = self.shape(node)
+        if len(shape) != rank:
+            found = f"{what} `{self.findings.text(node)}` of shape {self.say(shape)}"
+            raise self.wrong("E302", found, node, expected=f"a {rank_word(rank)}", notes=self.origins([node]))
+        return shape
+
+    def product(self, node: MatMul) -> Shape:
+        before = len(self.findings.errors)
+        try:
+            left = self.shape(node.left)
+        except _Wrong:
+            self.suggest_brackets(node, before)
+            raise
+        right = self.shape(node.right)
+        texts = self.findings.text(node.left), self.findings.text(node.right)
+        if len(left) != 2:
+            instead = self.bracketed(node) or ("dot(a, b) or outer(a, b) for two vectors" if len(left) == 1 else "`*` for a product with a scalar")
+            raise self.wrong("E302", f"left of @ stands `{texts[0]}` of shape {self.say(left)}", node.left, expected="a matrix", instead=instead, notes=self.origins([node.left]))
+        if not right:
+            raise self.wrong("E302", f"right of @ stands `{texts[1]}` of shape ()", node.right, expected="a vector or a matrix", instead="`*` for a product with a scalar", notes=self.origins([node.right]))
+        if not self.sizes.equate(left[1], right[0], node):
+            columns, rows = (size_text(self.sizes.resolve(f).length) for f in (left[1], right[0]))
+            found = f"`{texts[0]}` has {columns} columns, `{texts[1]}` has {rows} rows"
+            notes = self.reasons((left[1],), (right[0],), [node.left, node.right])
+            raise self.wrong("E302", found, node, expected="equal inner sizes", notes=notes, instead=self.bracketed(node))
+        return (left[0], *right[1:])
+
+    def bracketed(self, node: MatMul) -> str:
+        """`alpha * (W @ x)` for `alpha * W @ x`, which Python reads as `(alpha * W) @ x`; "" where that is not the form."""
+        left = node.left
+        if not isinstance(left, (Product, Ratio)) or left.span.line != node.span.line:
+            return ""
+        last = left.children[-1]
+        head = Span(left.span.line, left.span.column, last.span.line, last.span.column)
+        if (left.span.line, left.span.column) != (node.span.line, node.span.column):
+            return ""  # it stands in brackets of its own
+        return f"{self.findings.text(head)} ({self.findings.text(last)} @ {self.findings.text(node.right)}): * and @ have equal rank and are read from the left"
+
+    def suggest_brackets(self, node: MatMul, before: int) -> None:
+        """Add the brackets to the error that was just noted, when the left of `@` is a product that does not fit."""
+        text = self.bracketed(node)
+        errors = self.findings.errors
+        if text and len(errors) > before and not errors[-1].instead and errors[-1].span == node.left.span:
+            errors[-1] = dataclasses.replace(errors[-1], instead=text)
+
+    def cut(self, node: Cut) -> Shape:
+        (length,) = self.of_rank(node.of, 1, "a slice is taken of")
+        bounds = []
+        for bound in (node.start, node.stop):
+            form = None if bound is None else size_form(bound, self.names, self.findings)
+            if bound is not None and form is None:
+                raise _Wrong()
+            if form is not None and not form.terms and form.constant < 0:
+                text = self.findings.text(node.of)
+                raise self.wrong("E305", f"the bound `{self.findings.text(bound)}` counts from the end", bound, instead=f"{text}[:n - {-form.constant}], with n the length of `{text}`")
+            bounds.append(form)
+        start, stop = bounds[0] or Form(), bounds[1] if bounds[1] is not None else length
+        extent = self.sizes.resolve(stop - start)
+        rest = self.sizes.resolve(length - stop)
+        if never_positive(extent) or (not rest.unknowns and rest.constant + sum(rest.terms.values()) < 0 and all(f <= 0 for f in rest.terms.values())):
+            found = f"`{self.findings.text(node)}` leaves the vector, which has length {size_text(self.sizes.resolve(length).length)}"
+            raise self.wrong("E305", found, node, expected="bounds inside it, the first below the second", notes=self.origins([node.of]))
+        return (extent,)
+
+    def call(self, node: Call) -> Shape:
+        name, parts = node.function, node.parts
+        if name in ELEMENTWISE:
+            return self.meet(node, parts, f"`{name}`")
+        if name in VECTOR_KEEPING:
+            shape = self.of_rank(parts[0], 1, f"{name} is taken of")
+            if name == "roll" and not _is_whole(parts[1]):
+                raise self.wrong("E112", f"roll by `{self.findings.text(parts[1])}`", parts[1], expected="a whole number: roll(v, 1)")
+            return shape
+        if name in ("stop_gradient", "total"):
+            return self.shape(parts[0])
+        if name in ENTRIES:
+            if not self.shape(parts[0]):
+                found = f"{name} is taken of the scalar `{self.findings.text(parts[0])}`"
+                instead = f"total({self.findings.text(parts[0])}) for a sum over time" if name == "sum" else ""
+                raise self.wrong("E302", found, node, expected="a vector or a matrix", instead=instead, notes=self.origins([parts[0]]))
+            return ()
+        if name in LOSSES:
+            shapes = self.all(parts)
+            for part, shape in zip(parts, shapes, strict=True):
+                if len(shape) > 1:
+                    raise self.wrong("E302", f"{name} is taken of `{self.findings.text(part)}` of shape {self.say(shape)}", part, expected="vectors or scalars")
+            self.meet(node, parts, f"`{name}`")
+            return ()
+        return self.vector_call(node, name, parts)
+
+    def vector_call(self, node: Call, name: str, parts: tuple[Node, ...]) -> Shape:
+        if name in ("dot", "outer"):
+            (a,), (b,) = (self.of_rank(p, 1, f"{name} is taken of") for p in parts)
+            if name == "outer":
+                return (a, b)
+            if not self.sizes.equate(a, b, node):
+                lengths = [size_text(self.sizes.resolve(f).length) for f in (a, b)]
+                found = f"dot of `{self.findings.text(parts[0])}` of length {lengths[0]} and `{self.findings.text(parts[1])}` of length {lengths[1]}"
+                raise self.wrong("E302", found, node, expected="equal lengths", notes=self.reasons((a,), (b,), list(parts)))
+            return ()
+        if name == "logsumexp":
+            self.of_rank(parts[0], 1, "logsumexp is taken of")
+            return ()
+        if name == "diag":
+            (n,) = self.of_rank(parts[0], 1, "diag is taken of")
+            return (n, n)
+        if name == "concat":
+            total = Form()
+            for part, shape in zip(parts, self.all(parts), strict=True):
+                if len(shape) > 1:
+                    raise self.wrong("E302", f"concat of `{self.findings.text(part)}` of shape {self.say(shape)}", part, expected="vectors or scalars")
+                total = total + (shape[0] if shape else Form(1))
+            return (total,)
+        forms = [size_form(p, self.names, self.findings) for p in parts]  # eye, ones
+        if any(f is None for f in forms):
+            raise _Wrong()
+        for part, form in zip(parts, forms, strict=True):
+            if form is not None and never_positive(form):
+                raise self.wrong("E305", f"the size `{self.findings.text(part)}` is below one", part, expected="a size of one or more")
+        good = tuple(f for f in forms if f is not None)
+        return (good[0], good[0]) if name == "eye" else good
+
+    # ------------------------------------------------------------ what to say
+
+    def say(self, shape: Shape) -> str:
+        return shape_text(tuple(f.length for f in self.sizes.shape(shape)))
+
+    def reasons(self, left: Shape, right: Shape, nodes: list[Node], symbols: list[Symbol] = ()) -> tuple[tuple[Span | None, str], ...]:  # type: ignore[assignment]
+        """Where two shapes that do not agree come from: the names whose shapes hold the sizes in question."""
+        left, right = self.sizes.shape(left), self.sizes.shape(right)
+        differing = [f for a, b in zip(left, right, strict=False) if a != b for f in (a, b)] if len(left) == len(right) else [*left, *right]
+        wanted = {name for form in differing for name in form.terms}
+        return self.origins(nodes, wanted, list(symbols))
+
+    def origins(self, nodes: list[Node], wanted: set[str | int] | None = None, symbols: list[Symbol] = ()) -> tuple[tuple[Span | None, str], ...]:  # type: ignore[assignment]
+        """A note for each name in the expressions: its shape, and the line that gives it."""
+        found: dict[str, Symbol] = {s.name: s for s in symbols}
+        for node in nodes:
+            for name in occurrences(node):
+                symbol = self.names.symbol(name)
+                if symbol is not None:
+                    found.setdefault(symbol.name, symbol)
+        notes: list[tuple[Span | None, str]] = []
+        for symbol in found.values():
+            shape = self.sizes.shape(self.shapes[symbol.name])
+            if wanted is not None and not any(set(f.terms) & wanted or (not f.terms and len(shape) > 0) for f in shape):
+                continue
+            notes.append((self.source_of(symbol, wanted), f"`{symbol.name}` has shape {self.say(shape)}"))
+        return tuple(n for n in notes if n[0] is not None)[:4]
+
+    def source_of(self, symbol: Symbol, wanted: set[str | int] | None) -> Span | None:
+        """The declaration of a name, or the expression that determined its size."""
+        if symbol.declare is not None and symbol.declare.sizes is not None:
+            return symbol.declare.span
+        for form in self.shapes[symbol.name]:
+            if wanted is None or set(self.sizes.resolve(form).terms) & wanted:
+                for unknown in form.unknowns:
+                    reason = self.sizes.reason.get(unknown)
+                    if isinstance(reason, Node):
+                        return reason.span
+        return symbol.place
+
+    def report_open(self) -> None:
+        """An error for every size that nothing determines, naming the line to add; one for all names that share it."""
+        reported: set[int] = set()
+        order = sorted(self.names.symbols.values(), key=self.worth)
+        for symbol in order:
+            shape = self.sizes.shape(self.shapes[symbol.name])
+            unknowns = {u for f in shape for u in f.unknowns}
+            if not unknowns or unknowns & reported:
+                continue
+            reported |= unknowns
+            self.report_size(symbol, shape)
+
+    def worth(self, symbol: Symbol) -> tuple[int, int]:
+        """Names that are best declared come first: states, other variables, then parameters."""
+        rank = len(self.shapes[symbol.name])
+        if symbol.kind != "variable":
+            return (3, rank)
+        past = any(isinstance(n, At) and n.name == symbol.name and n.when.offset and n.when.is_running for e in self.names.equations for n in occurrences(e.value))  # type: ignore[arg-type]
+        return (0 if past else 1, rank)
+
+    def report_size(self, symbol: Symbol, shape: Shape) -> None:
+        kind = rank_word(len(shape)) if symbol.kind == "variable" else symbol.kind
+        base = fresh_size(symbol.name, self.names)
+        sizes = [size_text(f.length) if not f.unknowns else base if len(shape) == 1 else f"{base}{i}" for i, f in enumerate(shape, 1)]
+        line = f"{symbol.name}: {kind}[{', '.join(sizes)}]"
+        what = "the length" if len(shape) == 1 else "the size"
+        found = f"{what} of `{symbol.name}` follows from nothing: {self.say(shape)}"
+        self.findings.error("E303", found, symbol.place, instead=f"the line `{line}`")
+
+
+def _is_whole(node: Node) -> bool:
+    inner = node.of if isinstance(node, Negative) else node
+    return isinstance(inner, Num) and bool(inner.value.is_Integer)
