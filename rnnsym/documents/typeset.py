@@ -93,18 +93,17 @@ def _starts_number(node: Node) -> bool:
 
 
 def _is_wide(node: Node) -> bool:
-    """Whether a factor needs a little air before or after it: a word, a function, a bracket, a fraction."""
-    inner = node
-    while isinstance(inner, Scripts):
-        inner = inner.base
-    if isinstance(inner, Row):
-        return any(_is_wide(child) for child in inner.children)
-    return not isinstance(inner, Identifier | Numeral) or len(getattr(inner, "text", "")) > 1
+    """Whether a factor needs a little air beside it: a word, a function, a bracket, a fraction."""
+    while isinstance(node, Scripts):
+        node = node.base
+    return not isinstance(node, Identifier | Numeral) or (isinstance(node, Identifier) and len(node.text) > 1)
 
 
 def juxtaposed(left: Node, right: Node) -> Node:
     """A product written by juxtaposition, with a thin space where letters alone would run together."""
-    return row(left, THIN if _is_wide(left) or _is_wide(right) else INVISIBLE, right)
+    last = left.children[-1] if isinstance(left, Row) else left
+    first = right.children[0] if isinstance(right, Row) else right
+    return row(left, THIN if _is_wide(last) or _is_wide(first) else INVISIBLE, right)
 
 
 # ---------------------------------------------------------------- leaves
@@ -243,7 +242,7 @@ def _raise(setter: Typesetter, node: op.Raise, least: int) -> Typeset:
     if u.shape:
         exponent = row(Operator("⊙", "prefix"), setter.expression(v, SCRIPT))
     base = setter.expression(u, ATOM)
-    return Scripts(Fenced(base) if has_superscript(base) else base, sup=exponent), SCRIPT
+    return with_superscript(Fenced(base) if has_superscript(base) else base, exponent), SCRIPT
 
 
 def _complement(setter: Typesetter, node: op.Complement, least: int) -> Typeset:

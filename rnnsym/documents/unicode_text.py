@@ -76,7 +76,7 @@ def _scripts(node: Scripts) -> str:
     base = unicode_text(node.base)
     if isinstance(node.base, Row | Fraction):
         base = f"({base})"
-    return base + _script(node.sup, _SUP, "^") + _script(node.sub, _SUB, "_")
+    return base + _script(node.sub, _SUB, "_") + _script(node.sup, _SUP, "^")
 
 
 def _script(node: Node | None, table: dict[str, str], sign: str) -> str:
