@@ -1,0 +1,194 @@
+"""The words of the command line: every command, its options, its examples.
+
+Goes out: an argparse parser, whose result holds `run`, the place of the command's function ("rnnsym.cli.show:show"). Nothing heavy is
+imported here, so that `rnnsym --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from typing import Any, NoReturn
+
+from rnnsym import __version__
+
+MODEL = "a name of the library (see `rnnsym list`), or a path: anything with a `/` or ending in .rnn"
+OVERVIEW = """\
+examples:
+  rnnsym list                         the models of the library
+  rnnsym show lstm                    equations, and everything that was inferred
+  rnnsym new mine --from lstm         mine.rnn, to be edited
+  rnnsym make mine.rnn -o out         out/mine.py and out/mine.tex
+  rnnsym verify mine.rnn              is every gradient right?
+
+exit codes: 0 done, 1 a check failed, 2 the model or the call is wrong, 70 a bug in rnnsym
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with one habit changed: an error names the nearest help in one line, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        asked = re.match(r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        instead = f"`{self.prog} --help` says what it takes"
+        if asked:
+            word, known = asked[1], re.findall(r"\w+", asked[2])
+            message = f"there is no command `{word}`"
+            instead = next((f"{self.prog} {near}" for near in difflib.get_close_matches(word, known, n=1)), instead)
+        self.exit(2, f"{self.prog}: {message}\n  instead:  {instead}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `rnnsym`."""
+    root = _Parser(
+        prog="rnnsym",
+        description="Recurrent networks as equations: derives their gradients, writes NumPy modules and LaTeX derivations.",
+        epilog=OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    root.add_argument("--version", action="version", version=f"rnnsym {__version__}")
+    root.add_argument("--debug", action="store_true", help="show the traceback of a bug in rnnsym")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for add in (_list, _show, _check, _new, _derive, _generate, _make, _build, _verify):
+        add(commands)
+    return root
+
+
+def _command(commands: Any, name: str, run: str, sentence: str, examples: str) -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {line}" for line in examples.strip().split("\n"))
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=_short(sentence),
+        description=sentence,
+        epilog=f"examples:\n{lines}\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    command.set_defaults(run=run)
+    return command
+
+
+def _short(sentence: str) -> str:
+    """What stands beside the command in the list of commands: the sentence up to its first pause."""
+    for pause in (". ", "; ", ": "):
+        sentence = sentence.split(pause)[0]
+    return sentence[0].lower() + sentence[1:].rstrip(".")
+
+
+def _force(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--force", action="store_true", help="overwrite files that were edited by hand or not written by rnnsym")
+
+
+def _list(commands: Any) -> None:
+    _command(commands, "list", "rnnsym.cli.library:list_models", "The models of the library, with their sources.", "rnnsym list")
+
+
+def _show(commands: Any) -> None:
+    command = _command(
+        commands,
+        "show",
+        "rnnsym.cli.show:show",
+        "What a model is: its equations, everything that was inferred, its parameters, its schedule over time.",
+        "rnnsym show lstm\nrnnsym show lstm --sizes n_x=28,n_h=128,n_y=10\nrnnsym show cells/mine.rnn",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("--sizes", metavar="n_h=128,…", default="", help="sizes for which parameters are counted in numbers too")
+
+
+def _check(commands: Any) -> None:
+    command = _command(
+        commands,
+        "check",
+        "rnnsym.cli.check:check",
+        "Read models and report every error and warning; write nothing.",
+        "rnnsym check mine.rnn\nrnnsym check cells/*.rnn",
+    )
+    command.add_argument("models", metavar="FILE", nargs="+", help="a .rnn file, or a name of the library")
+
+
+def _new(commands: Any) -> None:
+    command = _command(
+        commands,
+        "new",
+        "rnnsym.cli.new:new",
+        "Write NAME.rnn into the current folder, a copy of a library model to be edited.",
+        "rnnsym new mine --from lstm\nrnnsym new deep --from stacked_lstm",
+    )
+    command.add_argument("name", metavar="NAME", help="the new model's name: letters, digits and _; the file is NAME.rnn")
+    command.add_argument("--from", dest="origin", metavar="MODEL", default="elman", help="what to start from (default: elman); " + MODEL)
+    command.add_argument("--force", action="store_true", help="overwrite NAME.rnn")
+
+
+def _derive(commands: Any) -> None:
+    command = _command(
+        commands,
+        "derive",
+        "rnnsym.cli.make:derive",
+        "Derive backpropagation through time: every variable's error, every parameter's gradient.",
+        "rnnsym derive gru\nrnnsym derive gru --format tex -o gru.tex",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("--format", choices=("text", "tex"), help="text: equations alone; tex: a document (default: by -o, else text)")
+    command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
+    _force(command)
+
+
+def _generate(commands: Any) -> None:
+    command = _command(
+        commands,
+        "generate",
+        "rnnsym.cli.make:generate",
+        "Write the NumPy module with the model's forward pass and gradients; it imports NumPy alone.",
+        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm | less",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
+    _force(command)
+
+
+def _make(commands: Any) -> None:
+    command = _command(
+        commands,
+        "make",
+        "rnnsym.cli.make:make",
+        "Write a model's NumPy module NAME.py and its derivation NAME.tex into one folder.",
+        "rnnsym make lstm -o out\nrnnsym make mine.rnn",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("-o", dest="output", metavar="FOLDER", default=".", help="the folder, made if need be (default: the current one)")
+    _force(command)
+
+
+def _build(commands: Any) -> None:
+    command = _command(
+        commands,
+        "build",
+        "rnnsym.cli.build:build",
+        "Make everything that [tool.rnnsym] in pyproject.toml names; only what changed.",
+        "rnnsym build\nrnnsym build --check      in CI: exit code 1 and a diff where a file is not what its model gives\n"
+        "rnnsym build --watch      again on every save",
+    )
+    command.epilog = (command.epilog or "") + (
+        "\nin pyproject.toml:\n  [tool.rnnsym]\n  models = [\"cells/*.rnn\"]\n  module = \"generated/{name}.py\"\n"
+        "  derivation = \"docs/{name}.tex\"\n"
+    )  # fmt: skip
+    kinds = command.add_mutually_exclusive_group()
+    kinds.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff where something would change")
+    kinds.add_argument("--watch", action="store_true", help="build again whenever a model is saved; errors are printed, Ctrl-C ends")
+    _force(command)
+
+
+def _verify(commands: Any) -> None:
+    command = _command(
+        commands,
+        "verify",
+        "rnnsym.cli.verify:verify",
+        "Measure the generated module's gradients against complex step and central differences, in random directions.",
+        "rnnsym verify lstm\nrnnsym verify mine.rnn --seed 7 --json",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random parameters, data and directions (default: 0)")
+    command.add_argument("--json", action="store_true", help="the report as JSON")

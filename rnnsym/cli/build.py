@@ -1,0 +1,209 @@
+"""`rnnsym build`: everything that a project names, and only what changed.
+
+A model is skipped when its text, rnnsym's own code, its templates and the libraries' versions are those of the last build, and its outputs
+are still the files of that build; a small record in `.rnnsym_cache/` says so. It may be deleted at any time. `--check` never trusts it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from rnnsym import __version__
+from rnnsym.cli.files import is_sealed, is_untouched, read_text, write_all
+from rnnsym.cli.outcome import DONE, FAILED, tell
+from rnnsym.cli.project import Job, Project, installed_versions, read_project
+from rnnsym.cli.terminal import DIM, paint, progress
+from rnnsym.resources import PACKAGE, templates_folder
+
+CACHE = ".rnnsym_cache"
+LONGEST_DIFF = 200  # lines shown for one file
+
+
+def build(options: Namespace) -> int:
+    """Build once, check, or watch."""
+    here = Path.cwd()
+    if options.watch:
+        return watch(here, options.force, options.debug)
+    if options.check:
+        return check_project(read_project(here), options.debug)
+    return build_project(read_project(here), options.force, options.debug)
+
+
+# ---------------------------------------------------------------- once
+
+
+def build_project(project: Project, force: bool = False, debug: bool = False) -> int:
+    """Make what changed; an error in one model does not keep the others from being made."""
+    code, made = DONE, 0
+    record, program = _read_record(project), program_fingerprint()
+    jobs = project.jobs()
+    for job in jobs:
+        key = _job_key(job, program)
+        if not force and _is_done(project, job, key, record):
+            continue
+        try:
+            texts = outputs(job, project)
+            for path in write_all(texts, force):
+                print(f"{project.shown(path)}  written")
+                made += 1
+        except Exception as error:
+            code = max(code, tell(error, debug))
+            continue
+        record |= {project.shown(path): {"from": key, "digest": _digest(text)} for path, text in texts.items()}
+    _write_record(project, record)
+    if not made and code == DONE:
+        print(f"everything is up to date ({len(jobs)} models)")
+    return code
+
+
+def outputs(job: Job, project: Project) -> dict[Path, str]:
+    """The texts that a job's files should hold."""
+    from rnnsym.cli import make  # brings SymPy: only where something is to be made
+    from rnnsym.library import load
+
+    with progress(f"reading {project.shown(job.model)}"):
+        system = load(Path(project.shown(job.model)) if project.folder == Path.cwd() else job.model)
+    texts = {}
+    if job.module:
+        texts[job.module] = make.module_file(system)
+    if job.derivation:
+        texts[job.derivation] = make.derivation_file(system)
+    return texts
+
+
+def _is_done(project: Project, job: Job, key: str, record: dict[str, dict[str, str]]) -> bool:
+    for path in job.outputs:
+        known, text = record.get(project.shown(path)), read_text(path)
+        if known is None or text is None or known["from"] != key or known["digest"] != _digest(text):
+            return False
+    return True
+
+
+def program_fingerprint() -> str:
+    """A digest of rnnsym itself, code and templates, and of the libraries' versions: equal fingerprints give equal outputs."""
+    digest = hashlib.sha256(json.dumps([__version__, installed_versions(), sys.version_info[:2]]).encode())
+    for folder, pattern in ((PACKAGE, "*.py"), (templates_folder(), "*")):
+        for path in sorted(folder.rglob(pattern)):
+            if path.is_file():
+                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _job_key(job: Job, program: str) -> str:
+    return hashlib.sha256(program.encode() + b"\0" + job.model.read_bytes()).hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _read_record(project: Project) -> dict[str, dict[str, str]]:
+    try:
+        record = json.loads((project.folder / CACHE / "build.json").read_text(encoding="utf-8"))
+        return {path: {"from": entry["from"], "digest": entry["digest"]} for path, entry in record.items()}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {}  # a lost or broken record costs one build
+
+
+def _write_record(project: Project, record: dict[str, dict[str, str]]) -> None:
+    text = json.dumps(dict(sorted(record.items())), indent=1) + "\n"
+    folder = project.folder / CACHE
+    try:
+        if read_text(folder / "build.json") != text:
+            write_all({folder / ".gitignore": "*\n", folder / "build.json": text}, force=True)
+    except Exception as error:  # no record, then: the next build takes longer, nothing else
+        print(f"note: no build record could be kept: {str(error).splitlines()[0]}", file=sys.stderr)
+
+
+# ---------------------------------------------------------------- check
+
+
+def check_project(project: Project, debug: bool = False) -> int:
+    """Compare every output with what its model gives now: differing library versions first, then diffs, then the command that accepts."""
+    differing = project.differing_versions()
+    if differing:
+        print(f"libraries differ from [tool.rnnsym.versions]: {', '.join(differing)}")
+        print("  outputs may differ for that reason alone; the recorded versions decide")
+    code, edited, expected = DONE, False, set()
+    for job in project.jobs():
+        expected |= set(job.outputs)
+        try:
+            for path, text in outputs(job, project).items():
+                now = read_text(path)
+                if now != text:
+                    code = max(code, FAILED)
+                    edited |= now is not None and not is_untouched(now)
+                    _print_difference(project, path, now, text)
+        except Exception as error:
+            code = max(code, tell(error, debug))
+    orphans = _orphans(project, expected)
+    for path in orphans:
+        print(f"{project.shown(path)}: rnnsym wrote it, but no model gives it any more\n  to accept: delete it")
+    if code == FAILED:
+        print(f"\nto accept: rnnsym build{' --force   (it overwrites what was edited by hand)' if edited else ''}")
+    elif code == DONE and not orphans:
+        print(f"every file is what its model gives ({len(expected)} files)")
+    return max(code, FAILED if orphans else DONE)
+
+
+def _print_difference(project: Project, path: Path, now: str | None, text: str) -> None:
+    name = project.shown(path)
+    if now is None:
+        print(f"{name}: missing")
+        return
+    remark = "" if is_untouched(now) else " (edited by hand)" if is_sealed(now) else " (not written by rnnsym)"
+    print(f"{name}: differs{remark}")
+    rows = list(difflib.unified_diff(now.splitlines(), text.splitlines(), f"{name} (is)", f"{name} (model gives)", lineterm=""))
+    print("\n".join(rows[:LONGEST_DIFF]))
+    if len(rows) > LONGEST_DIFF:
+        print(paint(f"… {len(rows) - LONGEST_DIFF} more lines", DIM))
+
+
+def _orphans(project: Project, expected: set[Path]) -> list[Path]:
+    """Files that rnnsym wrote at a project's places and that no model gives any more."""
+    patterns = [pattern.replace("{name}", "*") for pattern in (project.module, project.derivation) if pattern]
+    found = {path for pattern in patterns for path in project.folder.glob(pattern) if path.is_file()}
+    return sorted(path for path in found - expected if is_sealed(read_text(path) or ""))
+
+
+# ---------------------------------------------------------------- watch
+
+
+def watch(start: Path, force: bool = False, debug: bool = False, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Build again whenever a model, its project's settings or the set of models changes; ends with Ctrl-C."""
+    print("watching; Ctrl-C ends", flush=True)
+    seen: dict[Path, tuple[int, int]] | None = None
+    while True:
+        now = _stamps(start)
+        if now != seen:
+            seen = now
+            try:
+                build_project(read_project(start), force, debug)
+            except Exception as error:
+                tell(error, debug)
+            sys.stdout.flush()
+        sleep(0.3)
+
+
+def _stamps(start: Path) -> dict[Path, tuple[int, int]]:
+    """Time and size of every file that a build reads."""
+    files = [folder / "pyproject.toml" for folder in (start, *start.parents)]
+    try:
+        files += [job.model for job in read_project(start).jobs()]
+    except Exception:  # the build itself will say what is wrong
+        files += []
+    stamps = {}
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError:  # between two saves an editor may have no file there
+            continue
+        stamps[path] = (status.st_mtime_ns, status.st_size)
+    return stamps

@@ -1,0 +1,90 @@
+"""`rnnsym derive`, `generate`, `make`: one model in, its derivation, its module, or both out.
+
+The texts made here are sealed (see `files`), on the terminal as in files, so that the same command always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from rnnsym import library
+from rnnsym.algebra import System
+from rnnsym.cli.check import print_warnings
+from rnnsym.cli.files import seal, write_all
+from rnnsym.cli.terminal import progress
+from rnnsym.errors import UsageError
+
+
+def derive(options: Namespace) -> int:
+    """Print or write the derivation, as equations or as a LaTeX document."""
+    system = read(options.model)
+    suffix = Path(options.output or "").suffix
+    kind = options.format or ("tex" if suffix == ".tex" else "text")
+    if kind == "text" and suffix == ".tex":
+        raise UsageError.at("U301", f"`{options.output}` would hold plain text", instead="--format tex", file="rnnsym")
+    _out(derivation_file(system) if kind == "tex" else seal(_equations(system), "#"), options)
+    return 0
+
+
+def generate(options: Namespace) -> int:
+    """Print or write the NumPy module."""
+    _out(module_file(read(options.model)), options)
+    return 0
+
+
+def make(options: Namespace) -> int:
+    """Write NAME.py and NAME.tex into a folder."""
+    system = read(options.model)
+    folder = Path(options.output)
+    texts = {folder / f"{system.name}.py": module_file(system), folder / f"{system.name}.tex": derivation_file(system)}
+    changed = write_all(texts, options.force)
+    for path in texts:
+        print(f"{path}{'' if path in changed else '  (unchanged)'}")
+    return 0
+
+
+def read(model: str) -> System:
+    """The System of MODEL; its warnings go to stderr, and a file of the same name that was not meant is mentioned."""
+    beside = Path(f"{model}{library.SUFFIX}")
+    if not library.is_path(model) and beside.is_file() and model in library.names():
+        print(f"note: `{model}` is the library's model; the file in this folder is `{beside}`", file=sys.stderr)
+    with progress(f"reading {model}"):
+        system = library.load(model)
+    print_warnings(system)
+    return system
+
+
+def module_file(system: System) -> str:
+    """The sealed text of the model's module."""
+    from rnnsym.live import generate as module_text  # NumPy and Jinja: only when a module is made
+
+    with progress(f"{system.name}: module"):
+        return seal(module_text(system), "#")
+
+
+def derivation_file(system: System) -> str:
+    """The sealed text of the model's LaTeX derivation."""
+    from rnnsym.derivation import derive as derivation_of
+    from rnnsym.documents import latex_document
+
+    with progress(f"{system.name}: derivation"):
+        return seal(latex_document(derivation_of(system)), "%")
+
+
+def _equations(system: System) -> str:
+    from rnnsym.derivation import derive as derivation_of
+
+    with progress(f"{system.name}: derivation"):
+        return str(derivation_of(system))
+
+
+def _out(text: str, options: Namespace) -> None:
+    """To the terminal, or to the file that -o names."""
+    if options.output is None:
+        sys.stdout.write(text)
+        return
+    path = Path(options.output)
+    changed = write_all({path: text}, options.force)
+    print(f"{path}{'' if changed else '  (unchanged)'}", file=sys.stderr)

@@ -1,0 +1,30 @@
+"""From a System to its NumPy module: as text, and alive.
+
+Comes in: a System. Goes out: the module's source, or the module itself, made once for equal Systems.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import ModuleType
+
+from rnnsym.algebra import System
+from rnnsym.backends import numpy_module
+from rnnsym.backends.live import compile_module
+
+
+def generate(system: System) -> str:
+    """The text of the model's NumPy module, which imports NumPy alone.
+
+    Raises NotSupported where the model is well formed but cannot be written yet. Same System, same bytes.
+    """
+    return numpy_module.generate(system)
+
+
+@lru_cache(maxsize=64)
+def compile(system: System) -> ModuleType:
+    """The live module of a model: `forward`, `loss`, `loss_and_grads`, `step`, … (see the module's own docstring).
+
+    Equal Systems (same equations, names, descriptions) give the same module object.
+    """
+    return compile_module(generate(system), system.name)
