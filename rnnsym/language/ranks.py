@@ -23,7 +23,21 @@ from rnnsym.language.findings import Findings
 from rnnsym.language.macros import Equation
 from rnnsym.language.names import Names, Symbol, key_of
 from rnnsym.language.syntax import (
-    At, Call, Choice, Comparison, Cut, MatMul, Name, Negative, Node, Part, Power, Product, Ratio, Sum, Transpose,
+    At,
+    Call,
+    Choice,
+    Comparison,
+    Cut,
+    MatMul,
+    Name,
+    Negative,
+    Node,
+    Part,
+    Power,
+    Product,
+    Ratio,
+    Sum,
+    Transpose,
 )  # fmt: skip
 
 _MEETING = (Sum, Product, Ratio, Power, Negative, Comparison, Choice)
@@ -197,16 +211,31 @@ class _Ranks:
     def read_elsewhere(self, least: int) -> bool:
         """Rule 2: a computed variable whose equation holds only names of open rank takes it from those that read it."""
         found: dict[str, int] = {}
-        for side in self.sides:
-            others = [k for k in side.region.names if k != side.key]
-            if side.is_boundary or side.key in self.ranks or side.region.stated or not others or any(k in self.ranks for k in others):
-                continue
-            levels = [self.level(r) for r in self.holding[side.key] if r is not side.region]
+        for key, own in self.undecided().items():
+            levels = [self.level(r) for r in self.holding[key] if r is not own]
             best = max((x for x in levels if x is not None), default=None)
             if best is not None and best >= least:
-                found[side.key] = best
+                found[key] = best
         self.ranks.update(found)
         return bool(found)
+
+    def undecided(self) -> dict[str, Region]:
+        """The computed variables whose own equation holds nothing but names of open rank.
+
+        A variable whose equation does hold something else is not of open rank, even before it is settled: it only waits for its
+        parameters, and so does all that reads it.
+        """
+        found: dict[str, Region] = {}
+        for side in self.sides:
+            others = [k for k in side.region.names if k != side.key]
+            if not side.is_boundary and side.key not in self.ranks and not side.region.stated and others and not any(k in self.ranks for k in others):
+                found[side.key] = side.region
+        while True:
+            decided = [k for k, region in found.items() if any(self.is_computed(n) and n != k and n not in found for n in region.names)]
+            if not decided:
+                return found
+            for key in decided:
+                del found[key]
 
     def products(self) -> bool:
         """Rule 3: right of `@` stands a vector unless the result meets a matrix."""
