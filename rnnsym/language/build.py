@@ -1,7 +1,7 @@
 """Expressions of the text -> tensors of the algebra, once every shape is known.
 
-Comes in: `Names`, shapes, expanded equations. Goes out: `Definition`s. The algebra checks every node again as it is made; an error of its own gets
-the place of the expression put on.
+Comes in: `Names`, shapes, expanded equations. Goes out: `Definition`s. The algebra checks every node again as it is
+made; an error of its own gets the place of the expression put on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,24 @@ from rnnsym.language.macros import Equation
 from rnnsym.language.names import Names, key_of, occurrences
 from rnnsym.language.shapes import size_form
 from rnnsym.language.syntax import (
-    At, Call, Choice, Comparison, Cut, MatMul, Name, Negative, Node, Num, Part, Power, Product, Ratio, StepTest, Sum, Transpose, When,
+    At,
+    Call,
+    Choice,
+    Comparison,
+    Cut,
+    MatMul,
+    Name,
+    Negative,
+    Node,
+    Num,
+    Part,
+    Power,
+    Product,
+    Ratio,
+    StepTest,
+    Sum,
+    Transpose,
+    When,
 )  # fmt: skip
 from rnnsym.language.unify import Shape
 
@@ -36,15 +53,14 @@ class Builder:
 
     def definition(self, equation: Equation) -> Definition | None:
         """The definition that an equation says, or None when it is wrong (noted)."""
-        assert equation.value is not None
         target = equation.target
         try:
-            right = self.tensor(equation.value)
+            right = self.tensor(equation.right)
         except ModelError as error:
             self.findings.take(error)
             return None
         left = self.quantity(key_of(equation), target.when)
-        return Definition(left, right, equation.description, target.span, self.read_spans(equation.value))
+        return Definition(left, right, equation.description, target.span, self.read_spans(equation.right))
 
     def read_spans(self, value: Node) -> dict[str, Span]:
         """Where each name is read; the place of a read at the same step goes before others."""
@@ -141,10 +157,10 @@ _CALLS: dict[str, Callable[..., Tensor]] = {
     "total": op.Total, "cross_entropy": op.CrossEntropy, "binary_cross_entropy": op.BinaryCrossEntropy, "squared_error": op.SquaredError,
 }  # fmt: skip
 
-_BUILDERS: dict[type, Callable[[Builder, Node], Tensor]] = {
-    Num: lambda b, n: Number(n.value),  # type: ignore[attr-defined]
+_BUILDERS: dict[type, Callable[..., Tensor]] = {
+    Num: lambda b, n: Number(n.value),
     Name: Builder.name,
-    At: lambda b, n: b.quantity(n.name, n.when),  # type: ignore[attr-defined]
+    At: lambda b, n: b.quantity(n.name, n.when),
     Sum: lambda b, n: op.Plus(*b.several(n)),
     Product: lambda b, n: op.Times(*b.several(n)),
     Negative: lambda b, n: op.Negate(*b.several(n)),
@@ -156,7 +172,7 @@ _BUILDERS: dict[type, Callable[[Builder, Node], Tensor]] = {
     Part: Builder.part,
     Cut: Builder.cut,
     Call: Builder.call,
-}  # type: ignore[dict-item]
+}
 
 
 def constant(node: Node) -> float | None:

@@ -25,12 +25,15 @@ FOREIGN = {
     "matmul": "W @ x", "pow": "u**v", "power": "u**v", "maximum": "max(u, v)", "minimum": "min(u, v)", "concatenate": "concat(a, b)",
     "where": "a if u >= 0 else b", "hstack": "concat(a, b)", "stack": "concat(a, b)", "cat": "concat(a, b)", "transpose": "M.T",
     "ln": "log(u)", "logistic": "sigmoid(u)", "expit": "sigmoid(u)", "swish": "silu(u)", "sgn": "sign(u)", "absolute": "abs(u)",
-    "square": "u**2", "tan": "sin(u) / cos(u)", "sinh": "(exp(u) - exp(-u)) / 2", "cosh": "(exp(u) + exp(-u)) / 2", "var": "mean((v - mean(v))**2)",
+    "square": "u**2", "tan": "sin(u) / cos(u)", "sinh": "(exp(u) - exp(-u)) / 2", "cosh": "(exp(u) + exp(-u)) / 2",
+    "var": "mean((v - mean(v))**2)",
     "std": "sqrt(mean((v - mean(v))**2))", "identity": "eye(n)", "zeros": "0 * ones(n)", "mse": "squared_error(y, v)",
-    "leaky_relu": "max(u, 0.01 * u)", "hard_sigmoid": "clip(0.2 * u + 0.5, 0, 1)", "heaviside": "1 if u >= 0 else 0", "step": "1 if u >= 0 else 0",
+    "leaky_relu": "max(u, 0.01 * u)", "hard_sigmoid": "clip(0.2 * u + 0.5, 0, 1)", "heaviside": "1 if u >= 0 else 0",
+    "step": "1 if u >= 0 else 0",
     "floor": "u - mod(u, 1)", "round": "u + 0.5 - mod(u + 0.5, 1)", "dropout": "a mask as an input: m[t] * u", "rand": "noise as an input",
     "randn": "noise as an input", "random": "noise as an input", "normal": "noise as an input", "uniform": "noise as an input",
-    "bernoulli": "a mask as an input", "argmax": "softmax(z)", "inner": "dot(a, b)", "trace": "sum(diag(ones(n)) * M)", "kron": "outer(a, b)",
+    "bernoulli": "a mask as an input", "argmax": "softmax(z)", "inner": "dot(a, b)", "trace": "sum(diag(ones(n)) * M)",
+    "kron": "outer(a, b)",
     "cumsum": "s[t] = s[t-1] + u[t]", "prod": "exp(sum(log(v)))", "rsqrt": "1 / sqrt(u)", "lambda_": "def f(u): return …",
     "hardtanh": "clip(u, -1, 1)", "selu": "1.0507 * (u if u > 0 else 1.67326 * (exp(u) - 1))", "len": "the size itself: n_h",
 }  # fmt: skip
@@ -39,7 +42,7 @@ FOREIGN = {
 def arity_text(name: str) -> str:
     """`mod takes 2 arguments`, `max takes two or more`."""
     low, high = ARITY[name]
-    words = "one two three four".split()
+    words = ["one", "two", "three", "four"]
     if high == MANY:
         return f"{words[low - 1]} or more"
     return words[low - 1] if low == high else f"{words[low - 1]} or {words[high - 1]}"

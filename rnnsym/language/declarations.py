@@ -41,4 +41,6 @@ def _check_start(declare: Declare, findings: Findings) -> None:
         return
     if start.rule in ("glorot", "orthogonal", "eye") and len(declare.sizes) != 2:
         instead = "a number, uniform(0.1) or normal(0.01)"
-        findings.error("E302", f"`{declare.name}` starts as {start.rule}, but is no matrix", declare.span, expected="a param[n, m]", instead=instead)
+        findings.error(
+            "E302", f"`{declare.name}` starts as {start.rule}, but is no matrix", declare.span, expected="a param[n, m]", instead=instead
+        )

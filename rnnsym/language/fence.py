@@ -19,8 +19,28 @@ from rnnsym.errors import ModelError, Span
 from rnnsym.language.findings import Findings, near
 from rnnsym.language.reader import MAX_OPERATORS, Scan
 from rnnsym.language.syntax import (
-    At, Assign, Call, Choice, Comparison, Cut, Declare, Function, MatMul, Name, Negative, Node, Num, Page, Power, Product, Ratio,
-    StepTest, Sum, Target, Transpose, When,
+    Assign,
+    At,
+    Call,
+    Choice,
+    Comparison,
+    Cut,
+    Declare,
+    Function,
+    MatMul,
+    Name,
+    Negative,
+    Node,
+    Num,
+    Page,
+    Power,
+    Product,
+    Ratio,
+    StepTest,
+    Sum,
+    Target,
+    Transpose,
+    When,
 )  # fmt: skip
 
 KINDS = ("input", "target", "token", "param", "constant", "vector", "matrix", "scalar")
@@ -75,7 +95,9 @@ def _parse(source: str, findings: Findings) -> ast.Module:
             return ast.parse(source)
     except (RecursionError, MemoryError):
         found = "an equation of this text is too long or nested too deep"
-        raise findings.refusal("E104", found, None, instead=f"several equations, each with fewer than {MAX_OPERATORS:,} operators") from None
+        raise findings.refusal(
+            "E104", found, None, instead=f"several equations, each with fewer than {MAX_OPERATORS:,} operators"
+        ) from None
     except SyntaxError as error:
         raise _syntax_error(error, findings) from None
     except ValueError:
@@ -104,7 +126,13 @@ def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
         instead = "a if u >= 0 else b"
     elif "expected 'else'" in message:
         found, instead = "a condition without `else`", "a if u >= 0 else b"
-    return findings.refusal("E102", found, Span(line, column, line, column + 1), expected="" if instead else "an equation, a declaration or a function", instead=instead)
+    return findings.refusal(
+        "E102",
+        found,
+        Span(line, column, line, column + 1),
+        expected="" if instead else "an equation, a declaration or a function",
+        instead=instead,
+    )
 
 
 class _Refused(Exception):
@@ -154,9 +182,11 @@ class _Fence:
         return Page(doc, tuple(lines[tuple]), tuple(lines[Declare]), tuple(lines[Assign]), tuple(lines[Function]), whole, doc_end)
 
     def doc(self, node: ast.Constant) -> str:
-        text = inspect.cleandoc(node.value)
+        text = inspect.cleandoc(str(node.value))
         if any((ord(c) < 32 and c not in "\n\t") or 0xD800 <= ord(c) < 0xE000 or ord(c) == 127 for c in text):
-            self.findings.error("E101", "the description holds characters that are not text", self.span(node), instead='r"""…""", so that \\ stays \\')
+            self.findings.error(
+                "E101", "the description holds characters that are not text", self.span(node), instead='r"""…""", so that \\ stays \\'
+            )
             return ""
         return text
 
@@ -169,7 +199,9 @@ class _Fence:
             return [self.function(node)]
         if isinstance(node, ast.Expr):
             return self.bare(node)
-        found, instead = _STATEMENTS.get(type(node), ("this statement is not part of the language", "an equation, a declaration or a function"))
+        found, instead = _STATEMENTS.get(
+            type(node), ("this statement is not part of the language", "an equation, a declaration or a function")
+        )
         raise self.refuse("E105", found, self.head(node), instead=instead)
 
     def head(self, node: ast.stmt) -> Span:
@@ -183,11 +215,13 @@ class _Fence:
         if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "notation":
             return self.notation(node.value)
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            raise self.refuse("E105", "a text between the lines", self.head(node), instead="a comment: # …; the description stands at the top")
+            raise self.refuse(
+                "E105", "a text between the lines", self.head(node), instead="a comment: # …; the description stands at the top"
+            )
         raise self.refuse("E105", "an expression without a left side", self.head(node), instead="an equation: name[t] = …")
 
     def notation(self, call: ast.Call) -> list:
-        pairs = []
+        pairs: list[tuple[str, str, Span]] = []
         for argument in call.args:
             self.findings.error("E111", "notation without a name", self.span(argument), instead='notation(a=r"a^{(x)}")')
         for item in call.keywords:
@@ -208,8 +242,11 @@ class _Fence:
 
     def declaration(self, node: ast.AnnAssign) -> Declare:
         if not isinstance(node.target, ast.Name) or not node.simple:
-            raise self.refuse("E109", "a declaration of something that is not a name", node.target, instead="the name alone, without [t]: h: vector[n_h]")
-        note, sizes = node.annotation, ()
+            raise self.refuse(
+                "E109", "a declaration of something that is not a name", node.target, instead="the name alone, without [t]: h: vector[n_h]"
+            )
+        note = node.annotation
+        sizes: tuple[Node, ...] | None = ()
         if isinstance(note, ast.Subscript):
             inner = note.slice.elts if isinstance(note.slice, ast.Tuple) else [note.slice]
             dots = len(inner) == 1 and isinstance(inner[0], ast.Constant) and inner[0].value is ...
@@ -282,7 +319,9 @@ class _Fence:
             when = self.when(node.slice)
             if when is not None:
                 return self.timed_target(name, when, node)
-            raise self.refuse("E108", f"`{self.findings.text(span)}` is not a time", node, expected=f"{name}[t], or {name}[0] for an initial value")
+            raise self.refuse(
+                "E108", f"`{self.findings.text(span)}` is not a time", node, expected=f"{name}[t], or {name}[0] for an initial value"
+            )
         raise self.refuse("E205", "this cannot stand left of `=`", node, expected="a variable: h[t] = …, A = …, h[0] = …")
 
     def taken_target(self, name: str, node: ast.AST) -> None:
@@ -309,7 +348,12 @@ class _Fence:
             return When("", whole)
         if isinstance(node, ast.Name) and node.id in ("t", "T"):
             return When(node.id)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) and isinstance(node.left, ast.Name) and node.left.id in ("t", "T"):
+        if (
+            isinstance(node, ast.BinOp)
+            and isinstance(node.op, (ast.Add, ast.Sub))
+            and isinstance(node.left, ast.Name)
+            and node.left.id in ("t", "T")
+        ):
             steps = _whole(node.right)
             if steps is not None and steps >= 0 and not isinstance(node.right, ast.UnaryOp):
                 return When(node.left.id, steps if isinstance(node.op, ast.Add) else -steps)
@@ -324,7 +368,9 @@ class _Fence:
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str):
                 continue
             if returns is not None:
-                raise self.refuse("E110", f"a line after the return of `{node.name}`", self.head(statement), instead="return as the last line")
+                raise self.refuse(
+                    "E110", f"a line after the return of `{node.name}`", self.head(statement), instead="return as the last line"
+                )
             if isinstance(statement, ast.Return):
                 values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
                 if values == [None] or not values:
@@ -333,9 +379,13 @@ class _Fence:
             elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
                 body.append((self.local_names(statement.targets[0]), self.expression(statement.value)))
             else:
-                raise self.refuse("E110", "this cannot stand in a function", self.head(statement), expected="local names (d = …) and one return")
+                raise self.refuse(
+                    "E110", "this cannot stand in a function", self.head(statement), expected="local names (d = …) and one return"
+                )
         if returns is None:
-            raise self.refuse("E110", f"`{node.name}` returns nothing", self.head(node), instead="return with an expression, as its last line")
+            raise self.refuse(
+                "E110", f"`{node.name}` returns nothing", self.head(node), instead="return with an expression, as its last line"
+            )
         return Function(node.name, tuple(a.arg for a in node.args.args), tuple(body), returns, self.head(node))
 
     def signature(self, node: ast.FunctionDef) -> None:
@@ -344,7 +394,9 @@ class _Fence:
         if args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults or any(a.annotation for a in args.args):
             raise self.refuse("E110", f"the parameters of `{node.name}`", self.head(node), expected="plain names: def f(u, v)")
         if node.decorator_list or node.returns or getattr(node, "type_params", None):
-            raise self.refuse("E110", f"more than a name and parameters in the first line of `{node.name}`", self.head(node), instead="def f(u, v):")
+            raise self.refuse(
+                "E110", f"more than a name and parameters in the first line of `{node.name}`", self.head(node), instead="def f(u, v):"
+            )
         if node.name in ("notation", "split"):
             raise self.refuse("E110", f"a function cannot be called `{node.name}`", self.head(node), instead=f"{node.name}_")
         for name in names:
@@ -355,7 +407,9 @@ class _Fence:
         items = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
         for item in items:
             if not isinstance(item, ast.Name) or item.id in ("t", "loss"):
-                raise self.refuse("E110", f"`{self.findings.text(self.span(item))}` is not a local name", item, instead="a plain name: d = …")
+                raise self.refuse(
+                    "E110", f"`{self.findings.text(self.span(item))}` is not a local name", item, instead="a plain name: d = …"
+                )
         return tuple(item.id for item in items if isinstance(item, ast.Name))
 
     # ------------------------------------------------------------ expressions
@@ -384,7 +438,9 @@ class _Fence:
 
     def constant(self, node: ast.Constant, depth: int) -> Node:
         if type(node.value) not in (int, float):
-            what = {str: "a text", bytes: "a text", complex: "an imaginary number", type(...): "`...`"}.get(type(node.value), "this constant")
+            what = {str: "a text", bytes: "a text", complex: "an imaginary number", type(...): "`...`"}.get(
+                type(node.value), "this constant"
+            )
             raise self.refuse("E106", f"{what} in an expression", node, expected="a number or a name")
         return Num(self.rational(node), span=self.span(node))
 
@@ -433,7 +489,11 @@ class _Fence:
     def choice(self, node: ast.IfExp, depth: int) -> Node:
         problems = []
         parts: list[Node] = []
-        for read_part in (lambda: self.condition(node.test, depth), lambda: self.expression(node.body, depth), lambda: self.expression(node.orelse, depth)):
+        for read_part in (
+            lambda: self.condition(node.test, depth),
+            lambda: self.expression(node.body, depth),
+            lambda: self.expression(node.orelse, depth),
+        ):
             try:
                 parts.append(read_part())
             except _Refused as error:
@@ -445,9 +505,16 @@ class _Fence:
     def condition(self, node: ast.expr, depth: int) -> Node:
         if not isinstance(node, ast.Compare):
             text = self.findings.text(self.span(node), 40)
-            raise self.refuse("E106", "a condition that is no comparison", node, instead=f"{text} > 0" if isinstance(node, (ast.Name, ast.Subscript)) else "u > 0")
+            raise self.refuse(
+                "E106",
+                "a condition that is no comparison",
+                node,
+                instead=f"{text} > 0" if isinstance(node, (ast.Name, ast.Subscript)) else "u > 0",
+            )
         if len(node.ops) > 1:
-            raise self.refuse("E106", "two comparisons in a row", node, instead="one condition after the other: (a if u > 0 else b) if u < 1 else b")
+            raise self.refuse(
+                "E106", "two comparisons in a row", node, instead="one condition after the other: (a if u > 0 else b) if u < 1 else b"
+            )
         sign = _COMPARISONS.get(type(node.ops[0]))
         right = node.comparators[0]
         if isinstance(node.ops[0], ast.Eq):
@@ -469,17 +536,30 @@ class _Fence:
         return StepTest(when, mark, span=self.span(node))
 
     def stray_comparison(self, node: ast.Compare, depth: int) -> Node:
-        raise self.refuse("E106", "a comparison outside a condition", node, instead=f"1 if {self.findings.text(self.span(node), 40)} else 0")
+        raise self.refuse(
+            "E106", "a comparison outside a condition", node, instead=f"1 if {self.findings.text(self.span(node), 40)} else 0"
+        )
 
     def call(self, node: ast.Call, depth: int) -> Node:
         if not isinstance(node.func, ast.Name):
             text = self.findings.text(self.span(node.func), 40)
             last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            raise self.refuse("E106", f"`{text}` is called", node.func, expected="a function of the language or of the file", instead=f"{last}(…)" if last else "")
+            raise self.refuse(
+                "E106",
+                f"`{text}` is called",
+                node.func,
+                expected="a function of the language or of the file",
+                instead=f"{last}(…)" if last else "",
+            )
         if node.func.id == "notation":
             raise self.refuse("E106", "notation inside an expression", node, instead="a line of its own")
         if node.keywords:
-            raise self.refuse("E112", "a name with `=` among the arguments", self.span(node.keywords[0]), instead="arguments in their order, without names")
+            raise self.refuse(
+                "E112",
+                "a name with `=` among the arguments",
+                self.span(node.keywords[0]),
+                instead="arguments in their order, without names",
+            )
         return Call(self.several(node.args, depth), node.func.id, self.span(node.func), span=self.span(node))
 
     def subscript(self, node: ast.Subscript, depth: int) -> Node:
@@ -554,7 +634,8 @@ def _whole(node: ast.expr) -> int | None:
 
 _LATEX_REFUSED = (
     "input", "include", "write", "read", "open", "close", "def", "edef", "gdef", "xdef", "let", "catcode", "csname", "endcsname", "special",
-    "immediate", "newcommand", "renewcommand", "providecommand", "usepackage", "documentclass", "begin", "end", "loop", "repeat", "expandafter",
+    "immediate", "newcommand", "renewcommand", "providecommand", "usepackage", "documentclass", "begin", "end", "loop",
+    "repeat", "expandafter",
     "output", "openin", "openout", "newread", "newwrite", "directlua", "ShellEscape", "verbatiminput", "lstinputlisting", "includegraphics",
     "futurelet", "global", "long", "outer", "toks", "every", "jobname", "font", "char", "message", "errmessage", "par", "item", "section",
 )  # fmt: skip

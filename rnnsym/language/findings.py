@@ -21,7 +21,7 @@ class Findings:
     def diagnostic(self, code: str, found: str, where: Node | Span | None, **fields: object) -> Diagnostic:
         """One finding. For an expression from a function's body a note points at the call."""
         span = where.span if isinstance(where, Node) else where
-        notes = tuple(fields.pop("notes", ()))  # type: ignore[arg-type]
+        notes: tuple[tuple[Span | None, str], ...] = tuple(fields.pop("notes", ()))  # type: ignore[arg-type]
         if isinstance(where, Node) and where.via is not None:
             notes = ((where.via, "this call leads there"), *notes)
         return Diagnostic(code, found, span, notes=notes, source=self.source, file=self.file, **fields)  # type: ignore[arg-type]

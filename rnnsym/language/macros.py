@@ -15,7 +15,24 @@ from rnnsym.errors import Span
 from rnnsym.language.builtin import ARITY, FOREIGN, SIZED, arity_text
 from rnnsym.language.findings import Findings, near
 from rnnsym.language.syntax import (
-    At, Call, Choice, Cut, Function, Name, Negative, Node, Num, Page, Part, Product, StepTest, Sum, Target, Transpose, walk,
+    At,
+    Call,
+    Choice,
+    Cut,
+    Function,
+    Name,
+    Negative,
+    Node,
+    Num,
+    Page,
+    Pair,
+    Part,
+    Product,
+    StepTest,
+    Sum,
+    Target,
+    Transpose,
+    walk,
 )  # fmt: skip
 
 MAX_NODES = 20_000  # of one file's expanded equations, counted as trees
@@ -31,6 +48,12 @@ class Equation:
     value: Node | None
     description: str
     span: Span
+
+    @property
+    def right(self) -> Node:
+        """The right side, where it is known to be in order."""
+        assert self.value is not None
+        return self.value
 
 
 class _Wrong(Exception):
@@ -89,7 +112,9 @@ def _check_functions(page: Page, findings: Findings) -> dict[str, Function | Non
     functions: dict[str, Function | None] = {}
     for function in page.functions:
         if function.name in functions:
-            findings.error("E202", f"the function `{function.name}` is defined twice", function.span, expected="one definition for each name")
+            findings.error(
+                "E202", f"the function `{function.name}` is defined twice", function.span, expected="one definition for each name"
+            )
         functions.setdefault(function.name, function)
         if len(set(function.parameters)) < len(function.parameters):
             findings.error("E110", f"two parameters of `{function.name}` have one name", function.span, expected="a name for each")
@@ -103,7 +128,9 @@ def _check_functions(page: Page, findings: Findings) -> dict[str, Function | Non
         functions[name] = None
     for cycle in _cycles(page.functions):
         first = next(f for f in page.functions if f.name == cycle[0])
-        findings.error("E207", f"`{cycle[0]}` calls itself: {' → '.join(cycle)}", first.span, instead="a recurrence over time: h[t] = … h[t-1] …")
+        findings.error(
+            "E207", f"`{cycle[0]}` calls itself: {' → '.join(cycle)}", first.span, instead="a recurrence over time: h[t] = … h[t-1] …"
+        )
     return functions
 
 
@@ -119,12 +146,19 @@ def _body_is_closed(function: Function, outside: set[str], findings: Findings) -
                 findings.error("E208", found, inner, instead=f"a parameter, and {inner.name}[{inner.when}] as its argument")
                 fine = False
             elif isinstance(inner, StepTest):
-                findings.error("E208", f"`{inner.when} == {inner.mark}` in the body of `{function.name}`: a body has no time", inner, instead="the condition in the equation")
+                findings.error(
+                    "E208",
+                    f"`{inner.when} == {inner.mark}` in the body of `{function.name}`: a body has no time",
+                    inner,
+                    instead="the condition in the equation",
+                )
                 fine = False
             elif isinstance(inner, Name) and inner.name not in known | outside:
                 close = near(inner.name, sorted(known))
                 instead = f"`{close[0]}`" if close else f"a parameter: def {function.name}({', '.join((*function.parameters, inner.name))})"
-                findings.error("E208", f"`{inner.name}` in the body of `{function.name}` is no parameter, local name or size", inner, instead=instead)
+                findings.error(
+                    "E208", f"`{inner.name}` in the body of `{function.name}` is no parameter, local name or size", inner, instead=instead
+                )
                 fine = False
         return fine
 
@@ -205,7 +239,11 @@ class _Expander:
             for value in values:
                 self.left -= value.size
                 if self.left < 0 or value.depth > MAX_DEPTH:
-                    found = "the equations are too large once their functions are put in" if self.left < 0 else "the expression is nested too deep once its functions are put in"
+                    found = (
+                        "the equations are too large once their functions are put in"
+                        if self.left < 0
+                        else "the expression is nested too deep once its functions are put in"
+                    )
                     raise self.wrong("E104", found, line.value, instead="equations for what is used several times")
             return values
         except _Wrong:
@@ -226,11 +264,15 @@ class _Expander:
             return values
         if isinstance(node, Call) and node.function == "split":
             return self.split(node, env, via, count, body_of)
-        raise self.wrong("E209", f"{count} names on the left, one expression on the right", node, instead="an equation for each, or split(v, k)")
+        raise self.wrong(
+            "E209", f"{count} names on the left, one expression on the right", node, instead="an equation for each, or split(v, k)"
+        )
 
     def counted(self, who: str, given: int, wanted: int, node: Node) -> _Wrong:
         plural = "value" if given == 1 else "values"
-        return self.wrong("E209", f"{who} {given} {plural}; {wanted} {'is' if wanted == 1 else 'are'} taken", node, expected=f"{given} on the left")
+        return self.wrong(
+            "E209", f"{who} {given} {plural}; {wanted} {'is' if wanted == 1 else 'are'} taken", node, expected=f"{given} on the left"
+        )
 
     def split(self, node: Call, env: Mapping[str, Node], via: Span | None, count: int, body_of: str) -> tuple[Node, ...]:
         if len(node.parts) != 2:
@@ -246,7 +288,12 @@ class _Expander:
         """The node, expanded."""
         self.calls_left -= 1
         if self.calls_left < 0:
-            raise self.wrong("E104", "the equations are too large once their functions are put in", via or node, instead="equations for what is used several times")
+            raise self.wrong(
+                "E104",
+                "the equations are too large once their functions are put in",
+                via or node,
+                instead="equations for what is used several times",
+            )
         if isinstance(node, Name):
             if node.name in env:
                 return env[node.name]
@@ -281,6 +328,7 @@ class _Expander:
             rest = list(new[1:])
             start = rest.pop(0) if node.start is not None else None
             return dataclasses.replace(node, of=new[0], start=start, stop=rest[0] if rest else None, via=via)
+        assert isinstance(node, Pair)
         return dataclasses.replace(node, left=new[0], right=new[1], via=via)
 
     def call(self, node: Call, env: Mapping[str, Node], via: Span | None, body_of: str) -> Node:
@@ -325,7 +373,9 @@ class _Expander:
             raise self.wrong("E112", found, node, notes=((function.span, "defined here"),))
         arguments = self.all(node.parts, env, via, body_of)
         if self.nested >= MAX_NESTED:
-            raise self.wrong("E104", f"more than {MAX_NESTED} functions call each other in a row", via or node, instead="fewer, larger functions")
+            raise self.wrong(
+                "E104", f"more than {MAX_NESTED} functions call each other in a row", via or node, instead="fewer, larger functions"
+            )
         self.nested += 1
         try:
             return self.body(function, arguments, via or node.span)

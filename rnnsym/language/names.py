@@ -14,7 +14,7 @@ from rnnsym.errors import Span
 from rnnsym.language.builtin import ARITY
 from rnnsym.language.findings import Findings, near
 from rnnsym.language.macros import Equation, size_names
-from rnnsym.language.syntax import At, Call, Cut, Declare, Name, Node, Page, StepTest, walk
+from rnnsym.language.syntax import At, Call, Cut, Declare, Name, Node, Page, StepTest
 
 NUMBERS = ("inf", "pi")
 _VARIABLE_KINDS = ("vector", "matrix", "scalar")
@@ -116,7 +116,11 @@ class _Finder:
             if declare.name in self.declares:
                 other = self.declares[declare.name]
                 self.findings.error(
-                    "E202", f"`{declare.name}` is declared twice", declare.name_span, expected="one line for each name", notes=((other.span, "declared here"),)
+                    "E202",
+                    f"`{declare.name}` is declared twice",
+                    declare.name_span,
+                    expected="one line for each name",
+                    notes=((other.span, "declared here"),),
                 )
             self.declares.setdefault(declare.name, declare)
 
@@ -138,7 +142,7 @@ class _Finder:
         for equation in self.equations:
             declare = self.declares.get(equation.target.name)
             if declare is not None and declare.kind not in _VARIABLE_KINDS:
-                self.findings.error("E205", *self.given(equation, declare), notes=((declare.span, "declared here"),), **self.given_instead(equation, declare))
+                self.given(equation, declare)
                 self.bad.add(id(equation))
 
     def duplicate(self, equation: Equation, other: Equation) -> None:
@@ -147,15 +151,16 @@ class _Finder:
         found = f"`{target.name}` has two equations, {both}" if both else f"`{target.text}` has two equations"
         self.findings.error("E202", found, target.span, expected="one equation for each name", notes=((first.span, "the first one"),))
 
-    def given(self, equation: Equation, declare: Declare) -> tuple[str, Span]:
+    def given(self, equation: Equation, declare: Declare) -> None:
+        """An equation for what comes from outside."""
+        name, target = declare.name, equation.target
         article = "an" if declare.kind == "input" else "a"
-        return f"`{equation.target.text}` has an equation, but it is declared {article} {declare.kind}", equation.target.span
-
-    def given_instead(self, equation: Equation, declare: Declare) -> dict[str, str]:
-        name = declare.name
-        if equation.target.is_boundary and declare.kind in DATA:
-            return {"instead": f"a variable that repeats it: {name}_in[t] = {name}[t], {name}_in[{equation.target.when}] = …"}
-        return {"instead": f"another name on the left, or `vector` in place of `{declare.kind}`"}
+        if target.is_boundary and declare.kind in DATA:
+            instead = f"a variable that repeats it: {name}_in[t] = {name}[t], {name}_in[{target.when}] = …"
+        else:
+            instead = f"another name on the left, or `vector` in place of `{declare.kind}`"
+        found = f"`{target.text}` has an equation, but it is declared {article} {declare.kind}"
+        self.findings.error("E205", found, target.span, instead=instead, notes=((declare.span, "declared here"),))
 
     def gather_uses(self) -> None:
         for equation in self.equations:
@@ -169,7 +174,13 @@ class _Finder:
             other = self.declares.get(name)
             place = other.name_span if other else self.defined[name].target.span if name in self.defined else None
             if place is not None:
-                self.findings.error("E206", f"`{name}` is a size and the name of a quantity", place, notes=((span, "used as a size"),), instead="another name for one of them")
+                self.findings.error(
+                    "E206",
+                    f"`{name}` is a size and the name of a quantity",
+                    place,
+                    notes=((span, "used as a size"),),
+                    instead="another name for one of them",
+                )
             elif name in NUMBERS:
                 self.findings.error("E206", f"`{name}` is a number, here it stands for a size", span, instead=f"n_{name}")
 
@@ -223,10 +234,14 @@ class _Finder:
                 close = near(target.name, known)
                 instead = f"{close[0]}[{target.when}] = …" if close else f"an equation {target.name}[t] = … beside it"
                 if self.page.is_whole:
-                    self.findings.error("E201", f"`{target.text}` is given, but no equation defines `{target.name}[t]`", target.span, instead=instead)
+                    self.findings.error(
+                        "E201", f"`{target.text}` is given, but no equation defines `{target.name}[t]`", target.span, instead=instead
+                    )
             elif not symbol.timed:
                 self.bad.add(id(equation))
-                self.findings.error("E204", f"`{target.text}` is given, but `{target.name}` is static", target.span, notes=((symbol.place, "its equation"),))
+                self.findings.error(
+                    "E204", f"`{target.text}` is given, but `{target.name}` is static", target.span, notes=((symbol.place, "its equation"),)
+                )
 
     def check_uses(self, symbols: dict[str, Symbol]) -> None:
         for equation in self.equations:
@@ -245,7 +260,7 @@ class _Finder:
                     found = f"`{equation.target.text}` is static; it has no running step to compare"
                     self.findings.error("E404", found, node, instead="the condition in an equation with [t]")
                     good = False
-            elif not self.use_is_right(node, symbols):
+            elif isinstance(node, (Name, At)) and not self.use_is_right(node, symbols):
                 good = False
             elif static and not summed and isinstance(node, At) and node.when.is_running:
                 name = node.name
@@ -280,13 +295,22 @@ class _Finder:
         return True
 
     def report_static(self, node: At, symbol: Symbol) -> None:
-        name, what = node.name, {"param": "a parameter", "constant": "a constant", "variable": "static"}.get(symbol.kind, "used without a time")
+        name, what = (
+            node.name,
+            {"param": "a parameter", "constant": "a constant", "variable": "static"}.get(symbol.kind, "used without a time"),
+        )
         found = f"`{name}[{node.when}]` has a time, but `{name}` is {what}"
         notes = ((symbol.place, "here"),) if symbol.kind != "param" or symbol.declare else ()
         if symbol.kind in DATA:
             first = next((n for n in self.used[name] if isinstance(n, Name)), None)
             notes = ((first.span, "used without a time here"),) if first is not None else ()
-        self.findings.error("E204", found, node, instead=f"`{name}` alone" if symbol.kind != "variable" else f"`{name}` alone, or {name}[t] = … as its equation", notes=notes)
+        self.findings.error(
+            "E204",
+            found,
+            node,
+            instead=f"`{name}` alone" if symbol.kind != "variable" else f"`{name}` alone, or {name}[t] = … as its equation",
+            notes=notes,
+        )
 
     def unknown_is_right(self, node: Name | At, symbols: dict[str, Symbol]) -> bool:
         """A name that stands for nothing: right for sizes and numbers, else an error with the likely spelling."""
@@ -336,13 +360,25 @@ class _Finder:
                 continue
             if symbol.name == "T":
                 found = "`T` without brackets is read as a parameter of that name"
-                self.findings.warn("W202", found, symbol.first, instead="h[T] for the last step; a number of steps as an input or a constant")
+                self.findings.warn(
+                    "W202", found, symbol.first, instead="h[T] for the last step; a number of steps as an input or a constant"
+                )
             if symbol.name in ARITY:
-                self.findings.warn("W203", f"`{symbol.name}` without brackets is read as a parameter of that name", symbol.first, instead=f"{symbol.name}(…)")
+                self.findings.warn(
+                    "W203",
+                    f"`{symbol.name}` without brackets is read as a parameter of that name",
+                    symbol.first,
+                    instead=f"{symbol.name}(…)",
+                )
             close = [other for other in long if symbol.name in long and differ_by_one_letter(symbol.name, other)]
             if close:
                 names = " and ".join(f"`{c}`" for c in close[:3])
-                self.findings.warn("W201", f"the parameter `{symbol.name}` differs by one letter from {names}", symbol.first, expected="that both are meant")
+                self.findings.warn(
+                    "W201",
+                    f"the parameter `{symbol.name}` differs by one letter from {names}",
+                    symbol.first,
+                    expected="that both are meant",
+                )
 
 
 def differ_by_one_letter(a: str, b: str) -> bool:

@@ -228,7 +228,8 @@ class _Ranks:
         found: dict[str, Region] = {}
         for side in self.sides:
             others = [k for k in side.region.names if k != side.key]
-            if not side.is_boundary and side.key not in self.ranks and not side.region.stated and others and not any(k in self.ranks for k in others):
+            is_open = side.key not in self.ranks and not side.region.stated and not any(k in self.ranks for k in others)
+            if is_open and others and not side.is_boundary:
                 found[side.key] = side.region
         while True:
             decided = [k for k, region in found.items() if any(self.is_computed(n) and n != k and n not in found for n in region.names)]

@@ -40,7 +40,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _CLOSING = {")": "(", "]": "[", "}": "{"}
-_OPERATORS = frozenset("+ - * / @ ** % // & | ^ << >>".split())
+_OPERATORS = frozenset(["+", "-", "*", "/", "@", "**", "%", "//", "&", "|", "^", "<<", ">>"])
 
 _WORDS = {
     "lambda": ("`lambda` is a word of Python", "lambda_"),
@@ -137,7 +137,9 @@ class _Scanner:
         char = self.source[place]
         if char in "\"'":
             end = self.source.find("\n", place)
-            self.refuse("E102", "this text in quotes does not end", place, len(self.source) if end < 0 else end, instead=f"a closing {char}")
+            self.refuse(
+                "E102", "this text in quotes does not end", place, len(self.source) if end < 0 else end, instead=f"a closing {char}"
+            )
         if char == "\\":
             self.refuse("E102", "a backslash stands alone", place, place + 1, instead="brackets around what goes over several lines")
         if char in "?!$`":
@@ -145,7 +147,9 @@ class _Scanner:
         if not char.isprintable() and char != "\u00a0":
             self.refuse("E101", f"the character U+{ord(char):04X} is not text", place, place + 1, expected="printable characters")
         spelled = _SPELLED.get(char, "")
-        self.refuse("E103", f"the sign `{char}` is not part of the language", place, place + 1, instead=spelled, expected="" if spelled else "ASCII")
+        self.refuse(
+            "E103", f"the sign `{char}` is not part of the language", place, place + 1, instead=spelled, expected="" if spelled else "ASCII"
+        )
 
     # ------------------------------------------------------------ one method per kind of token
 
@@ -202,7 +206,9 @@ class _Scanner:
         if text in ("(", "[", "{"):
             self.open.append((text, self.span(start, end)))
             if len(self.open) > MAX_BRACKETS:
-                self.refuse("E104", f"more than {MAX_BRACKETS} brackets inside each other", start, end, instead="equations for the inner parts")
+                self.refuse(
+                    "E104", f"more than {MAX_BRACKETS} brackets inside each other", start, end, instead="equations for the inner parts"
+                )
         elif text in _CLOSING:
             self.close(text, start, end)
         elif text == ";":

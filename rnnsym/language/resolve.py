@@ -90,7 +90,7 @@ def edit(system: System, text: str) -> System:
     findings = Findings(plain(text), "<edit>")
     page = read(scan(findings), findings)
     findings.raise_errors()
-    new = {_line_key(target.name, target.when and str(target.when)) for line in page.assigns for target in line.targets}
+    new = {_line_key(target.name, None if target.when is None else str(target.when)) for line in page.assigns for target in line.targets}
     declared, noted = {d.name for d in page.declares}, {name for name, _, _ in page.notation}
 
     def stays(definition: Definition) -> bool:
@@ -174,7 +174,10 @@ def _reads_back(system: System, names: Names) -> bool:
     determined, names that a factor of zero removed.
     """
     nodes = [n for e in names.equations if e.value is not None for n in walk(e.value)]
-    if not any(isinstance(n, (Cut, Part)) or (isinstance(n, Num) and n.value in (0, 1)) or (isinstance(n, Call) and n.function in ("ones", "eye")) for n in nodes):
+    if not any(
+        isinstance(n, (Cut, Part)) or (isinstance(n, Num) and n.value in (0, 1)) or (isinstance(n, Call) and n.function in ("ones", "eye"))
+        for n in nodes
+    ):
         return True
     if system.source == str(system):
         return True
@@ -202,8 +205,12 @@ def _check_cycles(names: Names, findings: Findings) -> None:
         symbols = [(names.symbol(n), n) for n in occurrences(equation.value)]
         spans = {s.name: n.span for s, n in reversed(symbols) if s is not None}
         rhs = _skeleton(equation, names)
-        definitions.append(Definition(Quantity(key, (), None if when is None else when.time), rhs, span=equation.target.span, read_spans=spans))
-    outline = SimpleNamespace(every_definition=definitions, boundaries=[d for d in definitions if d.is_boundary], source=findings.source, file=findings.file)
+        definitions.append(
+            Definition(Quantity(key, (), None if when is None else when.time), rhs, span=equation.target.span, read_spans=spans)
+        )
+    outline = SimpleNamespace(
+        every_definition=definitions, boundaries=[d for d in definitions if d.is_boundary], source=findings.source, file=findings.file
+    )
     try:
         components(outline)  # type: ignore[arg-type]
     except ModelError as error:

@@ -1,7 +1,7 @@
 """Shapes: every expression gets one, every size that the text leaves open is determined by what it meets.
 
-Comes in: `Names` and ranks. Goes out: the shape of every name, as forms without unknowns. A mismatch is an error that points at the expression,
-says both shapes and where each came from; a size that stays open is an error that names the line to add.
+Comes in: `Names` and ranks. Goes out: the shape of every name, as forms without unknowns. A mismatch is an error that points at the
+expression, says both shapes and where each came from; a size that stays open is an error that names the line to add.
 """
 
 from __future__ import annotations
@@ -17,11 +17,34 @@ from rnnsym.language.macros import Equation
 from rnnsym.language.names import Names, Symbol, key_of, occurrences
 from rnnsym.language.ranks import fresh_size, rank_word
 from rnnsym.language.syntax import (
-    At, Call, Choice, Comparison, Cut, MatMul, Name, Negative, Node, Num, Part, Power, Product, Ratio, StepTest, Sum, Transpose,
+    At,
+    Call,
+    Choice,
+    Comparison,
+    Cut,
+    MatMul,
+    Name,
+    Negative,
+    Node,
+    Num,
+    Part,
+    Power,
+    Product,
+    Ratio,
+    StepTest,
+    Sum,
+    Transpose,
 )  # fmt: skip
 from rnnsym.language.unify import Form, Shape, Sizes
 
-_WHAT = {Sum: "this sum", Product: "this product", Ratio: "this quotient", Power: "this power", Comparison: "this comparison", Choice: "this conditional"}
+_WHAT = {
+    Sum: "this sum",
+    Product: "this product",
+    Ratio: "this quotient",
+    Power: "this power",
+    Comparison: "this comparison",
+    Choice: "this conditional",
+}
 
 
 class _Wrong(Exception):
@@ -78,7 +101,6 @@ class _Shapes:
         self.names, self.ranks, self.findings = names, ranks, findings
         self.sizes = Sizes()
         self.shapes: dict[str, Shape] = {}
-        self.unclear: set[str] = set()
 
     def run(self) -> dict[str, Shape]:
         for key, symbol in self.names.symbols.items():
@@ -86,11 +108,13 @@ class _Shapes:
                 self.shapes[key] = self.declared(symbol)
         before = len(self.findings.errors)
         for equation in self.names.equations:
-            known = all((s := self.names.symbol(n)) is None or s.name in self.shapes for n in occurrences(equation.value))
+            known = all((s := self.names.symbol(n)) is None or s.name in self.shapes for n in occurrences(equation.right))
             if known and key_of(equation) in self.shapes:
                 self.equation(equation)
         for place in self.sizes.retry():
-            self.findings.error("E301", "the sizes that this expression needs are no whole numbers", place, expected="sizes that can be divided as asked")
+            self.findings.error(
+                "E301", "the sizes that this expression needs are no whole numbers", place, expected="sizes that can be divided as asked"
+            )
         if len(self.findings.errors) == before and not self.names.broken and len(self.shapes) == len(self.names.symbols):
             self.report_open()
         return {key: self.sizes.shape(shape) for key, shape in self.shapes.items()}
@@ -104,16 +128,17 @@ class _Shapes:
         for node in declare.sizes:
             form = size_form(node, self.names, self.findings)
             if form is not None and never_positive(form):
-                self.findings.error("E305", f"the size `{self.findings.text(node)}` of `{symbol.name}` is below one", node, expected="a size of one or more")
+                self.findings.error(
+                    "E305", f"the size `{self.findings.text(node)}` of `{symbol.name}` is below one", node, expected="a size of one or more"
+                )
             forms.append(form or self.sizes.unknown())
         return tuple(forms)
 
     # ------------------------------------------------------------ equations
 
     def equation(self, equation: Equation) -> None:
-        assert equation.value is not None
         try:
-            right = self.shape(equation.value)
+            right = self.shape(equation.right)
         except _Wrong:
             return
         key = key_of(equation)
@@ -122,12 +147,14 @@ class _Shapes:
             return  # a scalar fills the shape
         target = equation.target
         if key.startswith("loss") and target.name == "loss":
-            instead = f"the sum of its entries: sum({self.findings.text(equation.value, 40)})"
-            self.findings.error("E301", f"`{target.text}` is a scalar, its equation gives shape {self.say(right)}", equation.value, instead=instead)
-        elif len(left) != len(right) or not self.equal(left, right, equation.value):
+            instead = f"the sum of its entries: sum({self.findings.text(equation.right, 40)})"
+            self.findings.error(
+                "E301", f"`{target.text}` is a scalar, its equation gives shape {self.say(right)}", equation.right, instead=instead
+            )
+        elif len(left) != len(right) or not self.equal(left, right, equation.right):
             found = f"`{target.text}` has shape {self.say(left)}, its equation gives {self.say(right)}"
-            notes = self.reasons(left, right, [equation.value], [self.names.symbols[key]])
-            self.findings.error("E301", found, equation.value, expected="equal shapes", notes=notes)
+            notes = self.reasons(left, right, [equation.right], [self.names.symbols[key]])
+            self.findings.error("E301", found, equation.right, expected="equal shapes", notes=notes)
 
     def equal(self, left: Shape, right: Shape, place: Node) -> bool:
         return len(left) == len(right) and all([self.sizes.equate(a, b, place) for a, b in zip(left, right, strict=True)])
@@ -179,13 +206,17 @@ class _Shapes:
 
     def meet(self, where: Node, nodes: Sequence[Node], what: str) -> Shape:
         """The shape of an elementwise combination: scalars broadcast, everything else agrees."""
-        result, first = (), where
+        result: Shape = ()
+        first = where
         for node, shape in zip(nodes, self.all(nodes), strict=True):
             if shape and not result:
                 result, first = shape, node
             elif shape and not self.equal(result, shape, where):
-                found = f"{what} combines shape {self.say(result)} of `{self.findings.text(first)}` with shape {self.say(shape)} of `{self.findings.text(node)}`"
-                raise self.wrong("E301", found, where, expected="equal shapes, or a scalar", notes=self.reasons(result, shape, [first, node]))
+                one = f"shape {self.say(result)} of `{self.findings.text(first)}`"
+                found = f"{what} combines {one} with shape {self.say(shape)} of `{self.findings.text(node)}`"
+                raise self.wrong(
+                    "E301", found, where, expected="equal shapes, or a scalar", notes=self.reasons(result, shape, [first, node])
+                )
         return result
 
     def of_rank(self, node: Node, rank: int, what: str) -> Shape:
@@ -205,10 +236,26 @@ class _Shapes:
         right = self.shape(node.right)
         texts = self.findings.text(node.left), self.findings.text(node.right)
         if len(left) != 2:
-            instead = self.bracketed(node) or ("dot(a, b) or outer(a, b) for two vectors" if len(left) == 1 else "`*` for a product with a scalar")
-            raise self.wrong("E302", f"left of @ stands `{texts[0]}` of shape {self.say(left)}", node.left, expected="a matrix", instead=instead, notes=self.origins([node.left]))
+            instead = self.bracketed(node) or (
+                "dot(a, b) or outer(a, b) for two vectors" if len(left) == 1 else "`*` for a product with a scalar"
+            )
+            raise self.wrong(
+                "E302",
+                f"left of @ stands `{texts[0]}` of shape {self.say(left)}",
+                node.left,
+                expected="a matrix",
+                instead=instead,
+                notes=self.origins([node.left]),
+            )
         if not right:
-            raise self.wrong("E302", f"right of @ stands `{texts[1]}` of shape ()", node.right, expected="a vector or a matrix", instead="`*` for a product with a scalar", notes=self.origins([node.right]))
+            raise self.wrong(
+                "E302",
+                f"right of @ stands `{texts[1]}` of shape ()",
+                node.right,
+                expected="a vector or a matrix",
+                instead="`*` for a product with a scalar",
+                notes=self.origins([node.right]),
+            )
         if not self.sizes.equate(left[1], right[0], node):
             columns, rows = (size_text(self.sizes.resolve(f).length) for f in (left[1], right[0]))
             found = f"`{texts[0]}` has {columns} columns, `{texts[1]}` has {rows} rows"
@@ -225,7 +272,8 @@ class _Shapes:
         head = Span(left.span.line, left.span.column, last.span.line, last.span.column)
         if (left.span.line, left.span.column) != (node.span.line, node.span.column):
             return ""  # it stands in brackets of its own
-        return f"{self.findings.text(head)} ({self.findings.text(last)} @ {self.findings.text(node.right)}): * and @ have equal rank and are read from the left"
+        inner = f"({self.findings.text(last)} @ {self.findings.text(node.right)})"
+        return f"{self.findings.text(head)} {inner}; `*` and `@` have equal precedence and are read from the left"
 
     def suggest_brackets(self, node: MatMul, before: int) -> None:
         """Add the brackets to the error that was just noted, when the left of `@` is a product that does not fit."""
@@ -241,14 +289,21 @@ class _Shapes:
             form = None if bound is None else size_form(bound, self.names, self.findings)
             if bound is not None and form is None:
                 raise _Wrong()
-            if form is not None and not form.terms and form.constant < 0:
+            if bound is not None and form is not None and not form.terms and form.constant < 0:
                 text = self.findings.text(node.of)
-                raise self.wrong("E305", f"the bound `{self.findings.text(bound)}` counts from the end", bound, instead=f"{text}[:n - {-form.constant}], with n the length of `{text}`")
+                raise self.wrong(
+                    "E305",
+                    f"the bound `{self.findings.text(bound)}` counts from the end",
+                    bound,
+                    instead=f"{text}[:n - {-form.constant}], with n the length of `{text}`",
+                )
             bounds.append(form)
         start, stop = bounds[0] or Form(), bounds[1] if bounds[1] is not None else length
         extent = self.sizes.resolve(stop - start)
         rest = self.sizes.resolve(length - stop)
-        if never_positive(extent) or (not rest.unknowns and rest.constant + sum(rest.terms.values()) < 0 and all(f <= 0 for f in rest.terms.values())):
+        if never_positive(extent) or (
+            not rest.unknowns and rest.constant + sum(rest.terms.values()) < 0 and all(f <= 0 for f in rest.terms.values())
+        ):
             found = f"`{self.findings.text(node)}` leaves the vector, which has length {size_text(self.sizes.resolve(length).length)}"
             raise self.wrong("E305", found, node, expected="bounds inside it, the first below the second", notes=self.origins([node.of]))
         return (extent,)
@@ -274,7 +329,12 @@ class _Shapes:
             shapes = self.all(parts)
             for part, shape in zip(parts, shapes, strict=True):
                 if len(shape) > 1:
-                    raise self.wrong("E302", f"{name} is taken of `{self.findings.text(part)}` of shape {self.say(shape)}", part, expected="vectors or scalars")
+                    raise self.wrong(
+                        "E302",
+                        f"{name} is taken of `{self.findings.text(part)}` of shape {self.say(shape)}",
+                        part,
+                        expected="vectors or scalars",
+                    )
             self.meet(node, parts, f"`{name}`")
             return ()
         return self.vector_call(node, name, parts)
@@ -286,7 +346,8 @@ class _Shapes:
                 return (a, b)
             if not self.sizes.equate(a, b, node):
                 lengths = [size_text(self.sizes.resolve(f).length) for f in (a, b)]
-                found = f"dot of `{self.findings.text(parts[0])}` of length {lengths[0]} and `{self.findings.text(parts[1])}` of length {lengths[1]}"
+                texts = [self.findings.text(p) for p in parts]
+                found = f"dot of `{texts[0]}` of length {lengths[0]} and `{texts[1]}` of length {lengths[1]}"
                 raise self.wrong("E302", found, node, expected="equal lengths", notes=self.reasons((a,), (b,), list(parts)))
             return ()
         if name == "logsumexp":
@@ -299,7 +360,9 @@ class _Shapes:
             total = Form()
             for part, shape in zip(parts, self.all(parts), strict=True):
                 if len(shape) > 1:
-                    raise self.wrong("E302", f"concat of `{self.findings.text(part)}` of shape {self.say(shape)}", part, expected="vectors or scalars")
+                    raise self.wrong(
+                        "E302", f"concat of `{self.findings.text(part)}` of shape {self.say(shape)}", part, expected="vectors or scalars"
+                    )
                 total = total + (shape[0] if shape else Form(1))
             return (total,)
         forms = [size_form(p, self.names, self.findings) for p in parts]  # eye, ones
@@ -316,14 +379,16 @@ class _Shapes:
     def say(self, shape: Shape) -> str:
         return shape_text(tuple(f.length for f in self.sizes.shape(shape)))
 
-    def reasons(self, left: Shape, right: Shape, nodes: list[Node], symbols: list[Symbol] = ()) -> tuple[tuple[Span | None, str], ...]:  # type: ignore[assignment]
+    def reasons(self, left: Shape, right: Shape, nodes: list[Node], symbols: Sequence[Symbol] = ()) -> tuple[tuple[Span | None, str], ...]:
         """Where two shapes that do not agree come from: the names whose shapes hold the sizes in question."""
         left, right = self.sizes.shape(left), self.sizes.shape(right)
         differing = [f for a, b in zip(left, right, strict=False) if a != b for f in (a, b)] if len(left) == len(right) else [*left, *right]
         wanted = {name for form in differing for name in form.terms}
         return self.origins(nodes, wanted, list(symbols))
 
-    def origins(self, nodes: list[Node], wanted: set[str | int] | None = None, symbols: list[Symbol] = ()) -> tuple[tuple[Span | None, str], ...]:  # type: ignore[assignment]
+    def origins(
+        self, nodes: list[Node], wanted: set[str | int] | None = None, symbols: Sequence[Symbol] = ()
+    ) -> tuple[tuple[Span | None, str], ...]:
         """A note for each name in the expressions: its shape, and the line that gives it."""
         found: dict[str, Symbol] = {s.name: s for s in symbols}
         for node in nodes:
@@ -368,7 +433,11 @@ class _Shapes:
         rank = len(self.shapes[symbol.name])
         if symbol.kind != "variable":
             return (3, rank)
-        past = any(isinstance(n, At) and n.name == symbol.name and n.when.offset and n.when.is_running for e in self.names.equations for n in occurrences(e.value))  # type: ignore[arg-type]
+        past = any(
+            isinstance(n, At) and n.name == symbol.name and n.when.offset and n.when.is_running
+            for e in self.names.equations
+            for n in occurrences(e.right)
+        )
         return (0 if past else 1, rank)
 
     def report_size(self, symbol: Symbol, shape: Shape) -> None:

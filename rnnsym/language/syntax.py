@@ -155,7 +155,9 @@ class Cut(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class _Pair(Node):
+class Pair(Node):
+    """Two operands."""
+
     left: Node
     right: Node
 
@@ -165,22 +167,22 @@ class _Pair(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Ratio(_Pair):
+class Ratio(Pair):
     """u / v."""
 
 
 @dataclass(frozen=True, eq=False)
-class Power(_Pair):
+class Power(Pair):
     """u ** v."""
 
 
 @dataclass(frozen=True, eq=False)
-class MatMul(_Pair):
+class MatMul(Pair):
     """A @ x."""
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(_Pair):
+class Comparison(Pair):
     """u < v and the like, the condition of a `Choice`."""
 
     sign: str

@@ -13,6 +13,7 @@ from math import gcd
 import sympy
 
 from rnnsym.algebra.sizes import size
+from rnnsym.language.syntax import Node
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Sizes:
     def __init__(self) -> None:
         self.count = 0
         self.solved: dict[int, Form] = {}
-        self.waiting: list[tuple[Form, object]] = []
-        self.reason: dict[int, object] = {}  # the place at which an unknown was solved
+        self.waiting: list[tuple[Form, Node | None]] = []
+        self.reason: dict[int, Node | None] = {}  # the place at which an unknown was solved
 
     def unknown(self) -> Form:
         self.count += 1
@@ -76,7 +77,7 @@ class Sizes:
     def shape(self, shape: Shape) -> Shape:
         return tuple(map(self.resolve, shape))
 
-    def equate(self, left: Form, right: Form, place: object = None) -> bool:
+    def equate(self, left: Form, right: Form, place: Node | None = None) -> bool:
         """Make two sizes equal; False when they never can be."""
         difference = self.resolve(left - right)
         unknowns = difference.unknowns
@@ -95,7 +96,7 @@ class Sizes:
             return True
         return self.solve(max(single), difference, place)
 
-    def solve(self, unknown: int, difference: Form, place: object) -> bool:
+    def solve(self, unknown: int, difference: Form, place: Node | None) -> bool:
         """Solve `difference = 0` for an unknown with the factor ±1."""
         sign = difference.terms[unknown]
         rest = Form(difference.constant, {n: f for n, f in difference.terms.items() if n != unknown})
@@ -108,7 +109,7 @@ class Sizes:
         self.reason[unknown] = place
         return True
 
-    def retry(self) -> list[object]:
+    def retry(self) -> list[Node | None]:
         """Try the waiting equalities again with what is known now; the places of those that cannot hold."""
         failed = []
         progress = True
