@@ -101,6 +101,7 @@ class _Adjoining:
         self.origin: dict[str, str] = {}
         self.found: dict[str, list[Contribution]] = {}
         self.messages: dict[tuple[str, int], str] = {}  # (name, delay) → what one step passes to another
+        self.boundaries: list[tuple[Declaration, sympy.Expr, str, str | None]] = []
         self.with_upstream = upstream
         self.at_hand = {d.rhs: d.lhs for d in system.definitions if not isinstance(d.rhs, (Quantity, Number))}
         self.active = self._active()
@@ -136,12 +137,14 @@ class _Adjoining:
         dynamic = [d for d in reversed(order) if not d.is_boundary]
         for definition in dynamic:
             self._pull_back(definition)
+        self._name_boundaries()
         place = {d.key: i for i, d in enumerate(system.every_definition)}
         for parts in self.found.values():  # this step before other steps, and readers in the order of the equations
             parts.sort(key=lambda part: (abs(part.delay) if isinstance(part.delay, int) else 0, place[part.reader.key]))
         for definition in dynamic:
             self._define_error(definition)
-        self._define_boundaries()
+        for boundary in self.boundaries:
+            self._define_boundary(*boundary)
         self._define_gradients()
         return self._joined()
 
@@ -159,8 +162,9 @@ class _Adjoining:
                 timed = definition.lhs.time is not None
                 self.upstream[name] = self._declare(f"up_{name}", kind, definition.lhs.shape, timed, f"error of {name} from outside")
         for definition in self.forward.definitions:
-            if definition.name in self.active and definition.name not in self.seeds:
-                self.errors[definition.key] = self._fresh(f"d_{definition.name}")
+            is_read = bool(self.forward.readers[definition.name])
+            if definition.name in self.active and (is_read or definition.name not in self.seeds):
+                self.errors[definition.key] = self._fresh("d_" + definition.name.replace("'", "_once"))
 
     def _declare(self, wanted: str, kind: str, shape, timed: bool, description: str) -> str:
         name = self._fresh(wanted)
@@ -171,14 +175,13 @@ class _Adjoining:
         """The error of what an equation defines, as its pullback starts with it."""
         name = definition.name
         lhs = definition.lhs
-        if name in self.seeds:
-            kind = next(d.kind for d in self.declared if d.name == self.seeds[name])
-            seed = Quantity(self.seeds[name], (), t if self.with_upstream and lhs.time is not None else None, kind)
-            if definition.key not in self.errors:
-                return seed
         if definition.key not in self.errors:
-            return None
+            return self._seed(name) if name in self.seeds else None
         return Quantity(self.errors[definition.key], lhs.shape, t if lhs.time is not None else None)
+
+    def _seed(self, name: str) -> Quantity:
+        """What stands for dC/dloss."""
+        return next(d for d in self.declared if d.name == self.seeds[name]).quantity
 
     # -------------------------------------------------------- contributions
 
@@ -238,39 +241,46 @@ class _Adjoining:
         return Quantity(self.messages[name, steps], shape, t - steps)
 
     def _shifts_safely(self, raw: Tensor) -> bool:
-        """Whether only errors run with t in it: beyond 1 … T it is zero by itself."""
+        """Whether errors, and nothing else, run with t in it: being linear in them it is zero beyond 1 … T by itself."""
         own = set(self.errors.values())
-        timed = [q for q in quantities(raw) if q.time is not None]
-        branches = raw.has(op.Branch) or raw.has(op.Total)
-        return not branches and all(q.name in own for q in timed) and all(n not in self.seeds.values() for n in (q.name for q in timed))
+        timed = {q.name for q in quantities(raw) if q.time is not None}
+        return bool(timed) and timed <= own and not raw.has(op.Branch, op.Total)
 
     def _define_error(self, definition: Definition) -> None:
         key, lhs = definition.key, definition.lhs
         if key not in self.errors:
             return
         terms = self._terms(key, definition.name, lhs.shape, self.found.get(definition.name, []))
+        if definition.name in self.seeds:
+            terms.insert(0, self._seed(definition.name))
         if definition.name in self.upstream:
             declared = next(d for d in self.declared if d.name == self.upstream[definition.name])
             terms.append(declared.quantity)
         error = Quantity(self.errors[key], lhs.shape, t if lhs.time is not None else None)
         self._add(key, error, merged(terms, lhs.shape), f"error of {definition.name}")
 
-    def _define_boundaries(self) -> None:
-        """Errors of the values outside 1 … T: the same contributions, at the steps of those who read them."""
+    def _name_boundaries(self) -> None:
+        """Names for the errors of the values outside 1 … T; those with an equation are pulled back through it."""
         for declaration in self.forward.declarations:
             lag, lead = self.forward.extents.get(declaration.name, (0, 0))
             positions = [sympy.Integer(1 - k) for k in range(lag, 0, -1)] + [T + k for k in range(1, lead + 1)]
             for position in positions:
-                self._define_boundary(declaration, position)
+                key = f"{declaration.name}[{time_text(position)}]"
+                given = self.forward.defined.get(key)
+                flows = given is not None and any(read.name in self.active for read in reads(given.rhs))
+                if not flows and (INITIAL not in self.wanted or declaration.name not in self.active):
+                    continue
+                full = self._fresh(f"d_{declaration.name}_{_position_word(position)}")
+                flow = self._fresh(f"{full}_flow") if flows else None
+                self.boundaries.append((declaration, position, full, flow))
+                self.initial[key] = (full, flow)
+                self.errors[key] = full
+                if given is not None and flow is not None:
+                    self._collect(given, Quantity(flow, declaration.shape))
 
-    def _define_boundary(self, declaration: Declaration, position: sympy.Expr) -> None:
+    def _define_boundary(self, declaration: Declaration, position: sympy.Expr, full: str, flow: str | None) -> None:
+        """The error of a value outside 1 … T: the same contributions, at the steps of those who read it."""
         key = f"{declaration.name}[{time_text(position)}]"
-        given = self.forward.defined.get(key)
-        flows = given is not None and any(read.name in self.active for read in reads(given.rhs))
-        if declaration.name not in self.active and not flows:
-            return
-        if INITIAL not in self.wanted and not flows:
-            return
         terms = []
         for part in self.found.get(declaration.name, []):
             steps = part.delay
@@ -284,18 +294,13 @@ class _Adjoining:
                 terms.append(at_time(part.raw, reader_time))
             else:
                 terms.append(self._message(declaration.name, steps, declaration.shape).at(reader_time))
-        full = self._fresh(f"d_{declaration.name}_{_position_word(position)}")
-        self._add(key, Quantity(full, declaration.shape), merged(list(dict.fromkeys(terms)), declaration.shape), f"error of {key}")
-        self.errors[key] = full
+        value = merged(list(dict.fromkeys(terms)), declaration.shape)
+        self._add(key, Quantity(full, declaration.shape), value, f"error of {key}")
         if INITIAL in self.wanted:
             self.gradients[key] = full
-        flow = None
-        if given is not None and flows:
-            flow = self._fresh(f"{full}_flow")
-            quantity = Quantity(flow, declaration.shape)
-            self._add(key, quantity, Quantity(full, declaration.shape), f"the part of it that the equation of {key} passes on")
-            self._collect(given, quantity)
-        self.initial[key] = (full, flow)
+        if flow is not None:
+            passed = Quantity(flow, declaration.shape)
+            self._add(key, passed, Quantity(full, declaration.shape), f"the part of it that the equation of {key} passes on")
 
     def _define_gradients(self) -> None:
         late = [d for d in self.forward.declarations if d.name in self.wanted and d.kind != "variable"]
