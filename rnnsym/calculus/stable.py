@@ -31,16 +31,20 @@ class Rewrite:
 
 
 def stabilise(system: System) -> tuple[System, tuple[Rewrite, ...]]:
-    """The System in stable forms, and the rewrites that led there."""
+    """The System in stable forms, and the rewrites that led there. One form may make way for another (a written-out softmax, then its
+    logarithm), so the table is gone through until nothing changes; every rewrite leaves fewer functions than it found."""
     log: list[Rewrite] = []
-    look = _looking_through(system)
+    while True:
+        before, look = len(log), _looking_through(system)
 
-    def rewritten(definition: Definition) -> Definition:
-        return dataclasses.replace(definition, rhs=_rewrite(definition.rhs, look, definition.key, log))
+        def rewritten(definition: Definition, look: Look = look) -> Definition:
+            return dataclasses.replace(definition, rhs=_rewrite(definition.rhs, look, definition.key, log))
 
-    definitions = tuple(map(rewritten, system.definitions))
-    boundaries = tuple(map(rewritten, system.boundaries))
-    return (dataclasses.replace(system, definitions=definitions, boundaries=boundaries), tuple(log)) if log else (system, ())
+        definitions = tuple(map(rewritten, system.definitions))
+        boundaries = tuple(map(rewritten, system.boundaries))
+        if len(log) == before:
+            return system, tuple(log)
+        system = dataclasses.replace(system, definitions=definitions, boundaries=boundaries)
 
 
 def _looking_through(system: System) -> Look:
