@@ -113,7 +113,7 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path):
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(UsageError, match="not a folder|Not a directory"):
+    with pytest.raises(UsageError, match=r"not a folder|Not a directory"):
         write_all({tmp_path / "out" / "a.py": seal(TEXT)})
 
 
