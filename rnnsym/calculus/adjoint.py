@@ -282,18 +282,11 @@ class _Adjoining:
         """The error of a value outside 1 … T: the same contributions, at the steps of those who read it."""
         key = f"{declaration.name}[{time_text(position)}]"
         terms = []
-        for part in self.found.get(declaration.name, []):
-            steps = part.delay
-            if not isinstance(steps, int) or steps == 0 or (steps < 0) == position.has(T):
-                continue
-            reader_time = position - steps
-            outside = reader_time <= 0 if not position.has(T) else (reader_time - T) > 0
-            if bool(outside):
-                continue
+        for part, reader_time in readers_of_outside(self.found.get(declaration.name, []), position):
             if self._shifts_safely(part.raw):
                 terms.append(at_time(part.raw, reader_time))
             else:
-                terms.append(self._message(declaration.name, steps, declaration.shape).at(reader_time))
+                terms.append(self._message(declaration.name, part.delay, declaration.shape).at(reader_time))
         value = merged(list(dict.fromkeys(terms)), declaration.shape)
         self._add(key, Quantity(full, declaration.shape), value, f"error of {key}")
         if INITIAL in self.wanted:
@@ -337,6 +330,17 @@ class _Adjoining:
                 origin[definition.name] = owner
         contributions = {name: tuple(parts) for name, parts in self.found.items()}
         return Adjoint(named, self.forward, self.errors, self.gradients, self.seeds, self.upstream, self.initial, origin, contributions)
+
+
+def readers_of_outside(parts: Iterable[Contribution], position: sympy.Expr) -> list[tuple[Contribution, sympy.Expr]]:
+    """Who reads the value at a position outside 1 … T, and at which step: those whose own step lies inside."""
+    found = []
+    for part in parts:
+        if isinstance(part.delay, int) and part.delay != 0 and (part.delay < 0) != position.has(T):
+            reader_time = position - part.delay
+            if bool(reader_time - T <= 0 if position.has(T) else reader_time >= 1):
+                found.append((part, reader_time))
+    return found
 
 
 def _position_word(position: sympy.Expr) -> str:

@@ -15,7 +15,7 @@ from sympy import Basic
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import Number, Quantity, T, Tensor, at_time, t
-from rnnsym.calculus.adjoint import Adjoint, Contribution, adjoint, merged
+from rnnsym.calculus.adjoint import Adjoint, Contribution, adjoint, merged, readers_of_outside
 from rnnsym.calculus.prepare import prepare_and_report
 from rnnsym.derivation.derivation import Derivation, Entry
 
@@ -120,7 +120,9 @@ def _boundary_entry(joined: Adjoint, key: str, numbers: dict[str, int]) -> Entry
     if flow is not None:
         numbers[flow] = number
     of = Quantity(name, declared.shape, time, declared.kind)
-    return Entry(number, of, definition.lhs, joined.contributions.get(name, ()), definition.rhs)
+    reading = readers_of_outside(joined.contributions.get(name, ()), time)
+    parts = tuple(dataclasses.replace(part, value=at_time(part.raw, step)) for part, step in reading)
+    return Entry(number, of, definition.lhs, parts, merged([part.value for part in parts], declared.shape))
 
 
 def _number_parts(joined: Adjoint, numbers: dict[str, int]) -> None:
