@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rnnsym.documents.mathematics import (
+    EMPTY,
     Aligned,
     AlignedRow,
     Cases,
@@ -22,6 +23,7 @@ from rnnsym.documents.mathematics import (
     Root,
     Row,
     Scripts,
+    Text,
     row,
 )
 from rnnsym.documents.measure import bracket_level, width
@@ -142,10 +144,22 @@ def _joined(pieces: list[_Piece]) -> Node:
 
 
 def _narrowed(node: Cases, limit: float) -> Cases:
-    """Cases whose long values go on over several lines."""
+    """Cases whose long values go on over several lines; where that does not help, conditions stand under their values."""
     conditions = max(width(condition) if condition else 4.6 for _, condition in node.rows)
-    room = max(limit - conditions - 3.0, _LEAST_WIDTH)
-    return Cases(tuple((_stacked(value, room), condition) for value, condition in node.rows))
+    room = limit - conditions - 3.0
+    if room > 0.4 * limit:
+        narrowed = Cases(tuple((_stacked(value, room), condition) for value, condition in node.rows))
+        if width(narrowed) <= limit:
+            return narrowed
+    room = max(limit - 2.0, _LEAST_WIDTH)
+    return Cases(tuple((_above(value, condition, room), EMPTY) for value, condition in node.rows))
+
+
+def _above(value: Node, condition: Node | None, room: float) -> Node:
+    """A value, and in the line below it the condition under which it holds."""
+    said = Text("otherwise") if condition is None else row(Text("if "), condition)
+    lines = [*break_lines(value, room, room - 1.0), *break_lines(said, room - 1.0, room - 1.0)]
+    return Aligned(tuple(AlignedRow(None, "", line, indent=i > 0) for i, line in enumerate(lines)))
 
 
 def _stacked(value: Node, room: float) -> Node:

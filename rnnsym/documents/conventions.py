@@ -133,7 +133,7 @@ _OPERATORS: tuple[tuple[set[type], Callable[[Names], Sentence]], ...] = (
     ({op.StopGradient}, _said("sg(u) has the value of u and passes no error on.")),
     ({op.Roll}, _said("roll moves the entries of a vector cyclically: entry i − k comes to place i.")),
     ({op.Norm}, _said("The derivative of a norm at 0 is 0.")),
-    ({op.Branch}, _said("In a case distinction the error goes to the branch taken; none flows through its condition.")),
+    ({op.Branch}, _said("Cases are read from top to bottom. The error goes to the branch taken; none flows through its condition.")),
 )
 _KINKS = {
     "relu": "relu′(0) = 0",

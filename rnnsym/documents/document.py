@@ -93,7 +93,7 @@ def display(rows: Iterable[AlignedRow], claims: Iterable[Claim] = (), column: fl
 def _lines(line: AlignedRow, room: float) -> list[AlignedRow]:
     parts = break_lines(line.right, room, room - INDENT)
     if len(parts) == 1:
-        return [line]
+        return [replace(line, right=parts[0])]
     first = replace(line, right=parts[0], number=None)
     middle = [AlignedRow(None, "", part, indent=True) for part in parts[1:-1]]
     return [first, *middle, AlignedRow(None, "", parts[-1], number=line.number, indent=True)]

@@ -6,6 +6,7 @@ contributes and by which law, the sum, and what is left of it at the last and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +14,6 @@ import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.graph import WHOLE
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t
 from rnnsym.calculus.adjoint import Contribution
 from rnnsym.derivation.derivation import Derivation, Entry
@@ -31,13 +31,14 @@ from rnnsym.documents.mathematics import (
     References,
     Scripts,
     Space,
+    Text,
     row,
     transposed,
     with_subscript,
 )
 from rnnsym.documents.names import time_node
 from rnnsym.documents.typeset import ONES, Typesetter, juxtaposed
-from rnnsym.documents.wording import listed, readers
+from rnnsym.documents.wording import fixed_time, listed, readers
 
 _SMOOTH = ("sigmoid", "tanh", "exp", "log", "sin", "cos", "erf", "softplus", "silu", "gelu", "sqrt")
 
@@ -86,19 +87,19 @@ class Teller:
     def _error(self, entry: Entry) -> Iterator[Block]:
         setter = self.setter
         of = setter.expression(entry.of)
-        parts = entry.contributions
+        parts = by_reader(entry)
         numbers = self.derivation.numbers
         yield Paragraph((*readers(entry.of, of, parts, numbers), "; the chain rule gives" if len(parts) > 1 else ":"))
         left = self.error_node(entry.of)
         sum_of_parts = op.Plus(*(self.plain(p.value) for p in parts)) if parts else self.plain(entry.result)
         result = self.plain(entry.result)
         if len(parts) == 1:
-            rows = self._chain(entry, left)
+            rows = self._chain(entry, left, parts)
             rows += self._prime(parts[0])
             rows.append(AlignedRow(None, "=", self._tree(result), entry.number, self._laws(parts[0], entry.number)))
             yield display(rows, [Claim(entry.error, result)])
         else:
-            yield display(self._chain(entry, left), [Claim(entry.error, sum_of_parts)])
+            yield display(self._chain(entry, left, parts), [Claim(entry.error, sum_of_parts)])
             yield Paragraph(("with the contributions",))
             yield display([self._contribution(entry, part) for part in parts])
             yield Paragraph(("which together are",))
@@ -108,10 +109,10 @@ class Teller:
             yield display(rows, [Claim(entry.error, sum_of_parts), Claim(entry.error, result)])
         yield from self._ends(entry)
 
-    def _chain(self, entry: Entry, left: Node) -> list[AlignedRow]:
+    def _chain(self, entry: Entry, left: Node, parts: tuple[Contribution, ...]) -> list[AlignedRow]:
         """The chain rule: a term for every reader."""
         terms: list[Node] = []
-        for part in entry.contributions:
+        for part in parts:
             terms += [Operator("+")] if terms else []
             terms.append(self.term(entry.of, part))
         return [AlignedRow(left, "=", row(*terms), None, ("chain rule",))]
@@ -143,7 +144,7 @@ class Teller:
         old = sorted({self.told[law] for law in part.laws if law in self.told and self.told[law] != number})
         for law in new:
             self.told[law] = number
-        said: list[Inline] = [" ".join(law if law.endswith(".") else law + "." for law in new)] if new else []
+        said: list[Inline] = [*law_text(" ".join(law if law.endswith(".") else law + "." for law in new))] if new else []
         if old:
             said += [" As in " if said else "as in ", References(tuple(old))]
         return tuple(said)
@@ -192,7 +193,7 @@ class Teller:
         terms: list[Node] = []
         for part in parts:
             terms += [Operator("+")] if terms else []
-            summed = entry.of.time is None and part.value != part.raw
+            summed = entry.of.time is None and part.reader.lhs.offset is not None
             terms.append(self._summed(self.term(entry.of, part)) if summed else self.term(entry.of, part))
         return [AlignedRow(left, "=", row(*terms), None, ("chain rule",))]
 
@@ -204,7 +205,7 @@ class Teller:
         """The readers of a value outside 1 … T are those whose step lies inside."""
         of = entry.of
         if of.time is None or not of.is_absolute:
-            return entry.contributions
+            return by_reader(entry)
         after = of.time.has(T)
         kept = []
         for part in entry.contributions:
@@ -242,9 +243,7 @@ class Teller:
         reader, read = part.reader.lhs, of
         if isinstance(part.delay, int) and reader.time is not None and reader.has(t):
             reader = reader.at((of.time if of.is_absolute else t) - part.delay)
-        fixed = None
-        if part.delay == WHOLE and of.time is not None:
-            fixed = next((q.time for q in quantities(part.reader.rhs) if q.name == of.name and q.is_absolute), None)
+        fixed = fixed_time(of, part) if of.time is not None else None
         local = partial(self.setter.expression(reader), self.setter.expression(read))
         is_loss = reader.name in (STEP_LOSS, FINAL_LOSS)
         term = self._applied(local, reader, of, is_loss)
@@ -270,6 +269,34 @@ class Teller:
     def plain(self, tensor: Tensor) -> Tensor:
         """The expression in errors and the model's own names: dC/dloss is 1, what only code needs names for is written out."""
         return plain(tensor, self.derivation)
+
+
+_SCRIPT = re.compile(r"([_^])(\([^()]*\)|[A-Za-z0-9]+)")
+
+
+def law_text(law: str) -> tuple[Inline, ...]:
+    """A law in words, with what follows `_` and `^` as scripts."""
+    out: list[Inline] = []
+    place = 0
+    for match in _SCRIPT.finditer(law):
+        script = Text(match[2].strip("()"))
+        out += [law[place : match.start()], Scripts(Identifier(""), sub=script) if match[1] == "_" else Scripts(Identifier(""), sup=script)]
+        place = match.end()
+    return tuple(piece for piece in (*out, law[place:]) if piece)
+
+
+def by_reader(entry: Entry) -> tuple[Contribution, ...]:
+    """The contributions, those of one static equation joined: its derivative is one, however often and wherever it reads."""
+    joined: dict[object, Contribution] = {}
+    for place, part in enumerate(entry.contributions):
+        label = part.reader.key if part.reader.lhs.offset is None else place
+        known = joined.get(label)
+        if known is not None:
+            laws = tuple(dict.fromkeys((*known.laws, *part.laws)))
+            delay = known.delay if known.delay == part.delay else 0
+            part = Contribution(part.reader, delay, op.Plus(known.raw, part.raw), op.Plus(known.value, part.value), laws)
+        joined[label] = part
+    return tuple(joined.values())
 
 
 def plain(tensor: Tensor, derivation: Derivation) -> Tensor:

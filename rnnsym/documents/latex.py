@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rnnsym.documents.escape import escape
 from rnnsym.documents.mathematics import (
+    EMPTY,
     Aligned,
     AlignedRow,
     BigOperator,
@@ -120,7 +121,7 @@ def _text(node: Text) -> str:
 def _scripts(node: Scripts) -> str:
     base = latex(node.base)
     if isinstance(node.base, Scripts | Row | Fraction | Aligned | Cases):
-        base = f"{{{base}}}"
+        base = f"{{{{}}{base}}}"  # without the empty group TeX takes a single accented letter out of its braces
     sub = f"_{{{latex(node.sub)}}}" if node.sub is not None else ""
     sup = f"^{{{latex(node.sup)}}}" if node.sup is not None else ""
     return f"{base or '{}'}{sub}{sup}"
@@ -172,6 +173,8 @@ def _cases(node: Cases) -> str:
 
 
 def _when(condition: Node | None) -> str:
+    if condition == EMPTY:
+        return ""
     return r"\text{otherwise}" if condition is None else rf"\text{{if }} {latex(condition)}"
 
 

@@ -19,7 +19,7 @@ from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.measure import height
 
 _POINTS = 10.95  # one em
-_NOTE_LINE, _NOTE_CHARACTERS = 9.5, 31  # the margin's lines in points, and how many characters they hold
+_NOTE_LINE, _NOTE_CHARACTERS = 10.0, 29  # the margin's lines in points, and how many characters they hold
 
 
 def templates_folder() -> Path:
@@ -76,10 +76,16 @@ def _display(block: Display) -> str:
         note = _note_height(line)
         skip = math.ceil(debt) if note and debt > 3 else 0
         source += "" if not place else f" \\\\[{skip}pt]\n" if skip else " \\\\\n"
-        debt = max(0.0, max(debt - skip, note) - max(17.0, _POINTS * 1.25 * height(line.right) + 4))
+        debt = max(0.0, max(debt - skip, note) - _pitch(line))
         source += f"  {aligned_row(line)}{_tag(line)}"
     after = f"\n\\vspace{{{math.ceil(debt - 10)}pt}}" if debt > 10 else ""
     return f"\\begin{{align}}\n{source}\n\\end{{align}}{after}"
+
+
+def _pitch(line: AlignedRow) -> float:
+    """From this row's baseline to the next one's, in points, rather too little than too much."""
+    tallest = max(height(line.right), height(line.left) if line.left is not None else 1.0)
+    return max(16.0, _POINTS * 1.1 * tallest + 3)
 
 
 def _note_height(line: AlignedRow) -> float:
@@ -97,7 +103,7 @@ def _tag(line: AlignedRow) -> str:
 
 
 def _table(block: Table) -> str:
-    columns = "".join(f"p{{{width:.2f}\\linewidth}}" if width else "l" for width in block.widths)
+    columns = "".join(f">{{\\raggedright\\arraybackslash}}p{{{width:.2f}\\linewidth}}" if width else "l" for width in block.widths)
     head = " & ".join(rf"\textit{{{escape(title)}}}" for title in block.head)
     rows = "\n".join(" & ".join(inline_source(cell) for cell in cells) + r" \\" for cells in block.rows)
     top = f"\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead"

@@ -164,6 +164,9 @@ class Aligned(Node):
     rows: tuple[AlignedRow, ...]
 
 
+EMPTY = Row(())
+
+
 def row(*parts: Node) -> Node:
     """The parts one after the other; rows inside are flattened, a single part stays itself."""
     flat: list[Node] = []

@@ -11,7 +11,7 @@ from rnnsym.algebra.sizes import Shape
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
 from rnnsym.derivation.derivation import Derivation
-from rnnsym.documents.document import Block, Claim, Heading, Paragraph, Table, display
+from rnnsym.documents.document import COLUMN, Block, Claim, Heading, Paragraph, Table, display
 from rnnsym.documents.escape import paragraphs
 from rnnsym.documents.mathematics import (
     AlignedRow,
@@ -28,6 +28,7 @@ from rnnsym.documents.mathematics import (
     row,
     with_subscript,
 )
+from rnnsym.documents.measure import width
 from rnnsym.documents.names import size_node
 from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.wording import count
@@ -92,7 +93,15 @@ def symbol_table(model: System, setter: Typesetter) -> Table:
         (_enumerated([setter.names.quantity(d.quantity) for d in members]), (space(members[0].shape, setter),), (said,))
         for (_, _, said, _), members in groups.items()
     ]
-    return Table(("symbol", "space", "what it is"), tuple(rows), (0.42, 0, 0.4))
+    return Table(("symbol", "space", "what it is"), tuple(rows), _column_widths(rows))
+
+
+def _column_widths(rows: list[tuple[tuple[Inline, ...], ...]]) -> tuple[float, float, float]:
+    """Shares of the column: what symbols and spaces need, the rest for words."""
+    symbols = max((sum(width(p) + 0.55 for p in row[0] if not isinstance(p, str | References)) for row in rows), default=4.0)
+    spaces = max((width(p) for row in rows for p in row[1] if not isinstance(p, str | References)), default=2.0)
+    first, second = min(max(symbols / COLUMN, 0.12), 0.45), spaces / COLUMN + 0.01
+    return first, second, max(0.9 - first - second, 0.2)
 
 
 def _enumerated(nodes: list[Node]) -> tuple[Inline, ...]:

@@ -7,7 +7,7 @@ product ⊙, but beside ⊙ it stands in brackets all the same, so that no reade
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import sympy
@@ -214,7 +214,7 @@ def _times(setter: Typesetter, node: op.Times, least: int) -> Typeset:
             out = tree
         elif before.shape and factor.shape:
             out = row(out, HADAMARD_SIGN, tree)
-        elif _starts_number(tree) or (starts_bracket(tree) and not isinstance(before, Number)):
+        elif _starts_number(tree) or (starts_bracket(tree) and not before.shape and not isinstance(before, Number)):
             out = row(out, CDOT, tree)
         else:
             out = juxtaposed(out, tree)
@@ -356,12 +356,24 @@ def _branch(setter: Typesetter, node: op.Branch, least: int) -> Typeset:
         return _indicated(setter, _condition(setter, condition), u, condition.shape)
     if least > CASES and op.is_zero(u):
         return _indicated(setter, _opposite(setter, condition), v, condition.shape)
-    rows: list[tuple[Node, Node | None]] = []
-    rest: Tensor = node
-    while isinstance(rest, op.Branch):
-        rows.append((setter.expression(rest.args[1], SUM), _condition(setter, rest.args[0])))
-        rest = rest.args[2]
-    return Cases((*rows, (setter.expression(rest, SUM), None))), CASES
+    return Cases(tuple(_cases(setter, node, ()))), CASES
+
+
+def _cases(setter: Typesetter, node: Tensor, conditions: tuple[Node, ...]) -> Iterator[tuple[Node, Node | None]]:
+    """The cases from top to bottom; those of a branch inside a branch hold under both conditions."""
+    if isinstance(node, op.Branch):
+        condition, u, v = node.args
+        yield from _cases(setter, u, (*conditions, _condition(setter, condition)))
+        yield from _cases(setter, v, conditions)
+    else:
+        yield setter.expression(node, SUM), _all_of(conditions)
+
+
+def _all_of(conditions: tuple[Node, ...]) -> Node | None:
+    """Conditions joined by "and"; None where there is none."""
+    if not conditions:
+        return None
+    return row(*(piece for i, condition in enumerate(conditions) for piece in ((Text(" and "), condition) if i else (condition,))))
 
 
 def _indicated(setter: Typesetter, condition: Node, value: Tensor, shape: tuple) -> Typeset:
@@ -370,7 +382,8 @@ def _indicated(setter: Typesetter, condition: Node, value: Tensor, shape: tuple)
         return indicator, ATOM
     if shape and value.shape:
         return row(indicator, HADAMARD_SIGN, setter.expression(value, SCRIPT)), HADAMARD
-    return juxtaposed(indicator, setter.expression(value, SCRIPT)), PRODUCT
+    factor = setter.expression(value, SCRIPT)
+    return row(indicator, CDOT, factor) if _starts_number(factor) else juxtaposed(indicator, factor), PRODUCT
 
 
 def _condition(setter: Typesetter, node: Basic) -> Node:

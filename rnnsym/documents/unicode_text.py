@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rnnsym.documents.mathematics import (
+    EMPTY,
     Aligned,
     AlignedRow,
     BigOperator,
@@ -85,7 +86,7 @@ def _script(node: Node | None, table: dict[str, str], sign: str) -> str:
     text = unicode_text(node).replace(" ", "")
     if all(c in table for c in text):
         return "".join(table[c] for c in text)
-    return f"{sign}{text}" if len(text) == 1 else f"{sign}({text.replace(',', ', ')})"
+    return f"{sign}{text}" if len(text) == 1 or (text[0] == "(" and text[-1] == ")") else f"{sign}({text.replace(',', ', ')})"
 
 
 def _fraction(node: Fraction) -> str:
@@ -99,8 +100,12 @@ def _grouped(node: Node) -> str:
 
 
 def _cases(node: Cases) -> str:
-    rows = [f"{unicode_text(value)} {f'if {unicode_text(condition)}' if condition else 'otherwise'}" for value, condition in node.rows]
+    rows = [f"{unicode_text(value)} {_when(condition)}".strip() for value, condition in node.rows]
     return "{ " + "; ".join(rows) + " }"
+
+
+def _when(condition: Node | None) -> str:
+    return "otherwise" if condition is None else f"if {unicode_text(condition)}" if condition != EMPTY else ""
 
 
 def _line(line: AlignedRow) -> str:

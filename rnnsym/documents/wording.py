@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import sympy
+
 from rnnsym.algebra.graph import WHOLE
 from rnnsym.algebra.tensor import Quantity, T, quantities, t
 from rnnsym.calculus.adjoint import Contribution
@@ -53,18 +55,19 @@ def _occasion(of: Quantity, part: Contribution) -> tuple:
     """When a reader reads: a word, and a time where one is needed."""
     running = part.reader.lhs.offset is not None
     if of.time is None:
-        return ("every",) if running or _is_summed(of, part) else ("static",)
-    if not running and part.delay == 0:
+        return ("every",) if running else ("static",)
+    if part.delay == WHOLE:
+        fixed = fixed_time(of, part)
+        return ("last",) if fixed == T else ("first",) if fixed == 1 else ("whole",)
+    if not running:
         return ("whole",)
-    if part.delay == WHOLE or not isinstance(part.delay, int):
-        fixed = next((q.time for q in quantities(part.reader.rhs) if q.name == of.name and q.is_absolute), None)
-        return ("last",) if fixed == T else ("first",) if fixed == 1 else ("fixed",)
-    return ("now",) if part.delay == 0 else ("shifted", t - part.delay)
+    return ("now",) if part.delay == 0 else ("shifted", (of.time if of.is_absolute else t) - part.delay)
 
 
-def _is_summed(of: Quantity, part: Contribution) -> bool:
-    """Whether a static equation reads it under a sum over time."""
-    return part.value != part.raw
+def fixed_time(of: Quantity, part: Contribution) -> sympy.Expr | None:
+    """The only step at which a reader takes a quantity (`h[T]`), or None."""
+    times = {q.time for q in quantities(part.reader.rhs) if q.name == of.name}
+    return times.pop() if part.delay == WHOLE and len(times) == 1 else None
 
 
 def _when(occasion: tuple) -> tuple[Inline, ...]:
@@ -74,7 +77,6 @@ def _when(occasion: tuple) -> tuple[Inline, ...]:
         "whole": (" for all steps at once",),
         "last": (" at the last step only",),
         "first": (" at the first step only",),
-        "fixed": (" at one fixed step",),
         "now": (" at the same step",),
     }
     if occasion[0] == "shifted":
