@@ -1,0 +1,305 @@
+"""Array expressions as NumPy source, formatted as `ruff format` would leave them.
+
+Comes in: an array expression and the names of its buffers. Goes out: text, and statements that fit the line: a sum that is too
+long stands in brackets, one term per line; what is longer still is computed in parts that have names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import sympy
+
+from rnnsym.backends.functions import DIRECT, RENAMED
+from rnnsym.backends.names import Locals
+from rnnsym.errors import InternalError
+from rnnsym.program.arrays import (
+    ArrayExpression,
+    Binary,
+    Call,
+    Expand,
+    Filled,
+    Literal,
+    Load,
+    LoadAt,
+    Part,
+    Real,
+    Reduce,
+    Row,
+    Spread,
+    TimeMark,
+    Transpose,
+    Unary,
+)
+from rnnsym.program.program import Buffer
+
+WIDTH = 100
+LAMBDA, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
+_LEVEL = {"<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT}
+
+
+def size_source(length: sympy.Expr, rename: Callable[[str], str]) -> str:
+    """A size as Python: `4 * n_h - n_x + 2`."""
+    return _sympy_source(sympy.expand(length), rename)[0]
+
+
+def _sympy_source(value: sympy.Expr, rename: Callable[[str], str]) -> tuple[str, int]:
+    """Source and precedence of a number: a literal, or an expression of sizes."""
+    if value.is_Symbol:
+        return rename(value.name), ATOM
+    if not value.free_symbols:
+        return _number_source(value)
+    if value.is_Add:
+        constant, terms = value.as_coeff_Add()
+        parts = sorted(sympy.Add.make_args(terms), key=lambda u: (u.could_extract_minus_sign(), str(u)))
+        text = _sympy_source(parts[0], rename)[0]
+        for part in parts[1:] + ([constant] if constant != 0 else []):
+            negative = part.could_extract_minus_sign()
+            text += f" {'-' if negative else '+'} {_sympy_source(-part if negative else part, rename)[0]}"
+        return text, SUM
+    if value.is_Mul:
+        factor, rest = value.as_coeff_Mul()
+        if factor < 0:
+            return f"-{_bracketed(_sympy_source(-value, rename), PRODUCT)}", SIGN
+        factors = ([factor] if factor != 1 else []) + list(rest.args if rest.is_Mul else [rest])
+        return " * ".join(_bracketed(_sympy_source(f, rename), SIGN) for f in factors), PRODUCT
+    if value.is_Pow:
+        base, exponent = (_bracketed(_sympy_source(a, rename), ATOM) for a in value.args)
+        return f"{base} ** {exponent}" if "(" in base + exponent else f"{base}**{exponent}", POWER
+    raise InternalError.at("E999", f"no source for the number {value}")
+
+
+def _number_source(value: sympy.Expr) -> tuple[str, int]:
+    if value is sympy.oo:
+        return "np.inf", ATOM
+    if value is sympy.pi:
+        return "np.pi", ATOM
+    if value.is_Integer and abs(value) < 10**15:
+        return str(value), ATOM if value >= 0 else SIGN
+    if value.is_Rational and sympy.Rational(repr(float(value))) != value and value.q < 10**9 and abs(value.p) < 10**9:
+        return f"{value.p} / {value.q}", PRODUCT
+    return repr(float(value)), ATOM if value >= 0 else SIGN
+
+
+def _bracketed(source: tuple[str, int], least: int) -> str:
+    text, level = source
+    return f"({text})" if level < least else text
+
+
+class Printer:
+    """Prints array expressions of one function; remembers the functions and the names that it used."""
+
+    def __init__(self, names: Locals, buffers: dict[str, Buffer]):
+        self.names = names
+        self.buffers = buffers
+        self.functions: set[str] = set()
+        self.loads: dict[tuple[str, int | str | None], None] = {}
+        self.marks: dict[tuple[bool, int], None] = {}
+        self.sizes: dict[str, None] = {}
+        self.parts = 0
+
+    def text(self, node: ArrayExpression, least: int = LAMBDA) -> str:
+        """The source of an expression, in brackets where it binds less than `least`."""
+        return _bracketed(getattr(self, "_" + type(node).__name__.lower())(node), least)
+
+    def size(self, length: sympy.Expr) -> str:
+        return size_source(length, self._size_name)
+
+    def shape(self, shape: tuple[sympy.Expr, ...], *lead: str) -> str:
+        """A tuple of lengths."""
+        axes = [*lead, *map(self.size, shape)]
+        return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+
+    def _size_name(self, name: str) -> str:
+        self.sizes[name] = None
+        return self.names.of(name)
+
+    def local(self, name: str, delay: int | str | None = 0) -> str:
+        self.loads[name, delay] = None
+        return self.names.of(name, delay)
+
+    def function(self, name: str) -> str:
+        if name in DIRECT:
+            return DIRECT[name]
+        name = RENAMED.get(name, name)
+        self.functions.add(name)
+        return name
+
+    # ------------------------------------------------------------ one method per kind of node
+
+    def _load(self, node: Load) -> tuple[str, int]:
+        return self.local(node.name, node.delay) + ("[t]" if node.running else ""), ATOM
+
+    def _loadat(self, node: LoadAt) -> tuple[str, int]:
+        buffer = self.buffers[node.name]
+        whole = self.local(node.name, "all" if buffer.is_extended else 0)
+        if node.from_end:
+            return f"{self.function('at_end')}({whole}, {buffer.lag}, run.ends, {node.step})", ATOM
+        if node.step < 1:
+            return f"{whole}[{buffer.lag - 1 + node.step}]", ATOM
+        return f"{self.function('at_step')}({self.local(node.name)}, {node.step})", ATOM
+
+    def _timemark(self, node: TimeMark) -> tuple[str, int]:
+        self.marks[node.first, node.delay] = None
+        return mark_name(node.first, node.delay) + ("[t]" if node.running else ""), ATOM
+
+    def _literal(self, node: Literal) -> tuple[str, int]:
+        return _sympy_source(node.value, self._size_name)
+
+    def _call(self, node: Call) -> tuple[str, int]:
+        arguments = [self.text(a) for a in node.arguments]
+        if node.function == "number":
+            return f"float({arguments[0]})", ATOM
+        if node.function == "array":
+            return f"np.asarray({arguments[0]}, dtype)", ATOM
+        if node.function == "one_hot":
+            arguments.append("dtype")
+        elif node.function == "choose":
+            arguments = [arguments[0], f"lambda: {arguments[1]}", f"lambda: {arguments[2]}"]
+        elif node.function == "valid":
+            arguments = [arguments[0], "run.padding"]
+        elif node.function == "every_step":
+            inner = node.arguments[0]
+            source = f"np.asarray({arguments[0]}, dtype)" if isinstance(inner, (Literal, Unary)) else arguments[0]
+            arguments = [source, "steps", "batch", arguments[1]]
+        return f"{self.function(node.function)}({', '.join(arguments)})", ATOM
+
+    def _filled(self, node: Filled) -> tuple[str, int]:
+        if node.function == "eye":
+            return f"np.eye({self.size(node.shape[0])}, dtype=dtype)", ATOM
+        shape = self.size(node.shape[0]) if len(node.shape) == 1 else self.shape(node.shape)
+        return f"np.{node.function}({shape}, dtype)", ATOM
+
+    def _spread(self, node: Spread) -> tuple[str, int]:
+        lead = ("steps", "batch")[2 - node.axes :] if node.axes else ()
+        return f"np.full({self.shape(node.shape, *lead)}, {self.text(node.value)}, dtype)", ATOM
+
+    def _unary(self, node: Unary) -> tuple[str, int]:
+        return f"-{self.text(node.value, SIGN)}", SIGN
+
+    def _binary(self, node: Binary) -> tuple[str, int]:
+        if node.operator == "**":
+            left, right = self.text(node.left, ATOM), self.text(node.right, SIGN)
+            simple = all(_is_simple(operand) for operand in (left, right))
+            return f"{left}**{right}" if simple else f"{left} ** {right}", POWER
+        level = _LEVEL[node.operator]
+        return f"{self.text(node.left, level)} {node.operator} {self.text(node.right, level + 1)}", level
+
+    def _expand(self, node: Expand) -> tuple[str, int]:
+        return f"{self._subscripted(node.value)}[..., {', '.join(['None'] * node.count)}]", ATOM
+
+    def _row(self, node: Row) -> tuple[str, int]:
+        return f"{self._subscripted(node.value)}[..., None, :]", ATOM
+
+    def _part(self, node: Part) -> tuple[str, int]:
+        start, stop = "" if node.start == 0 else self.size(node.start), self.size(node.stop)
+        simple = all(_is_name(bound) for bound in (start, stop) if bound)
+        bounds = f"{start}:{stop}" if simple else f"{start} : {stop}".strip()
+        return f"{self._subscripted(node.value)}[..., {bounds}]", ATOM
+
+    def _subscripted(self, node: ArrayExpression) -> str:
+        return self.text(node, ATOM)
+
+    def _transpose(self, node: Transpose) -> tuple[str, int]:
+        return f"{self.text(node.value, ATOM)}{'.T' if node.plain else '.swapaxes(-1, -2)'}", ATOM
+
+    def _reduce(self, node: Reduce) -> tuple[str, int]:
+        axes = str(node.axes[0]) if len(node.axes) == 1 else str(node.axes)
+        return f"{self.text(node.value, ATOM)}.{node.function}({axes})", ATOM
+
+    def _real(self, node: Real) -> tuple[str, int]:
+        return f"{self.text(node.value, ATOM)}.real", ATOM
+
+    # ------------------------------------------------------------ statements that fit the line
+
+    def assign(self, target: str, operator: str, value: ArrayExpression, indent: int) -> list[str]:
+        """`target operator value` as lines (without `indent`, the columns that stand before them)."""
+        room = WIDTH - indent
+        head = f"{target} {operator} "
+        if len(head + self.text(value)) <= room:
+            return [head + self.text(value)]
+        lines: list[str] = []
+        signs, terms = _terms(value)
+        if len(terms) >= 3:
+            terms = [self._shortened(u, room - 6, indent, lines) for u in terms]
+            whole = self.text(_sum(signs, terms))
+            if len(head + whole) <= room:
+                return [*lines, head + whole]
+            rows = [self.text(terms[0], SUM)] + [f"{s} {self.text(u, PRODUCT)}" for s, u in zip(signs[1:], terms[1:], strict=True)]
+            rows = [whole] if len(whole) <= room - 4 else rows
+            return [*lines, f"{head}(", *(f"    {row}" for row in rows), ")"]
+        short = self._shortened(value, room - len(head), indent, lines)
+        return [*lines, head + self.text(short)]
+
+    def _shortened(self, node: ArrayExpression, room: int, indent: int, lines: list[str]) -> ArrayExpression:
+        """The node with its largest parts computed before, under names, until its text fits the room."""
+        while len(self.text(node)) > room:
+            parts = [c for c in _children(node) if not isinstance(c, (Load, Literal)) and len(self.text(c)) > 8]
+            if not parts:
+                break
+            largest = max(parts, key=lambda c: len(self.text(c)))
+            self.parts += 1
+            name = self.names.part(self.parts)
+            guarded = isinstance(node, Call) and node.function == "choose" and largest is not node.arguments[0]
+            if guarded:  # an arm that may not be taken stays quiet
+                rows = self.assign(name, "=", largest, indent + 4)
+                lines += ['with np.errstate(all="ignore"):', *(f"    {row}" for row in rows)]
+            else:
+                lines += self.assign(name, "=", largest, indent)
+            node = _exchanged(node, largest, NamedPart(name))
+        return node
+
+    def _namedpart(self, node: NamedPart) -> tuple[str, int]:
+        return node.name, ATOM
+
+
+class NamedPart(Load):
+    """A part that was computed before, under a local name."""
+
+
+def mark_name(first: bool, delay: int) -> str:
+    """The local array that says at which steps `t + delay` is the first or the last one."""
+    word = "at_first" if first else "at_last"
+    return word if delay == 0 else f"{word}_{'p' if delay > 0 else 'm'}{abs(delay)}"
+
+
+def _is_name(text: str) -> bool:
+    return text.isidentifier() or text.isdigit()
+
+
+def _is_simple(text: str) -> bool:
+    """Whether the formatter sets a power of it without spaces: names, attributes, numbers, with a sign or without."""
+    inner = text.removeprefix("-")
+    return all(part.isidentifier() for part in inner.split(".")) or inner.replace(".", "", 1).isdigit()
+
+
+def _terms(node: ArrayExpression) -> tuple[list[str], list[ArrayExpression]]:
+    if isinstance(node, Binary) and node.operator in "+-":
+        signs, terms = _terms(node.left)
+        return [*signs, node.operator], [*terms, node.right]
+    return ["+"], [node]
+
+
+def _sum(signs: list[str], terms: list[ArrayExpression]) -> ArrayExpression:
+    result = terms[0]
+    for sign, term in zip(signs[1:], terms[1:], strict=True):
+        result = Binary(sign, result, term)
+    return result
+
+
+def _children(node: ArrayExpression) -> list[ArrayExpression]:
+    found = []
+    for value in vars(node).values():
+        found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, ArrayExpression)]
+    return found
+
+
+def _exchanged(node: ArrayExpression, old: ArrayExpression, new: ArrayExpression) -> ArrayExpression:
+    changed = {}
+    for name, value in vars(node).items():
+        if isinstance(value, tuple):
+            changed[name] = tuple(new if v is old else v for v in value)
+        elif value is old:
+            changed[name] = new
+    return replace(node, **changed)
