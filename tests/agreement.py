@@ -13,7 +13,8 @@ import numpy as np
 
 from rnnsym.algebra.sizes import size_value
 from rnnsym.algebra.system import Declaration, System
-from rnnsym.calculus.adjoint import INITIAL, adjoint
+from rnnsym.backends.names import python_names
+from rnnsym.calculus.adjoint import adjoint
 from rnnsym.calculus.prepare import prepare
 from rnnsym.program.interpret import interpret
 
@@ -80,6 +81,18 @@ def some_data(system: System, rng: np.random.Generator, steps: int = STEPS, batc
     return data | given
 
 
+def keywords(system: System, data: Mapping[str, np.ndarray]) -> Arrays:
+    """The data under the names that the generated module gives them: `lengths_` for an input that is called `lengths`."""
+    names = python_names(system)
+    return {names[name]: array for name, array in data.items()}
+
+
+def timed_variables(system: System, trace: Any) -> list[str]:
+    """The module's names of the variables that a trace holds for every step."""
+    names = python_names(system)
+    return [names[v.name] for v in system.variables if v.timed and names[v.name] in trace]
+
+
 def one_sequence(system: System, data: Mapping[str, np.ndarray], b: int, length: int | None = None) -> Arrays:
     """The arrays of one sequence of a batch, without the batch axis, cut to its length."""
     out: Arrays = {}
@@ -98,11 +111,12 @@ def interpreted(
     data: Mapping[str, np.ndarray],
     wrt: Iterable[str] = (),
     initial: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> tuple[float, np.ndarray, Arrays]:
     """Cost, loss per step and sequence (T, B), and gradients by name, from the adjoint equations evaluated one sequence at a time.
 
     wrt adds inputs, constants, `"initial"`; the gradients of parameters and constants are means over the batch, the others stay per
-    sequence, divided by the batch. `initial` holds (B, n) arrays by key (`h[0]`).
+    sequence, divided by the batch. `initial` holds (B, n) arrays by key (`h[0]`); `sizes` says what no array says.
     """
     prepared = prepare(system)
     joined = adjoint(prepared, [p.name for p in prepared.params] + list(wrt))
@@ -112,7 +126,7 @@ def interpreted(
     cost, step_losses, gradients = 0.0, [], {}
     for b in range(batch):
         start = {key: value[b] for key, value in (initial or {}).items()}
-        run = interpret(joined.system, {**params, **one_sequence(system, data, b), **seeds}, initial=start)
+        run = interpret(joined.system, {**params, **one_sequence(system, data, b), **seeds}, initial=start, sizes=sizes)
         cost += float(run.cost) / batch
         step_losses.append(run.series("loss") if "loss" in joined.system.by_name and joined.system.by_name["loss"].timed else None)
         for name, variable in joined.gradients.items():
@@ -124,6 +138,3 @@ def interpreted(
         timed = name in system.by_name and system.by_name[name].timed and "[" not in name
         folded[name] = sum(values) if name in per_call else np.stack(values, axis=1 if timed else 0)
     return cost, np.stack(step_losses, 1) if step_losses[0] is not None else np.zeros(0), folded
-
-
-__all__ = ["INITIAL", "assert_agree", "error", "interpreted", "one_sequence", "shape_of", "sizes_of", "some_data", "some_params"]
