@@ -6,19 +6,23 @@ Comes in: a System. Goes out: the module's source, or the module itself, made on
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 from types import ModuleType
 
 from rnnsym.algebra import System
 from rnnsym.backends import numpy_module
 from rnnsym.backends.live import compile_module
+from rnnsym.derivation import derive
+from rnnsym.library import SUFFIX
+from rnnsym.resources import models_folder
 
 
 def generate(system: System) -> str:
-    """The text of the model's NumPy module, which imports NumPy alone.
+    """The text of the model's NumPy module, which imports NumPy alone and cites the equation numbers of its derivation.
 
     Raises NotSupported where the model is well formed but cannot be written yet. Same System, same bytes.
     """
-    return numpy_module.generate(system)
+    return numpy_module.generate(system, numbers=derive(system).numbers, command=f"rnnsym generate {_model_word(system)}")
 
 
 @lru_cache(maxsize=64)
@@ -28,3 +32,10 @@ def compile(system: System) -> ModuleType:
     Equal Systems (same equations, names, descriptions) give the same module object.
     """
     return compile_module(generate(system), system.name)
+
+
+def _model_word(system: System) -> str:
+    """What stands for the model in the command that makes its module again: never a folder, so that every place gives the same bytes."""
+    path = models_folder() / f"{system.name}{SUFFIX}"
+    of_library = path.is_file() and Path(system.file).resolve() == path
+    return system.name if of_library else f"{system.name}{SUFFIX}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import jinja2
 
@@ -26,11 +25,11 @@ from rnnsym.backends.starts import start_lines
 from rnnsym.backends.tables import data_table, string, table
 from rnnsym.calculus.adjoint import INITIAL, Adjoint, adjoint
 from rnnsym.calculus.prepare import prepare
-from rnnsym.errors import UsageError
 from rnnsym.program.batching import batched
 from rnnsym.program.program import Program
 from rnnsym.program.schedule import Streaming, batched_names, needed_targets, restricted, schedule, streaming, without
 from rnnsym.program.unjudged import without_targets
+from rnnsym.resources import templates_folder
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,7 @@ def fingerprint_of(system: System, options: str = "") -> str:
 
 def template_text(name: str) -> str:
     """A template: inside the installed package, or at the top of a checkout."""
-    package = Path(rnnsym.__file__).parent
-    for folder in (package / "templates", package.parent / "templates"):
-        if (folder / name).is_file():
-            return (folder / name).read_text(encoding="utf-8")
-    raise UsageError.at("E905", f"the template {name} is missing", expected="an installation with its templates")
+    return (templates_folder() / name).read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------- from equations to programs

@@ -1,6 +1,6 @@
 """`rnnsym derive`, `generate`, `make`: one model in, its derivation, its module, or both out.
 
-The texts made here are sealed (see `files`), on the terminal as in files, so that the same command always gives the same bytes.
+Module and document are sealed (see `files`), on the terminal as in files, so that the same command always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def derive(options: Namespace) -> int:
     kind = options.format or ("tex" if suffix == ".tex" else "text")
     if kind == "text" and suffix == ".tex":
         raise UsageError.at("U301", f"`{options.output}` would hold plain text", instead="--format tex", file="rnnsym")
-    _out(derivation_file(system) if kind == "tex" else seal(_equations(system), "#"), options)
+    text = derivation_file(system) if kind == "tex" else _equations(system)
+    _out(text if kind == "tex" or not options.output else seal(text), options)
     return 0
 
 
@@ -77,7 +78,7 @@ def _equations(system: System) -> str:
     from rnnsym.derivation import derive as derivation_of
 
     with progress(f"{system.name}: derivation"):
-        return str(derivation_of(system))
+        return f"{derivation_of(system)}\n"
 
 
 def _out(text: str, options: Namespace) -> None:

@@ -131,7 +131,7 @@ def _product_text(count: sympy.Expr) -> str:
 
 def _state(system: System) -> list[Row]:
     """What later steps read: `h[t-1]`, `x[t-2 … t-1]`; and what earlier ones read, backwards."""
-    rows = []
+    rows: list[Row] = []
     for name, (lag, lead) in system.extents.items():
         for reach, sign in ((lag, "-"), (lead, "+")):
             if reach:

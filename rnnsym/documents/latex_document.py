@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import jinja2
 
-import rnnsym
 from rnnsym.documents.document import Block, Display, Document, Heading, Items, Paragraph, Table
 from rnnsym.documents.escape import escape
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.measure import height
+from rnnsym.resources import templates_folder
 
 _POINTS = 10.95  # one em
 _NOTE_LINE, _NOTE_CHARACTERS = 10.0, 29  # the margin's lines in points, and how many characters they hold
-
-
-def templates_folder() -> Path:
-    """Where the templates are: inside the installed package, or at the top of the checkout."""
-    package = Path(rnnsym.__file__).parent
-    inside = package / "templates"
-    return inside if inside.is_dir() else package.parent / "templates"
 
 
 def latex_source(document: Document) -> str:

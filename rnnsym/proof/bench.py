@@ -1,0 +1,147 @@
+"""A module on the bench: its cost as a plain function of named arrays, and the gradients that it claims.
+
+Comes in: a System and its module. Goes out: a point at which everything is finite, and for one gradient the two witnesses' answers. All
+arrays go by the model's own names; where Python calls a name otherwise, the translation is made here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from rnnsym.algebra.sizes import size_value
+from rnnsym.algebra.system import System
+from rnnsym.backends.names import python_names
+from rnnsym.errors import UsageError
+from rnnsym.proof.draws import STYLES, Array, draw_data, draw_initial, draw_params
+
+STEP = 1e-30  # of the complex step: no difference is taken, so it may be as small as one likes
+WIDTHS = (1e-5, 1e-6, 1e-4)  # of the differences; a kink inside the widest may lie outside the next
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a module is measured: parameters, data, and values outside 1 … T where they are given, by the model's names."""
+
+    params: Mapping[str, Array]
+    data: Mapping[str, Array]
+    initial: Mapping[str, Array] = field(default_factory=dict)
+
+    def moved(self, group: str, name: str, by: Array) -> Point:
+        """The point with one array moved."""
+        arrays = dict(getattr(self, group))
+        arrays[name] = arrays[name] + by
+        return replace(self, **{group: arrays})
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A gradient that the module gives: of which array, in which group of the point, and its value."""
+
+    group: str
+    name: str
+    gradient: Array
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A System, its module, and the sizes at which it is run."""
+
+    system: System
+    module: ModuleType
+    sizes: Mapping[str, int]
+
+    @property
+    def steps(self) -> int:
+        """Long enough for every lag, and a number that no size has."""
+        reach = max((lag + lead for lag, lead in self.system.extents.values()), default=0)
+        return next(n for n in range(5 + reach, 1000) if n not in self.sizes.values())
+
+    def cost(self, point: Point, dtype: type = np.float64) -> complex:
+        """The cost at a point."""
+        return self.module.loss(self._params(point, dtype), **self._data(point))
+
+    def claims(self, point: Point) -> tuple[complex, tuple[Claim, ...]]:
+        """The cost and every gradient that the module gives at a point.
+
+        Without initial values those of parameters, inputs and constants; with initial values those of the initial values alone.
+        """
+        if point.initial:
+            loss, grads, _ = self._loss_and_grads(point, ["initial"])
+            words = {self._initial_word(key): key for key in point.initial}
+            return loss, tuple(Claim("initial", words[key], np.asarray(g)) for key, g in grads.initial.items() if key in words)
+        real = [d.name for d in (*self.system.data, *self.system.constants) if d.kind in ("input", "constant") and d.name in point.data]
+        loss, grads, _ = self._loss_and_grads(point, [self._python(name) for name in real])
+        found = [Claim("params", name, np.asarray(getattr(grads, self._python(name)))) for name in point.params]
+        for name in real:
+            extra = grads.constants if self.system.by_name[name].kind == "constant" else grads.inputs
+            found.append(Claim("data", name, np.asarray(extra[self._python(name)])))
+        return loss, tuple(found)
+
+    def find_point(self, rng: np.random.Generator) -> tuple[Point, float, tuple[Claim, ...]]:
+        """Random arrays at which cost and gradients are finite. Raises UsageError where none are found."""
+        for style in STYLES:
+            shapes = {d.name: tuple(size_value(n, self.sizes) for n in d.shape) for d in self.system.params}
+            start = self._start(rng)
+            params = {name: np.asarray(getattr(start, self._python(name))).reshape(shape) for name, shape in shapes.items()}
+            point = Point(draw_params(params, style, rng), draw_data(self.system, self.sizes, self.steps, style, rng))
+            loss, claims = self.claims(point)
+            if np.isfinite(loss) and all(np.isfinite(c.gradient).all() for c in claims):
+                return point, float(np.real(loss)), claims
+        raise UsageError.at(
+            "U503",
+            f"the cost of `{self.system.name}`, or a gradient, is not finite at any of the random arrays tried",
+            expected="a model that is finite for parameters and data of ordinary size",
+            file="verify",
+        )
+
+    def with_initial(self, point: Point, rng: np.random.Generator) -> Point:
+        """The point with random values for everything that is read outside 1 … T, class numbers excepted."""
+        outside = draw_initial(self.system, self.sizes, rng)
+        return replace(point, initial=outside)
+
+    def complex_step(self, point: Point, claim: Claim, direction: Array) -> float:
+        """Im C(u + i h v) / h: the derivative in the direction v, exact to rounding."""
+        moved = point.moved(claim.group, claim.name, 1j * STEP * direction)
+        return float(np.imag(self.cost(moved, np.complex128)) / STEP)
+
+    def difference(self, point: Point, claim: Claim, direction: Array, width: float) -> float:
+        """(C(u + h v) - C(u - h v)) / 2h."""
+        above, below = (point.moved(claim.group, claim.name, sign * width * direction) for sign in (1, -1))
+        return float(np.real(self.cost(above) - self.cost(below)) / (2 * width))
+
+    # ------------------------------------------------------------ the module's own words
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return python_names(self.system)
+
+    def _python(self, name: str) -> str:
+        return self._names[name]
+
+    def _start(self, rng: np.random.Generator) -> Any:
+        accepted = inspect.signature(self.module.init_params).parameters
+        sizes = {self._python(name): n for name, n in self.sizes.items() if self._python(name) in accepted}
+        return self.module.init_params(**sizes, rng=rng, dtype=np.float64)
+
+    def _params(self, point: Point, dtype: type) -> Any:
+        return self.module.Params.from_arrays({self._python(name): value.astype(dtype) for name, value in point.params.items()})
+
+    def _data(self, point: Point) -> dict[str, Any]:
+        data: dict[str, Any] = {self._python(name): value for name, value in point.data.items()}
+        if point.initial:
+            data["initial"] = {self._initial_word(key): value for key, value in point.initial.items()}
+        return data
+
+    def _initial_word(self, key: str) -> str:
+        name, bracket, time = key.partition("[")
+        return self._python(name) + bracket + time
+
+    def _loss_and_grads(self, point: Point, wrt: list[str]) -> Any:
+        return self.module.loss_and_grads(self._params(point, np.float64), **self._data(point), wrt=tuple(wrt))
