@@ -28,9 +28,10 @@ from rnnsym.documents.mathematics import (
 )
 from rnnsym.documents.measure import bracket_level, width
 
-_PRICE_OF_DEPTH = 0.30  # as a share of the line: how much emptier a line may be to break one bracket further out
-_PRICES = {"+": 0.0, "−": 0.0, ";": 0.0, ",": 0.02, "⊙": 0.12, "⊘": 0.12, "·": 0.15, "/": 0.1, "\u2062": 0.22}
+_PRICE_OF_DEPTH = 0.35  # as a share of the line: how much emptier a line may be to break one bracket further out
+_PRICES = {"+": 0.0, "−": 0.0, ";": 0.0, ",": 0.02, "⊙": 0.28, "⊘": 0.28, "·": 0.3, "/": 0.25, "\u2062": 0.4}
 _LEAST_WIDTH = 4.0
+_ROOM_OF_BRACKETS = 1.7
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def _pieces(node: Node, depth: int, limit: float) -> Iterator[_Piece]:
                 for piece in _pieces(child, depth, limit):
                     yield replace(piece, price=after) if after is not None else piece
                     after = None
-    elif isinstance(node, Fenced) and node.left in ("(", "["):
+    elif isinstance(node, Fenced) and _opens(node, limit):
         yield from _opened(node, node, depth, limit)
-    elif isinstance(node, Scripts) and isinstance(node.base, Fenced) and node.base.left in ("(", "["):
+    elif isinstance(node, Scripts) and isinstance(node.base, Fenced) and _opens(node.base, limit):
         yield from _opened(node, node.base, depth, limit)
     elif isinstance(node, Fraction) and width(node) > limit:
         yield from _pieces(row(_bracketed(node.numerator), Operator("/"), _bracketed(node.denominator)), depth, limit)
@@ -86,10 +87,15 @@ def _pieces(node: Node, depth: int, limit: float) -> Iterator[_Piece]:
         yield _Piece(node)
 
 
+def _opens(fence: Fenced, limit: float) -> bool:
+    """Whether lines may break inside: in round and square brackets, between bars only if need be."""
+    return fence.left in ("(", "[") or (fence.left in ("|", "‖") and width(fence) > limit)
+
+
 def _opened(whole: Node, fence: Fenced, depth: int, limit: float) -> Iterator[_Piece]:
     level = min(bracket_level(fence), 4)
     yield _Piece(Delimiter(fence.left, level, "left"))
-    yield from _pieces(fence.body, depth + 1, limit)
+    yield from _pieces(fence.body, depth + 1, limit - _ROOM_OF_BRACKETS)
     closing = Delimiter(fence.right, level, "right")
     yield _Piece(replace(whole, base=closing) if isinstance(whole, Scripts) else closing)
 
@@ -151,7 +157,7 @@ def _narrowed(node: Cases, limit: float) -> Cases:
         narrowed = Cases(tuple((_stacked(value, room), condition) for value, condition in node.rows))
         if width(narrowed) <= limit:
             return narrowed
-    room = max(limit - 2.0, _LEAST_WIDTH)
+    room = max(limit - 3.0, _LEAST_WIDTH)
     return Cases(tuple((_above(value, condition, room), EMPTY) for value, condition in node.rows))
 
 

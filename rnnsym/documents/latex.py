@@ -47,7 +47,15 @@ _FUNCTIONS = {name: f"\\{name}" for name in ("tanh", "exp", "log", "sin", "cos",
     "log softmax": r"\log\operatorname{softmax}"
 }
 _STYLES = {"upright": r"\mathrm", "bold": r"\mathbf", "calligraphic": r"\mathcal", "italic": r"\mathit"}
-_ACCENTS = {"tilde": r"\tilde", "hat": r"\hat", "bar": r"\bar", "dot": r"\dot", "vec": r"\vec", "lvec": r"\overleftarrow"}
+_ACCENTS = {
+    "tilde": r"\tilde",
+    "hat": r"\hat",
+    "bar": r"\bar",
+    "dot": r"\dot",
+    "vec": r"\vec",
+    "lvec": r"\overleftarrow",
+    "rvec": r"\overrightarrow",
+}
 _WIDE_ACCENTS = _ACCENTS | {"tilde": r"\widetilde", "hat": r"\widehat", "bar": r"\overline", "vec": r"\overrightarrow"}
 _DELIMITERS = {"(": "(", ")": ")", "[": "[", "]": "]", "{": r"\{", "}": r"\}", "": ".", "⟨": r"\langle", "⟩": r"\rangle"}
 _BARS = {"|": "vert", "‖": "Vert"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-ACCENTS = ("tilde", "hat", "bar", "dot", "vec", "lvec")
+ACCENTS = ("tilde", "hat", "bar", "dot", "vec", "lvec", "rvec")
 STYLES = ("italic", "upright", "bold", "calligraphic", "function")
 
 

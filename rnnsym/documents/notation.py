@@ -31,7 +31,7 @@ STYLE_COMMANDS = {
     "boldsymbol": "bold", "bm": "bold", "textbf": "bold", "mathcal": "calligraphic", "operatorname": "function",
 }  # fmt: skip
 ACCENT_COMMANDS = {
-    **{accent: accent for accent in ACCENTS}, "widetilde": "tilde", "widehat": "hat", "overline": "bar", "overrightarrow": "vec",
+    **{accent: accent for accent in ACCENTS}, "widetilde": "tilde", "widehat": "hat", "overline": "bar", "overrightarrow": "rvec",
     "overleftarrow": "lvec",
 }  # fmt: skip
 SPACES = {",", ";", ":", "!", " ", "quad"}

@@ -38,7 +38,7 @@ _SUP = dict(
         strict=True,
     )
 )
-_ACCENTS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", "vec": "\u20d7", "lvec": "\u20d6"}
+_ACCENTS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", "vec": "\u20d7", "lvec": "\u20d6", "rvec": "\u20d7"}
 _STYLED = {("bold", "1"): "𝟏", ("bold", "I"): "𝐈", ("calligraphic", "L"): "ℒ"}
 
 

@@ -1,0 +1,135 @@
+"""The derivation as LaTeX: complete, literal where the model speaks, the same bytes each time, and it compiles."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnnsym.algebra import Quantity, System, apply, sizes, t
+from rnnsym.algebra import operators as op
+from rnnsym.derivation.derive import derive
+from rnnsym.documents import derivation_document, latex_document
+from rnnsym.documents.document import Paragraph
+from rnnsym.documents.latex_document import inline_source
+from rnnsym.language import load, parse
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "rnnsym" / "models"
+needs_tex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="latexmk is not installed")
+
+
+def library(name: str):
+    return derive(load(LIBRARY / f"{name}.rnn"))
+
+
+def sentences(derivation) -> list[str]:
+    return [inline_source(b.text) for b in derivation_document(derivation).blocks if isinstance(b, Paragraph)]
+
+
+def test_sentences_say_who_reads_a_variable_and_when():
+    said = sentences(library("lstm"))
+    assert (
+        r"\(h_{t}\) is read by equation \labelcref{eq:13} at the same step and by equations \labelcref{eq:9,eq:10,eq:11,eq:12} "
+        r"at step \(t+1\); the chain rule gives" in said
+    )
+    assert r"\(W_{i}\) is read by equation \labelcref{eq:9} at every step:" in said
+    assert r"\(o_{t}\) is read by equation \labelcref{eq:6} at the same step:" in said
+
+
+def test_a_state_that_is_read_at_the_last_step_only_says_so():
+    assert any("at the last step only" in sentence for sentence in sentences(library("many_to_one")))
+
+
+def test_the_results_of_an_elman_network_are_those_of_the_textbook():
+    text = latex_document(library("rnn"))
+    assert r"a_{t}^{(y)}\,(\mathbf{1}^{\top} y_{t}) - y_{t}" in text
+    assert r"{W^{(y)}}" not in text
+    assert r"\sum_{t=1}^{T} \delta_{t}^{(z^{(x)})} x_{t}^{\top}" in text
+    assert r"w - \alpha\,\frac{\mathrm{d}C}{\mathrm{d}w}" in text
+
+
+def test_every_number_is_printed_once_and_every_link_has_its_equation():
+    for name in ("lstm", "deep_birnn", "mlstm", "many_to_one"):
+        derivation = library(name)
+        text = latex_document(derivation)
+        labels = re.findall(r"\\label\{eq:(\d+)\}", text)
+        assert len(labels) == len(set(labels)), name
+        links = {number for group in re.findall(r"\\labelcref\{([^}]*)\}", text) for number in re.findall(r"\d+", group)}
+        assert links <= set(labels), (name, links - set(labels))
+        assert {str(e.number) for e in (*derivation.errors, *derivation.gradients) if e.of.name != "loss"} <= set(labels)
+
+
+def hostile() -> System:
+    n, m = sizes("n m")
+    x, h = Quantity("x", (n,), kind="input"), Quantity("h", (m,))
+    W, U = Quantity("W", (m, n), kind="param"), Quantity("U", (m, m), kind="param")
+    doc = '50% \\input{secret} $x$ #1 & a_b^c ~ "quoted" -- \\end{document} σ 中 é\n^^5cinput'
+    model = System.from_equations(
+        "a_b%c\\x", [(h[t], apply("tanh", W @ x[t] + U @ h[t - 1])), (Quantity("loss")[t], op.SumEntries(h[t] ** 2))], doc=doc
+    )
+    described = tuple(dataclasses.replace(d, description="} \\def\\a{ $$ & _ ^ # ~ \\\\ %") for d in model.definitions)
+    return dataclasses.replace(model, definitions=described)
+
+
+def test_what_a_model_says_is_printed_literally():
+    text = latex_document(derive(hostile()))
+    assert r"50\% \textbackslash{}input\{secret\} \$x\$ \#1 \& a\_b\textasciicircum{}c" in text
+    assert r"\input" not in text
+    assert r"\def\a" not in text
+    assert text.count(r"\end{document}") == 1
+
+
+PROGRAM = """
+from rnnsym.derivation.derive import derive
+from rnnsym.documents import latex_document
+from rnnsym.language import load
+import hashlib, sys
+for name in ("lstm", "mlstm", "deep_birnn"):
+    print(hashlib.sha256(latex_document(derive(load(f"{sys.argv[1]}/{name}.rnn"))).encode()).hexdigest())
+"""
+
+
+def test_the_bytes_do_not_depend_on_the_hash_seed():
+    found = set()
+    for seed in ("0", "1", "77"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(LIBRARY)], capture_output=True, text=True, env=environment, timeout=120, check=True
+        )
+        found.add(run.stdout)
+    assert len(found) == 1
+
+
+def test_a_small_model_and_one_without_parameters_are_documents_too():
+    for text in (
+        "x: input\nloss[t] = (w * x[t])**2\n",
+        "x: input[n]\nh[t] = tanh(x[t])\nloss[t] = sum(h[t])\n",
+        "x: input\nloss = total((w * x[t])**2)\n",
+    ):
+        assert latex_document(derive(parse(text, "small"))).endswith("\\end{document}\n")
+
+
+def compile_document(text: str, folder: Path) -> str:
+    """The log of a compilation that succeeded."""
+    (folder / "derivation.tex").write_text(text, encoding="utf-8")
+    command = ["latexmk", "-pdf", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "derivation.tex"]
+    run = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    log = (folder / "derivation.log").read_text(encoding="latin-1")
+    assert run.returncode == 0, log[-2000:]
+    return log
+
+
+@needs_tex
+@pytest.mark.parametrize("name", ["rnn", "lstm", "mlstm", "hostile"])
+def test_it_compiles_without_overfull_boxes_and_undefined_references(name, tmp_path):
+    log = compile_document(latex_document(derive(hostile()) if name == "hostile" else library(name)), tmp_path)
+    assert [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 2] == []
+    assert "undefined" not in log
+    assert "multiply defined" not in log
