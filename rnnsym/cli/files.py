@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ def seal(text: str, comment: str = "#") -> str:
 
 def is_sealed(text: str) -> bool:
     """Whether the text was written by rnnsym (and perhaps edited since)."""
-    return MARK in text.rstrip().rpartition("\n")[2]
+    return re.search(rf"(?m)^[#%] {MARK}[0-9a-f]{{64}}\r?$", text) is not None
 
 
 def is_untouched(text: str) -> bool:
@@ -50,7 +51,7 @@ def read_text(path: Path) -> str | None:
     """The text of a file, None where there is none; bytes that are no UTF-8 come out as marks (such a file is not ours)."""
     try:
         return path.read_bytes().decode("utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UsageError.at("U205", f"`{path}` cannot be read: {error.strerror or error}", file="rnnsym") from None

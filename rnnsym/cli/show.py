@@ -6,9 +6,10 @@ with shapes, starts and counts, computed variables, state, Python names that dif
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 
 import sympy
 
@@ -16,12 +17,15 @@ from rnnsym.algebra.listing import start_text
 from rnnsym.algebra.sizes import shape_text
 from rnnsym.algebra.system import Declaration, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
+from rnnsym.backends.names import python_names
+from rnnsym.backends.starts import multipliers
 from rnnsym.cli.make import read
 from rnnsym.cli.terminal import BOLD, paint, table
 from rnnsym.errors import UsageError
 from rnnsym.library import nearest
 
 Row = tuple[str, ...]
+LONG = 80  # characters of an equation, beyond which it does not widen the column
 
 
 def show(options: Namespace) -> int:
@@ -56,14 +60,14 @@ def sections(system: System, values: Mapping[str, int]) -> Iterator[tuple[str, s
     """Title and text of each section that the model has."""
     yield "Equations", _equations(system)
     if system.data:
-        yield "Data", table([_row(d) for d in system.data])
+        yield "Data", table([_row(system, d) for d in system.data])
     if system.constants:
-        yield "Constants", table([_row(d) for d in system.constants])
+        yield "Constants", table([_row(system, d) for d in system.constants])
     if system.params:
-        yield "Parameters", _parameters(system.params, values)
+        yield "Parameters", _parameters(system, values)
     variables = [d for d in system.variables if d.name not in (STEP_LOSS, FINAL_LOSS)]
     if variables:
-        yield "Computed", table([_row(d) for d in variables])
+        yield "Computed", table([_row(system, d) for d in variables])
     state = _state(system)
     if state:
         yield "Carried from step to step", table(state)
@@ -74,11 +78,11 @@ def sections(system: System, values: Mapping[str, int]) -> Iterator[tuple[str, s
 
 
 def _equations(system: System) -> str:
-    definitions = system.every_definition
-    width = len(f"({len(definitions)})")
-    return table(
-        [(f"({number})".rjust(width), str(d), f"# {d.description}" if d.description else "") for number, d in enumerate(definitions, 1)]
-    )
+    """Numbered lines, descriptions in one column; a very long equation keeps its own."""
+    rows = [(f"({number})", str(d), d.description) for number, d in enumerate(system.every_definition, 1)]
+    numbers, width = max(len(row[0]) for row in rows), max((len(row[1]) for row in rows if len(row[1]) <= LONG), default=0)
+    lines = (f"  {number:>{numbers}}  {text:<{width}}  {f'# {remark}' if remark else ''}" for number, text, remark in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _name(declaration: Declaration) -> str:
@@ -89,26 +93,36 @@ def _shape(declaration: Declaration) -> str:
     return shape_text(declaration.shape) if declaration.shape else "scalar"
 
 
-def _row(declaration: Declaration) -> Row:
+def _row(system: System, declaration: Declaration) -> Row:
     fixed = start_text(declaration).strip()
-    said = "" if declaration.explicit else "inferred"
-    return (_name(declaration), declaration.kind, _shape(declaration), fixed, said, declaration.description)
+    return (_name(declaration), declaration.kind, _shape(declaration), fixed, _said(system, declaration), declaration.description)
 
 
-def _parameters(params: Sequence[Declaration], values: Mapping[str, int]) -> str:
-    rows, total = [], sympy.Integer(0)
-    for declaration in params:
+def _said(system: System, declaration: Declaration) -> str:
+    """Whether the file has no line for a name: it stands where the name is first used, and does not begin with `NAME:`."""
+    if not system.source or declaration.span is None:
+        return ""
+    line = system.source.split("\n")[declaration.span.line - 1]
+    return "" if re.match(rf"\s*{re.escape(declaration.name)}\s*:", line) else "inferred"
+
+
+def _parameters(system: System, values: Mapping[str, int]) -> str:
+    rows, total, multiplying = [], sympy.Integer(0), multipliers(system)
+    for declaration in system.params:
         count = sympy.prod(declaration.shape)
         total += count
-        start = start_text(declaration).removeprefix(" = ") or _default_start(declaration)
-        said = "" if declaration.explicit else "inferred"
+        start = start_text(declaration).removeprefix(" = ") or _default_start(declaration, multiplying)
+        said = _said(system, declaration)
         rows.append((declaration.name, _shape(declaration), count_text(count, values), start, said, declaration.description))
     listing = table([("", "shape", "count", "start", "", ""), *rows])
     return f"{listing}\n  altogether {count_text(total, values)}"
 
 
-def _default_start(declaration: Declaration) -> str:
-    return "glorot" if len(declaration.shape) == 2 else "neutral"
+def _default_start(declaration: Declaration, multiplying: Set[str]) -> str:
+    """How a parameter starts of which the file says nothing."""
+    if len(declaration.shape) == 2:
+        return "glorot"
+    return "1" if declaration.name in multiplying else "0"
 
 
 def count_text(count: sympy.Expr, values: Mapping[str, int]) -> str:
@@ -141,8 +155,6 @@ def _state(system: System) -> list[Row]:
 
 
 def _renamed(system: System) -> list[Row]:
-    from rnnsym.backends.names import python_names  # brings NumPy's printer: only for this table
-
     return [(name, f"→ {python}") for name, python in python_names(system).items() if name != python]
 
 

@@ -126,3 +126,8 @@ def test_show_refuses_sizes_that_the_model_has_not(run, sizes, sentence):
 def test_show_names_what_python_calls_otherwise(run, folder: Path):
     (folder / "a.rnn").write_text("x: input[n_x]\nh[t] = tanh(params @ x[t] + U @ h[t-1])\nh: vector[n_h]\n")
     assert "Named otherwise in Python\n  params  → params_\n" in run("show", "a.rnn").out
+
+
+def test_show_tells_what_was_inferred_from_what_the_file_says(run):
+    rows = {line.split()[0]: line for line in run("show", "lstm").out.splitlines() if line.startswith("  ")}
+    assert "inferred" in rows["W_i"] and "inferred" not in rows["b_f"] and "inferred" in rows["c[t]"] and "inferred" not in rows["h[t]"]

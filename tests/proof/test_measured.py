@@ -1,0 +1,105 @@
+"""The check of gradients, and above all that it catches wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import rnnsym
+from rnnsym.errors import UsageError
+from rnnsym.proof.draws import small_sizes
+from rnnsym.proof.measured import verify
+
+CELLS = Path(__file__).resolve().parent.parent / "cells"
+
+
+def tampered(system, change):
+    """The model's own module, whose gradients are changed before anyone sees them."""
+    module = rnnsym.compile(system)
+
+    def loss_and_grads(params, **words):
+        loss, grads, state = module.loss_and_grads(params, **words)
+        change(grads)
+        return loss, grads, state
+
+    return SimpleNamespace(**{**vars(module), "loss_and_grads": loss_and_grads})
+
+
+def scale(name, factor):
+    return lambda grads: getattr(grads, name).__imul__(factor)
+
+
+MUTANTS = {
+    "a wrong sign": scale("U", -1),
+    "a forgotten half": scale("U", 0.5),
+    "a gradient that is lost": scale("U", 0),
+    "one entry off by a millionth": lambda grads: grads.U.__setitem__((0, 1), grads.U[0, 1] + 1e-6),
+    "a swapped axis": lambda grads: grads.U.__setitem__(..., grads.U.T.copy()),
+    "a gradient that is nowhere finite": scale("U", np.inf),
+}
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "birnn", "jordan", "mlstm", "language_model", "many_to_one"])
+def test_every_gradient_of_the_library_is_right(name):
+    report = verify(rnnsym.load(name))
+    assert report.is_right, str(report)
+    assert {m.name for m in report.measurements} >= {p.name for p in rnnsym.load(name).params}
+
+
+@pytest.mark.parametrize("fault", [name for name in MUTANTS if "finite" not in name])
+def test_a_wrong_gradient_is_caught_and_named(fault):
+    model = rnnsym.load("elman")
+    report = verify(model, module=tampered(model, MUTANTS[fault]))
+    assert [m.name for m in report.wrong] == ["U"], str(report)
+    assert report.sentence == "elman: the gradient of `U` is wrong (the other 6 are right)."
+
+
+def test_a_gradient_that_is_nowhere_finite_is_not_called_right():
+    model = rnnsym.load("elman")
+    with pytest.raises(UsageError, match="is not finite at any of the random arrays tried"):
+        verify(model, module=tampered(model, MUTANTS["a gradient that is nowhere finite"]))
+
+
+def test_wrong_gradients_of_inputs_and_initial_values_are_caught():
+    model = rnnsym.load("elman")
+    for group, name in (("inputs", "x"), ("initial", "initial h")):
+        report = verify(
+            model, module=tampered(model, lambda grads, group=group: [g.__imul__(1.001) for g in getattr(grads, group).values()])
+        )
+        assert [m.name for m in report.wrong] == [name]
+
+
+def test_the_same_seed_gives_the_same_report_and_another_one_another():
+    model = rnnsym.load("elman")
+    assert verify(model, seed=3) == verify(model, seed=3)
+    assert verify(model, seed=3).loss != verify(model, seed=4).loss
+
+
+def test_logarithms_of_data_are_measured_where_they_are_finite():
+    text = "x: input[n]\nh: vector[n]\nh[t] = tanh(w * log(x[t]) + u * h[t-1])\nloss[t] = sum(sqrt(x[t]) * h[t])\n"
+    assert verify(rnnsym.parse(text, name="logs")).is_right
+
+
+def test_what_stop_gradient_hides_is_left_to_the_complex_step():
+    text = "x: input[n]\nh: vector[n]\nh[t] = tanh(w * x[t] + u * stop_gradient(h[t-1]))\nloss[t] = sum(h[t])\n"
+    report = verify(rnnsym.parse(text, name="stopped"))
+    assert report.is_right and all(m.differences is None for m in report.measurements)
+
+
+def test_names_that_python_calls_otherwise_are_measured():
+    assert verify(rnnsym.load(CELLS / "odd_names.rnn")).is_right
+
+
+def test_a_model_without_a_cost_is_told_what_is_missing():
+    with pytest.raises(UsageError, match="has no cost, so there is no gradient to verify"):
+        verify(rnnsym.parse("x: input[n]\nh: vector[n]\nh[t] = tanh(w * x[t] + u * h[t-1])\n", name="open"))
+
+
+def test_sizes_are_different_and_fit_every_slice():
+    text = "x: input[n_x]\nh: vector[n_h]\nh[t] = tanh(W @ x[t][:n_h] + U @ h[t-1])\nloss[t] = sum(h[t])\n"
+    sizes = small_sizes(rnnsym.parse(text, name="sliced"))
+    assert sizes["n_h"] < sizes["n_x"]
+    assert len(set(small_sizes(rnnsym.load("lstm")).values())) == 3
