@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from sympy import preorder_traversal
+
 from rnnsym.algebra.graph import WHOLE, reads
-from rnnsym.algebra.operators import zeros
+from rnnsym.algebra.operators import TimeIs, zeros
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import T, quantities
 from rnnsym.program.program import Block, Buffer, Program, Statement
@@ -132,6 +134,7 @@ def streaming(system: System) -> Streaming:
 
 
 def _looks_ahead(definition: Definition) -> Iterable[str]:
+    yield from (str(node) for node in preorder_traversal(definition.rhs) if isinstance(node, TimeIs) and node.mark == T)
     for read in reads(definition.rhs):
         when = read.quantity.time
         if isinstance(read.delay, int) and read.delay > 0:
