@@ -14,7 +14,7 @@ import sympy
 from rnnsym.algebra.tensor import DATA, T
 from rnnsym.backends.names import Locals
 from rnnsym.backends.printing import WIDTH, Printer, mark_name
-from rnnsym.program.arrays import ArrayExpression, Load, LoadAt, Spread
+from rnnsym.program.arrays import ArrayExpression, Filled, Literal, Load, LoadAt, Spread
 from rnnsym.program.program import Block, Buffer, Program, Statement
 
 INDENT = 4
@@ -40,7 +40,6 @@ class Body:
     def __post_init__(self) -> None:
         self.printer = Printer(self.names, self.program.buffers)
         self.stored: dict[str, None] = {}
-        self.defined: dict[str, frozenset[str]] = {}
         self.lines = self._blocks()
 
     def buffer(self, name: str) -> Buffer:
@@ -169,9 +168,10 @@ class Body:
     def _lines(self, statement: Statement, indent: int, running: bool, otherwise: bool = False) -> list[str]:
         value = statement.otherwise if otherwise else statement.value
         assert isinstance(value, ArrayExpression)
-        self.defined.setdefault(statement.name, statement.needs)
         target, operator = self._target(statement, running)
-        if statement.how == "full":
+        if operator == "+=" and isinstance(value, (Filled, Literal)):  # nothing but what comes from outside
+            return []
+        if statement.how == "full" and statement.name not in self.results:
             buffer = self.buffer(statement.name)
             value = Spread(value, buffer.axes, buffer.shape)
         rows = self.printer.assign(target, operator, value, indent)
@@ -223,11 +223,12 @@ class Body:
         for name, delay in loads:
             touched.setdefault(name, set()).update([delay or 0] if not isinstance(delay, str) else [])
         order = [d.name for d in self.program.system.declarations if d.name in touched and d.name not in self.results]
+        order.sort(key=lambda name: (*DATA, "constant", "param", "variable").index(self.buffer(name).kind))
         rows: list[str] = []
         for name in order:
             rows += self._unpacked(name, touched[name], set(optional), loads)
         rows = [*rows, *self._marks()]
-        text = "\n".join([*rows, *self.lines])
+        text = re.sub("#.*", "", "\n".join([*rows, *self.lines]))
         first = [f"{n} = run.{n}" for n in ("steps", "batch", "dtype") if _occurs(n, text)]
         sizes = [n for n in self.printer.sizes if _occurs(self.names.of(n), text)]
         first += [f'{self.names.of(n)} = run.sizes["{self.names.public[n]}"]' for n in sizes]

@@ -162,7 +162,8 @@ class _Calls:
         variables = [d for d in self.parts.model.variables if d.name in self.parts.prepared.by_name]
         names = [self.public[d.name] for d in variables]
         rows = ["def wanted(wrt: Any) -> frozenset[str]:", '    """The names in `wrt`, checked."""', "    names = frozenset([wrt] if isinstance(wrt, str) else wrt)"]
-        rows += ["    allowed = (", *(f"        {string(w)}," for w in self.wrt_words()), "    )"]
+        words = [string(w) for w in self.wrt_words()]
+        rows += ["    allowed = (", *(f"        {w}," for w in words), "    )"] if len(words) > 1 else [f"    allowed = ({words[0]},)"]
         rows += ["    for name in sorted(names):", "        if name not in allowed:", "            raise ValueError(f\"wrt: expected {', '.join(allowed)}, found {name!r}\")"]
         rows += ["    return names", "", ""]
         rows += signature("backward", ["params: Params", "trace: Trace", "/"], [*(f"d_{n}: ArrayLike | None = None" for n in names), "wrt: Any = ()"], "Gradients")

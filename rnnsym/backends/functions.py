@@ -103,12 +103,6 @@ def clip(u: NDArray, low: NDArray, high: NDArray) -> NDArray:
     return minimum(maximum(u, low), high)
 
 
-def choose(condition: NDArray, u: Callable[[], Any], v: Callable[[], Any]) -> NDArray:
-    """u where the condition holds, otherwise v; the one that is not taken may be infinite or nan."""
-    with np.errstate(all="ignore"):
-        return np.where(condition, u(), v())
-
-
 def norm(u: NDArray) -> NDArray:
     """The Euclidean norm of vectors."""
     return np.sqrt((u * u).sum(-1))

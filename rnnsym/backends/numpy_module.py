@@ -21,6 +21,7 @@ from rnnsym.backends.body import Body, plain
 from rnnsym.backends.calls import public_functions
 from rnnsym.backends.functions import sources
 from rnnsym.backends.names import Locals
+from rnnsym.backends.printing import WIDTH
 from rnnsym.backends.starts import start_lines
 from rnnsym.backends.tables import data_table, string, table
 from rnnsym.calculus.adjoint import INITIAL, Adjoint, adjoint
@@ -186,10 +187,8 @@ def module_view(parts: Parts, command: str, fingerprint: str) -> dict[str, objec
     functions = forward.printer.functions | backward.printer.functions | initial | used | start_functions
     functions |= {"valid", "clear"} | ({"one_hot"})
     texts = sources(functions)
-    names = "Callable, Iterator, Mapping" if any("Callable" in text for text in texts) else "Iterator, Mapping"
     return {
         "docstring": docstring(parts, command, fingerprint),
-        "abstract": names,
         "tables": _tables(parts),
         "functions": texts,
         "forward_lines": forward_lines,
@@ -278,9 +277,19 @@ def _extra_lines(parts: Parts, body: Body) -> list[str]:
         ):
             found = [body.printer.local(adj.gradients[k]) for k in keys if k in adj.gradients]
             if found and len(found) == len(keys):
-                value = found[0] if len(found) == 1 else f"np.stack([{', '.join(found)}])"
-                rows.append(f'        grads.initial["{label}"] = {value}')
+                rows += [" " * 8 + row for row in _stacked(f'grads.initial["{label}"] = ', found, WIDTH - 8)]
     return ["", *lines, *(['    if "initial" in wrt:', *rows] if rows else [])] if lines or rows else []
+
+
+def _stacked(head: str, found: list[str], room: int) -> list[str]:
+    """Arrays as one, oldest first."""
+    if len(found) == 1:
+        return [head + found[0]]
+    inner = f"[{', '.join(found)}]"
+    if len(f"{head}np.stack({inner})") <= room:
+        return [f"{head}np.stack({inner})"]
+    rows = [f"    {inner}"] if len(inner) + 4 <= room else ["    [", *(f"        {name}," for name in found), "    ]"]
+    return [f"{head}np.stack(", *rows, ")"]
 
 
 def _initial_lines(parts: Parts) -> tuple[set[str], list[str]]:

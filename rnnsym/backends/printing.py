@@ -35,8 +35,9 @@ from rnnsym.program.arrays import (
 from rnnsym.program.program import Buffer
 
 WIDTH = 100
+WRAPPED = ("where", "concat")  # calls whose arguments may stand on lines of their own
 LAMBDA, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
-_LEVEL = {"<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT}
+_LEVEL = {"@": PRODUCT, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
 
 
 def size_source(length: sympy.Expr, rename: Callable[[str], str]) -> str:
@@ -155,8 +156,6 @@ class Printer:
             return f"np.asarray({arguments[0]}, dtype)", ATOM
         if node.function == "one_hot":
             arguments.append("dtype")
-        elif node.function == "choose":
-            arguments = [arguments[0], f"lambda: {arguments[1]}", f"lambda: {arguments[2]}"]
         elif node.function == "valid":
             arguments = [arguments[0], "run.padding"]
         elif node.function == "every_step":
@@ -172,11 +171,14 @@ class Printer:
         return f"np.{node.function}({shape}, dtype)", ATOM
 
     def _spread(self, node: Spread) -> tuple[str, int]:
+        if node.axes == 2 and isinstance(node.value, Filled) and node.value.function == "zeros":
+            return f"run.zeros({', '.join(map(self.size, node.shape))})", ATOM
         lead = ("steps", "batch")[2 - node.axes :] if node.axes else ()
         return f"np.full({self.shape(node.shape, *lead)}, {self.text(node.value)}, dtype)", ATOM
 
     def _unary(self, node: Unary) -> tuple[str, int]:
-        return f"-{self.text(node.value, SIGN)}", SIGN
+        is_power = isinstance(node.value, Binary) and node.value.operator == "**"
+        return f"-{self.text(node.value, ATOM if is_power else SIGN)}", SIGN
 
     def _binary(self, node: Binary) -> tuple[str, int]:
         if node.operator == "**":
@@ -214,23 +216,56 @@ class Printer:
     # ------------------------------------------------------------ statements that fit the line
 
     def assign(self, target: str, operator: str, value: ArrayExpression, indent: int) -> list[str]:
-        """`target operator value` as lines (without `indent`, the columns that stand before them)."""
+        """`target operator value` as lines (without `indent`, the columns that stand before them).
+
+        A branch whose arm may be nan or infinite where it is not taken is chosen in a quiet context of its own.
+        """
+        if isinstance(value, Call) and value.function == "choose":
+            rows = self._fitted(f"{target} {operator} ", _mapped(value, _as_where), indent + 4)
+            return ['with np.errstate(all="ignore"):', *(f"    {row}" for row in rows)]
+        lines: list[str] = []
+
+        def hoisted(node: ArrayExpression) -> ArrayExpression | None:
+            if not (isinstance(node, Call) and node.function == "choose"):
+                return None
+            name = self._part_name()
+            lines.extend(self.assign(name, "=", node, indent))
+            return NamedPart(name)
+
+        value = _mapped(value, hoisted)
+        return lines + self._fitted(f"{target} {operator} ", value, indent)
+
+    def _fitted(self, head: str, value: ArrayExpression, indent: int) -> list[str]:
         room = WIDTH - indent
-        head = f"{target} {operator} "
         if len(head + self.text(value)) <= room:
             return [head + self.text(value)]
+        if isinstance(value, Call) and value.function in WRAPPED:
+            return self._called(head, value, indent)
         lines: list[str] = []
-        signs, terms = _terms(value)
+        level, terms = _chain(value)
         if len(terms) >= 3:
-            terms = [self._shortened(u, room - 6, indent, lines) for u in terms]
-            whole = self.text(_sum(signs, terms))
+            short = [(sign, self._shortened(u, room - 6, indent, lines)) for sign, u in terms]
+            rows = [f"{sign} {self.text(u, level + bool(sign))}".strip() for sign, u in short]
+            whole = " ".join(rows)
             if len(head + whole) <= room:
                 return [*lines, head + whole]
-            rows = [self.text(terms[0], SUM)] + [f"{s} {self.text(u, PRODUCT)}" for s, u in zip(signs[1:], terms[1:], strict=True)]
             rows = [whole] if len(whole) <= room - 4 else rows
             return [*lines, f"{head}(", *(f"    {row}" for row in rows), ")"]
-        short = self._shortened(value, room - len(head), indent, lines)
-        return [*lines, head + self.text(short)]
+        value = self._shortened(value, room - len(head), indent, lines)
+        return [*lines, head + self.text(value)]
+
+    def _called(self, head: str, value: Call, indent: int) -> list[str]:
+        """A call whose arguments stand on lines of their own."""
+        lines: list[str] = []
+        room = WIDTH - indent - 4
+        value = replace(value, arguments=tuple(self._shortened(a, room - 1, indent, lines) for a in value.arguments))
+        whole = self.text(value)
+        if len(head + whole) <= WIDTH - indent:
+            return [*lines, head + whole]
+        inner = [self.text(a) for a in value.arguments]
+        joined = ", ".join(inner)
+        rows = [joined] if len(joined) <= room else [f"{row}," for row in inner]
+        return [*lines, f"{head}{self.function(value.function)}(", *(f"    {row}" for row in rows), ")"]
 
     def _shortened(self, node: ArrayExpression, room: int, indent: int, lines: list[str]) -> ArrayExpression:
         """The node with its largest parts computed before, under names, until its text fits the room."""
@@ -239,16 +274,14 @@ class Printer:
             if not parts:
                 break
             largest = max(parts, key=lambda c: len(self.text(c)))
-            self.parts += 1
-            name = self.names.part(self.parts)
-            guarded = isinstance(node, Call) and node.function == "choose" and largest is not node.arguments[0]
-            if guarded:  # an arm that may not be taken stays quiet
-                rows = self.assign(name, "=", largest, indent + 4)
-                lines += ['with np.errstate(all="ignore"):', *(f"    {row}" for row in rows)]
-            else:
-                lines += self.assign(name, "=", largest, indent)
+            name = self._part_name()
+            lines += self._fitted(f"{name} = ", largest, indent)
             node = _exchanged(node, largest, NamedPart(name))
         return node
+
+    def _part_name(self) -> str:
+        self.parts += 1
+        return self.names.part(self.parts)
 
     def _namedpart(self, node: NamedPart) -> tuple[str, int]:
         return node.name, ATOM
@@ -274,18 +307,15 @@ def _is_simple(text: str) -> bool:
     return all(part.isidentifier() for part in inner.split(".")) or inner.replace(".", "", 1).isdigit()
 
 
-def _terms(node: ArrayExpression) -> tuple[list[str], list[ArrayExpression]]:
-    if isinstance(node, Binary) and node.operator in "+-":
-        signs, terms = _terms(node.left)
-        return [*signs, node.operator], [*terms, node.right]
-    return ["+"], [node]
-
-
-def _sum(signs: list[str], terms: list[ArrayExpression]) -> ArrayExpression:
-    result = terms[0]
-    for sign, term in zip(signs[1:], terms[1:], strict=True):
-        result = Binary(sign, result, term)
-    return result
+def _chain(node: ArrayExpression) -> tuple[int, list[tuple[str, ArrayExpression]]]:
+    """The operands of a sum or of a product, each with the operator before it, and their precedence."""
+    if not isinstance(node, Binary) or node.operator not in "+-*/@":
+        return ATOM, [("", node)]
+    level, terms = _LEVEL[node.operator], []
+    while isinstance(node, Binary) and _LEVEL.get(node.operator) == level:
+        terms.append((node.operator, node.right))
+        node = node.left
+    return level, [("", node), *reversed(terms)]
 
 
 def _children(node: ArrayExpression) -> list[ArrayExpression]:
@@ -293,6 +323,27 @@ def _children(node: ArrayExpression) -> list[ArrayExpression]:
     for value in vars(node).values():
         found += [v for v in (value if isinstance(value, tuple) else (value,)) if isinstance(v, ArrayExpression)]
     return found
+
+
+def _mapped(node: ArrayExpression, change: Callable[[ArrayExpression], ArrayExpression | None]) -> ArrayExpression:
+    """The node with parts exchanged, from the top: what `change` answers replaces a part; where it answers None, it looks inside."""
+    new = change(node)
+    if new is not None:
+        return new
+    changed = {}
+    for name, value in vars(node).items():
+        if isinstance(value, tuple):
+            changed[name] = tuple(_mapped(v, change) if isinstance(v, ArrayExpression) else v for v in value)
+        elif isinstance(value, ArrayExpression):
+            changed[name] = _mapped(value, change)
+    return replace(node, **changed) if changed else node
+
+
+def _as_where(node: ArrayExpression) -> ArrayExpression | None:
+    """Inside a quiet context every branch is a plain `where`."""
+    if isinstance(node, Call) and node.function == "choose":
+        return Call("where", tuple(_mapped(a, _as_where) for a in node.arguments))
+    return None
 
 
 def _exchanged(node: ArrayExpression, old: ArrayExpression, new: ArrayExpression) -> ArrayExpression:

@@ -20,6 +20,8 @@ def table(name: str, annotation: str, rows: Iterable[str], empty: str) -> str:
     rows = list(rows)
     if not rows:
         return f"{name}: {annotation} = {empty}"
+    if len(rows) == 1:
+        return f"{name}: {annotation} = " + (f"frozenset({{{rows[0]}}})" if empty.startswith("frozenset") else f"({rows[0]},)")
     opening, closing = ("frozenset(\n    {\n", "    }\n)") if empty.startswith("frozenset") else ("(\n", ")")
     pad = "        " if empty.startswith("frozenset") else "    "
     return f"{name}: {annotation} = {opening}" + "".join(f"{pad}{row},\n" for row in rows) + closing

@@ -77,9 +77,9 @@ def _statement(statement: Statement, layout: Layout, errors: frozenset[str], add
 
 def _is_fresh(value: Value) -> bool:
     """Whether computing it makes an array that nothing else holds."""
-    return not value.weak and not isinstance(value.node, (Load, LoadAt, Part, Real, Transpose, Reduce)) or (
-        isinstance(value.node, Reduce) and value.axes > ALONE
-    )
+    if isinstance(value.node, Reduce):
+        return value.axes > ALONE
+    return not value.weak and not isinstance(value.node, (Load, LoadAt, Part, Real, Transpose))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,14 @@ def _plus(layout: Layout, node: op.Plus) -> Value:
 
 @lowering(op.Negate)
 def _negate(layout: Layout, node: op.Negate) -> Value:
-    value = layout.lower(node.args[0])
+    return _negated(layout.lower(node.args[0]))
+
+
+def _negated(value: Value) -> Value:
+    """-(a * b) as -a * b: one bracket less to read."""
+    if isinstance(value.node, Binary) and value.node.operator in "*/" and not value.weak:
+        left = _negated(replace(value, node=value.node.left)).node
+        return replace(value, node=replace(value.node, left=left))
     return replace(value, node=Unary("-", value.node))
 
 
