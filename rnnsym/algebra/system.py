@@ -310,6 +310,12 @@ class System:
     def __str__(self) -> str:
         return system_text(self)
 
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        """For notebooks: the equations as mathematics (looked up late: documents come after the algebra)."""
+        from rnnsym.documents import rich
+
+        return rich.system_bundle(self)
+
     def __repr__(self) -> str:
         return f"<System {self.name}: {len(self.definitions)} equations, {len(self.params)} parameters>"
 

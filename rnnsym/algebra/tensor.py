@@ -110,12 +110,26 @@ class Tensor(Basic):
     def _repr_pretty_(self, printer, cycle) -> None:
         printer.text(str(self))
 
+    def _latex(self, printer) -> str:
+        """For SymPy's LaTeX printer, so that an `Eq` of tensors shows itself too."""
+        return _rich().expression_latex(self)
+
+    def _repr_latex_(self) -> str:
+        return f"${_rich().expression_latex(self)}$"
+
 
 def _operators():
     """The operators' module (imported late: they are subclasses of `Tensor`)."""
     from rnnsym.algebra import operators
 
     return operators
+
+
+def _rich():
+    """The display of a notebook (looked up only when a notebook asks: documents come after the algebra)."""
+    from rnnsym.documents import rich
+
+    return rich
 
 
 def _text() -> Callable[[Basic], str]:

@@ -63,6 +63,12 @@ class Derivation:
         """Errors, then gradients: every result, in the order of telling."""
         return self.errors + self.gradients
 
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        """For notebooks: the whole argument as mathematics (looked up late: documents come after the derivation)."""
+        from rnnsym.documents import rich
+
+        return rich.derivation_bundle(self)
+
     def __str__(self) -> str:
         rows = [f"({self.numbers[d.key]}) {d}" for d in self.prepared.every_definition]
         rows += [f"({e.number}) {e.error} = {e.result}" for e in self.entries]
