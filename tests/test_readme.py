@@ -1,0 +1,79 @@
+"""The README shows what the tool prints: its model is made, its commands are run, its lines of code are found in the module."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from rnnsym.cli.main import main
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+README = (CHECKOUT / "README.md").read_text()
+BLOCKS = re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", README)
+OMITTED = "…"
+
+
+def blocks(language: str) -> list[str]:
+    return [text for word, text in BLOCKS if word == language]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that holds the README's model, as cell.rnn."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cell.rnn").write_text(blocks("python")[0])
+    return tmp_path
+
+
+def stands_in(shown: list[str], whole: list[str]) -> bool:
+    """Whether the shown lines stand in the whole in order; between two `…` (or the ends) without a gap."""
+    text = "\n".join(["", *whole, ""])
+    for part in "\n".join(["", *shown, ""]).split(f"\n{OMITTED}"):
+        if part.strip("\n"):
+            found = text.find(part.rstrip("\n") + "\n")
+            if found < 0:
+                return False
+            text = text[found + len(part.rstrip("\n")) :]
+    return True
+
+
+def test_every_command_prints_what_the_readme_shows(folder, capsys):
+    for session in re.split(r"(?m)^\$ rnnsym ", "".join(blocks("console")))[1:]:
+        command, *shown = session.rstrip("\n").split("\n")
+        assert main(command.split()) == 0, command
+        assert stands_in(shown, capsys.readouterr().out.split("\n")), command
+
+
+def test_the_lines_of_code_in_the_readme_are_in_the_module(folder):
+    assert main(["generate", "cell.rnn", "-o", "cell.py"]) == 0
+    shown = [line.rstrip() for line in blocks("python")[1].rstrip("\n").split("\n")]
+    assert stands_in([OMITTED if line.strip() == OMITTED else line for line in shown], (folder / "cell.py").read_text().split("\n"))
+
+
+def test_the_use_in_the_readme_runs(folder, monkeypatch):
+    assert main(["generate", "cell.rnn", "-o", "cell.py"]) == 0
+    monkeypatch.syspath_prepend(str(folder))
+    space: dict = {}
+    exec(blocks("python")[2], space)
+    assert space["loss"] > 0 and space["grads"].vector.shape == space["params"].vector.shape
+
+
+def test_ci_runs_the_readme_s_test_command_with_the_readme_s_extra():
+    script = (CHECKOUT / ".ci" / "run").read_text()
+    command = blocks("sh")[1].strip().split("&& ")
+    assert command[1].split(" ", 1)[1].replace("install ", "").strip() in script.replace("pip install -q ", "")
+    assert command[2].removeprefix(".venv/bin/") + "\n" in script
+
+
+def test_the_readme_counts_the_library_right():
+    count = len(list((CHECKOUT / "rnnsym" / "models").glob("*.rnn")))
+    words = {16: "sixteen", 17: "seventeen", 18: "eighteen", 19: "nineteen", 20: "twenty", 21: "twenty-one", 22: "twenty-two"}
+    assert f"the library: {words[count]} published cells" in README
+
+
+def test_the_python_version_is_said_once_and_the_same():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in README
