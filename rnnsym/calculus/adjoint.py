@@ -17,10 +17,11 @@ from sympy import Basic
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.graph import WHOLE, closure, per_sequence, reads
+from rnnsym.algebra.sizes import same_shape
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t, time_text
-from rnnsym.calculus.naming import name_repeated
-from rnnsym.calculus.pullback import pull
+from rnnsym.calculus.naming import name_repeated, stands_for_its_equation, walk
+from rnnsym.calculus.pullback import pull, where_nonzero
 
 INITIAL = "initial"  # in `wrt`: the gradients of all values outside 1 … T
 
@@ -103,8 +104,9 @@ class _Adjoining:
         self.messages: dict[tuple[str, int], str] = {}  # (name, delay) → what one step passes to another
         self.boundaries: list[tuple[Declaration, sympy.Expr, str, str | None]] = []
         self.with_upstream = upstream
-        self.at_hand = {d.rhs: d.lhs for d in system.definitions if not isinstance(d.rhs, (Quantity, Number))}
+        self.at_hand = {d.rhs: d.lhs for d in system.definitions if stands_for_its_equation(d)}
         self.active = self._active()
+        self.unbounded = self._unbounded() if upstream else frozenset()
 
     # -------------------------------------------------------- which errors are needed
 
@@ -117,10 +119,21 @@ class _Adjoining:
         forwards = closure(feeds, {name: [d.name for d, _ in rows] for name, rows in system.readers.items()})
         if self.with_upstream:
             return forwards
+        return forwards & self._reaching()
+
+    def _reaching(self) -> set[str]:
+        """Names that reach the cost."""
         read_by: dict[str, list[str]] = {}
-        for definition in system.every_definition:
+        for definition in self.forward.every_definition:
             read_by.setdefault(definition.name, []).extend(read.name for read in reads(definition.rhs))
-        return forwards & closure({STEP_LOSS, FINAL_LOSS}, read_by)
+        return closure({STEP_LOSS, FINAL_LOSS}, read_by)
+
+    def _unbounded(self) -> frozenset[str]:
+        """Variables that the cost does not read, a stable form having taken their place, and that may be infinite: `e = exp(z)` beside
+        `softplus(z)`. Their errors come from outside alone and are mostly zero; 0 · inf must not reach the gradients."""
+        idle = {d.name for d in self.forward.definitions} - self._reaching()
+        readers = {name: [d.name for d, _ in rows if d.name in idle] for name, rows in self.forward.readers.items()}
+        return frozenset(closure({d.name for d in self.forward.definitions if d.name in idle and may_overflow(d.rhs)}, readers) & idle)
 
     def _fresh(self, wanted: str) -> str:
         while wanted in self.taken:
@@ -143,6 +156,7 @@ class _Adjoining:
             parts.sort(key=lambda part: (abs(part.delay) if isinstance(part.delay, int) else 0, place[part.reader.key]))
         for definition in dynamic:
             self._define_error(definition)
+        self._define_messages_to_data()
         for boundary in self.boundaries:
             self._define_boundary(*boundary)
         self._define_gradients()
@@ -199,6 +213,7 @@ class _Adjoining:
             gathered.setdefault((pulled.quantity.name, when, pulled.summed), []).append((raw, pulled.laws))
         for (name, when, summed), parts in gathered.items():
             raw = collect([part for part, _ in parts])
+            raw = unless_zero(error, raw) if definition.name in self.unbounded else raw
             laws = tuple(dict.fromkeys(law for _, path in parts for law in path))
             contribution = self._place(definition, when, summed, raw, laws)
             if not op.is_zero(contribution.value):
@@ -277,6 +292,13 @@ class _Adjoining:
                 self.errors[key] = full
                 if given is not None and flow is not None:
                     self._collect(given, Quantity(flow, declaration.shape))
+
+    def _define_messages_to_data(self) -> None:
+        """What steps pass to data outside 1 … T, where the gradient of the data inside, which would define it, is not asked for."""
+        outside = {declaration.name: declaration for declaration, *_ in self.boundaries}
+        for name, declaration in outside.items():
+            if declaration.kind != "variable" and name not in self.wanted:
+                self._terms(name, name, declaration.shape, self.found.get(name, []))
 
     def _define_boundary(self, declaration: Declaration, position: sympy.Expr, full: str, flow: str | None) -> None:
         """The error of a value outside 1 … T: the same contributions, at the steps of those who read it."""
@@ -361,6 +383,19 @@ def collect(terms: list[Tensor]) -> Tensor:
     if not same or any(term.shape != head.shape for term in terms):
         return op.Plus(*terms)
     return op.Times(head, op.Plus(*(rest for _, rest in split)))
+
+
+def may_overflow(expression: Basic) -> bool:
+    """Whether finite arguments may give an infinite value."""
+    functions = {n.function for n in walk(expression) if isinstance(n, op.Elementwise)}
+    return bool(functions & {"exp", "log"}) or any(isinstance(n, (op.Quotient, op.Raise)) for n in walk(expression))
+
+
+def unless_zero(error: Tensor, cotangent: Tensor) -> Tensor:
+    """The cotangent, but 0 where the error that it is made of is 0."""
+    if not error.shape or same_shape(error.shape, cotangent.shape):
+        return where_nonzero(error, cotangent)
+    return where_nonzero(op.scalar_sum(op.apply("abs", error)), cotangent)
 
 
 def _first_factor(term: Tensor) -> tuple[Basic, Tensor | None]:

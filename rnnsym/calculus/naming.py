@@ -36,7 +36,7 @@ class _Names:
         self.known: dict[Basic, Quantity] = {}
         self.made: list[Declaration] = []
         for definition in system.definitions:
-            if not isinstance(definition.rhs, (Quantity, Number)):
+            if stands_for_its_equation(definition):
                 self.known.setdefault(definition.rhs, definition.lhs)
 
     def give(self, part: Tensor, wanted: str, description: str, before: list[Definition]) -> Quantity:
@@ -63,6 +63,16 @@ def runs(part: Basic) -> bool:
     if isinstance(part, op.TimeIs):
         return part.time.has(t)
     return any(runs(a) for a in part.args) and not isinstance(part, op.Total)
+
+
+def stands_for_its_equation(definition: Definition) -> bool:
+    """Whether the name may be written wherever its equation's right side occurs.
+
+    Not where a running name has a right side that does not run (`u[t] = W @ b`): that may occur in static equations, too.
+    """
+    if isinstance(definition.rhs, (Quantity, Number)):
+        return False
+    return definition.lhs.time is None or runs(definition.rhs)
 
 
 def name_arguments(system: System) -> System:
