@@ -148,7 +148,9 @@ _KINKS = {
 
 def _operators(derivation: Derivation, names: Names) -> Iterator[Sentence]:
     """What signs and functions mean."""
-    nodes = [n for d in derivation.model.every_definition + derivation.prepared.every_definition for n in walk(d.rhs)]
+    sides = [d.rhs for d in derivation.model.every_definition + derivation.prepared.every_definition]
+    sides += [entry.result for entry in (*derivation.errors, *derivation.gradients)]
+    nodes = [node for side in sides for node in walk(side)]
     kinds = {type(n) for n in nodes}
     functions = {n.function for n in nodes if isinstance(n, op.Elementwise)}
     yield (

@@ -14,8 +14,9 @@ import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t
+from rnnsym.algebra.tensor import DATA, FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t
 from rnnsym.calculus.adjoint import Contribution
+from rnnsym.calculus.naming import walk
 from rnnsym.derivation.derivation import Derivation, Entry
 from rnnsym.documents.conventions import adjoint_map, partial, total_derivative
 from rnnsym.documents.document import Block, Claim, Heading, Paragraph, display
@@ -107,7 +108,16 @@ class Teller:
             if result != sum_of_parts:
                 rows.append(AlignedRow(None, "=", self._tree(result), entry.number, ("collected",)))
             yield display(rows, [Claim(entry.error, sum_of_parts), Claim(entry.error, result)])
+        yield from self._for_distributions(of, result)
         yield from self._ends(entry)
+
+    def _for_distributions(self, of: Node, result: Tensor) -> Iterator[Block]:
+        """What is left where a target is a distribution: p Σy - y becomes p - y. A remark, never used."""
+        sums = {n for n in walk(result) if isinstance(n, op.SumEntries) and isinstance(n.args[0], Quantity) and n.args[0].kind in DATA}
+        if len(sums) == 1:
+            (total,) = sums
+            ones = row(self._tree(total), Operator("=", "relation"), Numeral("1"))
+            yield Paragraph(("Where ", ones, ", this is ", self._tree(result.xreplace({total: Number(1)})), "."))
 
     def _chain(self, entry: Entry, left: Node, parts: tuple[Contribution, ...]) -> list[AlignedRow]:
         """The chain rule: a term for every reader."""
@@ -241,8 +251,8 @@ class Teller:
     def term(self, of: Quantity, part: Contribution) -> Node:
         """(∂v/∂u)ᵀ δ_v, at the step where the error of u stands."""
         reader, read = part.reader.lhs, of
-        if isinstance(part.delay, int) and reader.time is not None and reader.has(t):
-            reader = reader.at((of.time if of.is_absolute else t) - part.delay)
+        if isinstance(part.delay, int) and reader.offset is not None:
+            reader = reader.at((of.time if of.time is not None and of.is_absolute else t) - part.delay)
         fixed = fixed_time(of, part) if of.time is not None else None
         local = partial(self.setter.expression(reader), self.setter.expression(read))
         is_loss = reader.name in (STEP_LOSS, FINAL_LOSS)

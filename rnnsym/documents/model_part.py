@@ -5,7 +5,7 @@ Comes in: a Derivation and a typesetter. Goes out: blocks of a document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rnnsym.algebra.sizes import Shape
 from rnnsym.algebra.system import Declaration, Definition, System
@@ -96,7 +96,7 @@ def symbol_table(model: System, setter: Typesetter) -> Table:
     return Table(("symbol", "space", "what it is"), tuple(rows), _column_widths(rows))
 
 
-def _column_widths(rows: list[tuple[tuple[Inline, ...], ...]]) -> tuple[float, float, float]:
+def _column_widths(rows: Sequence[tuple[tuple[Inline, ...], ...]]) -> tuple[float, float, float]:
     """Shares of the column: what symbols and spaces need, the rest for words."""
     symbols = max((sum(width(p) + 0.55 for p in row[0] if not isinstance(p, str | References)) for row in rows), default=4.0)
     spaces = max((width(p) for row in rows for p in row[1] if not isinstance(p, str | References)), default=2.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from rnnsym.documents.mathematics import ACCENTS, Fenced, Identifier, Node, Numeral, Operator, Over, Scripts, Text, row
+from rnnsym.documents.mathematics import ACCENTS, Fenced, Identifier, Node, Numeral, Operator, Over, Row, Scripts, Text, row
 from rnnsym.errors import ModelError
 
 GREEK = {
@@ -155,10 +155,12 @@ class _Reader:
     def styled(self, style: str) -> Node:
         """The letters of a group as one name in a style: `\\mathrm{new}`."""
         argument = self.argument()
-        parts = argument.children if hasattr(argument, "children") else (argument,)
-        if all(isinstance(part, Identifier | Numeral) for part in parts):
-            return Identifier("".join(part.text for part in parts), style)
-        return Text("".join(part.text for part in parts if hasattr(part, "text"))) if style == "upright" else argument
+        parts = argument.children if isinstance(argument, Row) else (argument,)
+        letters = [part.text for part in parts if isinstance(part, Identifier | Numeral | Operator)]
+        if len(letters) < len(parts):
+            return argument
+        plain = all(isinstance(part, Identifier | Numeral) for part in parts)
+        return Identifier("".join(letters), style) if plain or style != "upright" else Text("".join(letters))
 
 
 __all__ = ["GREEK", "read_notation"]

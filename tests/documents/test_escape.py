@@ -34,7 +34,7 @@ def test_text_is_escaped(text, expected):
 _COMMANDS = re.compile(r"\\[A-Za-z]+(\{\})?|\\.")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=30))
 def test_what_is_left_of_any_text_is_harmless(text):
     escaped = escape(text)
