@@ -62,7 +62,7 @@ def _existing(path: Path) -> Path:
         example = f"{path}/{inside[0]}" if inside else ""
         raise UsageError.at("U102", f"`{path}` is a folder", expected="one .rnn file", instead=example, file="rnnsym")
     if not path.exists():
-        around = [str(p) for p in sorted(path.parent.glob(f"*{SUFFIX}"))] if path.parent.is_dir() else []
+        around = [str(p) for p in sorted(path.parent.glob(f"*{SUFFIX}")) if p.exists()] if path.parent.is_dir() else []
         raise UsageError.at("U102", f"there is no file `{path}`", instead=nearest(str(path), [*around, *names()]), file="rnnsym")
     return path
 

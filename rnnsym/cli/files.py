@@ -75,6 +75,8 @@ def write_all(texts: Mapping[Path, str], force: bool = False) -> tuple[Path, ...
 def _differs(path: Path, text: str) -> bool:
     if path.is_dir():
         raise UsageError.at("U203", f"`{path}` is a folder", expected="a place for a file", file="rnnsym")
+    if path.exists() and not path.is_file():  # a device or a pipe: to rename something over it would destroy it
+        raise UsageError.at("U203", f"`{path}` is no ordinary file", instead="leave -o out, and the text is printed", file="rnnsym")
     return read_text(path) != text
 
 

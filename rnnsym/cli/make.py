@@ -5,6 +5,7 @@ Module and document are sealed (see `files`), on the terminal as in files, so th
 
 from __future__ import annotations
 
+import keyword
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -43,6 +44,8 @@ def make(options: Namespace) -> int:
     changed = write_all(texts, options.force)
     for path in texts:
         print(f"{path}{'' if path in changed else '  (unchanged)'}")
+    if not system.name.isidentifier() or keyword.iskeyword(system.name):
+        print(f"note: `import {system.name}` is no Python: rename the model's file, or load the module by its path", file=sys.stderr)
     return 0
 
 

@@ -164,3 +164,16 @@ def test_loading_deriving_and_compiling_work_from_python_alone():
     model = rnnsym.load("gru")
     assert "d_U" in str(rnnsym.derive(model)) and "def loss_and_grads(" in rnnsym.generate(model)
     assert rnnsym.compile(model) is rnnsym.compile(rnnsym.load("gru"))
+
+
+def test_a_device_is_not_replaced_by_a_file(run):
+    done = run("generate", "elman", "-o", os.devnull)
+    assert done.code == 2 and f"`{os.devnull}` is no ordinary file" in done.err
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_name_that_cannot_be_imported_is_mentioned(run, folder: Path):
+    (folder / "my-cell.rnn").write_text(library.find("elman").read_text())
+    done = run("make", "my-cell.rnn")
+    assert done.code == 0 and (folder / "my-cell.py").exists()
+    assert done.err == "note: `import my-cell` is no Python: rename the model's file, or load the module by its path\n"
