@@ -80,12 +80,13 @@ class _Calls:
         extra = "".join(f", {n}={n}" for n, rows in (("steps", self.steps), ("batch", self.batch)) if rows and not single)
         return f"checked(params, data, initial, lengths{extra})"
 
-    COMMON = ["initial: Any = None", "lengths: ArrayLike | None = None"]
+    COMMON = ("initial: Any = None", "lengths: ArrayLike | None = None")
 
     # ------------------------------------------------------------ functions
 
     def initial_state(self, lines: list[str]) -> str:
-        only = [d for d in self.data if not d.timed and d.kind != "target" and any(f'run.data["{self.public[d.name]}"]' in row for row in lines)]
+        static = [d for d in self.data if not d.timed and d.kind != "target"]
+        only = [d for d in static if any(f'run.data["{self.public[d.name]}"]' in row for row in lines)]
         rows = ["def initial_state(", "    params: Params,", "    batch: int = 1,"]
         rows += [f"    {'*'},", *(f"    {k}," for k in self.keywords(only=only))] if only else []
         rows += [") -> State:", '    """The state before the first step, for `batch` sequences: what the file says, otherwise zero."""']
@@ -96,7 +97,8 @@ class _Calls:
         return "\n".join(rows)
 
     def forward(self) -> str:
-        rows = signature("forward", ["params: Params", "/"], [*self.keywords(self.parts.optional), *self.steps, *self.batch, *self.COMMON], "Trace")
+        keywords = [*self.keywords(self.parts.optional), *self.steps, *self.batch, *self.COMMON]
+        rows = signature("forward", ["params: Params", "/"], keywords, "Trace")
         rows += ['    """Every variable at every step: `trace.NAME`, (T, B, ...).', "", *self.described()]
         rows += [
             "    initial: a State, or arrays by name: (B, ...), or (K, B, ...) oldest first",
@@ -113,7 +115,8 @@ class _Calls:
 
     def cost(self) -> str:
         """Two private functions: the cost from a trace, and the error that it starts with."""
-        rows = ["def _cost(trace: Trace) -> Any:", '    """The mean over the batch of each sequence\'s loss."""', "    if trace._run.batch == 0:", "        return 0.0"]
+        rows = ["def _cost(trace: Trace) -> Any:", '    """The mean over the batch of each sequence\'s loss."""']
+        rows += ["    if trace._run.batch == 0:", "        return 0.0"]
         terms = [f"trace.{self.public[n]}" + (".sum(0)" if n == STEP_LOSS else "") for n in self.losses]
         rows += [f"    return np.mean({' + '.join(terms)}).item()"]
         rows += ["", "", "def _shares(run: Run) -> dict[str, NDArray]:", '    """dC/dloss: each sequence has its share of the mean."""']
@@ -138,7 +141,8 @@ class _Calls:
         rows = self._head("loss", [], "Any", ["The cost: the losses summed over time, averaged over the batch."])
         if not self.losses:
             return "\n".join([*rows, '    raise ValueError("loss: the model has no equation for loss")'])
-        rows += [*self.dictionary(), f"    run = {self.checked()}", "    with run.quiet():", "        value = _cost(_forward(params, run))"]
+        rows += [*self.dictionary(), f"    run = {self.checked()}", "    with run.quiet():"]
+        rows += ["        value = _cost(_forward(params, run))"]
         return "\n".join([*rows, "    run.complain(value)", "    return value"])
 
     def wrt_words(self) -> list[str]:
@@ -155,27 +159,33 @@ class _Calls:
         if not self.losses:
             return "\n".join([*rows, '    raise ValueError("loss_and_grads: the model has no equation for loss")'])
         rows += [*self.dictionary(), f"    run = {self.checked()}", "    extra = wanted(wrt)", "    with run.quiet():"]
-        rows += ["        trace = _forward(params, run)", "        value = _cost(trace)", "        grads = _backward(params, trace, _shares(run), extra)"]
+        rows += ["        trace = _forward(params, run)", "        value = _cost(trace)"]
+        rows += ["        grads = _backward(params, trace, _shares(run), extra)"]
         return "\n".join([*rows, "    run.complain(value, grads.vector)", "    return value, grads, trace.state"])
 
     def backward(self) -> str:
         variables = [d for d in self.parts.model.variables if d.name in self.parts.prepared.by_name]
         names = [self.public[d.name] for d in variables]
-        rows = ["def wanted(wrt: Any) -> frozenset[str]:", '    """The names in `wrt`, checked."""', "    names = frozenset([wrt] if isinstance(wrt, str) else wrt)"]
+        rows = ["def wanted(wrt: Any) -> frozenset[str]:", '    """The names in `wrt`, checked."""']
+        rows += ["    names = frozenset([wrt] if isinstance(wrt, str) else wrt)"]
         words = [string(w) for w in self.wrt_words()]
         rows += ["    allowed = (", *(f"        {w}," for w in words), "    )"] if len(words) > 1 else [f"    allowed = ({words[0]},)"]
-        rows += ["    for name in sorted(names):", "        if name not in allowed:", "            raise ValueError(f\"wrt: expected {', '.join(allowed)}, found {name!r}\")"]
+        rows += ["    for name in sorted(names):", "        if name not in allowed:"]
+        rows += ["            raise ValueError(f\"wrt: expected {', '.join(allowed)}, found {name!r}\")"]
         rows += ["    return names", "", ""]
-        rows += signature("backward", ["params: Params", "trace: Trace", "/"], [*(f"d_{n}: ArrayLike | None = None" for n in names), "wrt: Any = ()"], "Gradients")
+        keywords = [*(f"d_{n}: ArrayLike | None = None" for n in names), "wrt: Any = ()"]
+        rows += signature("backward", ["params: Params", "trace: Trace", "/"], keywords, "Gradients")
         rows += ['    """Vector-Jacobian product: gradients of sum(d_NAME * NAME), summed over the batch, no mean.']
-        rows += ["", "    d_NAME: an array of the shape of `trace.NAME`, for any variables. With none, the gradients of the cost.", '    """']
+        rows += ["", "    d_NAME: an array of the shape of `trace.NAME`, for any variables. With none, the gradients of"]
+        rows += ["        the cost, as `loss_and_grads` gives them.", "    wrt: as in `loss_and_grads`", '    """']
         rows += ["    run = trace._run", "    given = {", *(f"        {string(n)}: d_{n}," for n in names), "    }"]
         rows += ["    given = {name: value for name, value in given.items() if value is not None}"]
         if self.losses:
             targets = [self.public[n] for n in sorted(self.parts.optional)]
             rows += ["    cotangents: dict[str, NDArray] = {} if given else _shares(run)"]
             for name in targets:
-                rows += [f"    if not given and {string(name)} not in run.data:", f'        raise ValueError("{name}: expected it in forward(), or a cotangent d_NAME here")']
+                rows += [f"    if not given and {string(name)} not in run.data:"]
+                rows += [f'        raise ValueError("{name}: expected it in forward(), or a cotangent d_NAME here")']
         else:
             rows += ["    cotangents: dict[str, NDArray] = {}"]
         rows += ["    for name, value in given.items():", "        cotangents[name] = read_cotangent(trace, name, value)", "    extra = wanted(wrt)"]
@@ -191,7 +201,8 @@ class _Calls:
         if parts.stream.obstacle:
             return "\n".join([*rows, "    raise ValueError(NO_CHUNKS)"])
         outputs = [d for d in parts.model.variables if d.name in parts.stream.outputs]
-        rows += [*self.dictionary(only), "    run = checked(params, data, state, single=True)", "    with run.quiet():", "        trace = _forward(params, run)"]
+        rows += [*self.dictionary(only), "    run = checked(params, data, state, single=True)"]
+        rows += ["    with run.quiet():", "        trace = _forward(params, run)"]
         inner = [f"        {string(self.public[d.name])}: trace.{self.public[d.name]}{'[0]' if d.timed else ''}," for d in outputs]
         rows += ["    out = {", *inner, "    }"] if inner else ["    out: dict[str, NDArray] = {}"]
         return "\n".join([*rows, "    return trace.state, Values(out)"])

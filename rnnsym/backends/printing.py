@@ -37,7 +37,7 @@ from rnnsym.program.program import Buffer
 WIDTH = 100
 WRAPPED = ("where", "concat")  # calls whose arguments may stand on lines of their own
 LAMBDA, COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(7)
-_LEVEL = {"@": PRODUCT, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON, "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT}
+_LEVEL = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT} | dict.fromkeys(("<", "<=", ">", ">="), COMPARISON)
 
 
 def size_source(length: sympy.Expr, rename: Callable[[str], str]) -> str:

@@ -40,18 +40,23 @@ def start_lines(system: System, names: Locals) -> tuple[str, set[str]]:
             used.add(rule)
             rows.append(f"    {view}[...] = {rule}({view}.shape, generator)")
     sizes = [public[s.name] for s in system.sizes]
-    arguments = "".join(f"    {name}: int,\n" for name in sizes)
-    inner = ", ".join(f'"{name}": {name}' for name in sizes)
-    lines = ["def init_params(", "    *,", *(a for a in arguments.split("\n") if a), "    rng: Any = None,", "    dtype: Any = np.float32,", ") -> Params:"]
-    lines += ['    """Parameters as training starts with them, from sizes.', "", "    `rng` is a seed or a numpy Generator; `dtype` float32, float64 or complex128.", '    """']
-    lines += ["    sizes = {", *(f'        "{name}": int({name}),' for name in sizes), "    }"] if inner else ["    sizes: dict[str, int] = {}"]
+    lines = ["def init_params(", "    *,", *(f"    {name}: int," for name in sizes)]
+    lines += ["    rng: Any = None,", "    dtype: Any = np.float32,", ") -> Params:"]
+    lines += [
+        '    """Parameters as training starts with them, from sizes.',
+        "",
+        "    `rng` is a seed or a numpy Generator; `dtype` float32, float64 or complex128.",
+        '    """',
+    ]
+    named = [f'        "{name}": int({name}),' for name in sizes]
+    lines += ["    sizes = {", *named, "    }"] if named else ["    sizes: dict[str, int] = {}"]
     lines += [
         "    for name, number in sizes.items():",
         "        if number < 1:",
         '            raise ValueError(f"{name}: expected a whole number from 1, found {number}")',
         "    shapes = [[length_of(axis, sizes) for axis in shape] for shape in SHAPES.values()]",
         "    total = sum(int(np.prod(shape)) for shape in shapes)",
-        f"    {'params' if rows else 'params'} = Params(sizes, np.zeros(total, working_dtype(np.dtype(dtype))))",
+        "    params = Params(sizes, np.zeros(total, working_dtype(np.dtype(dtype))))",
     ]
     lines += ["    generator = np.random.default_rng(rng)"] if random else []
     return "\n".join([*lines, *rows, "    return params"]), used
