@@ -42,11 +42,22 @@ _SIGNS = {
     "←": r"\leftarrow", "→": r"\to", "×": r"\times", "⋆": r"\star", "†": r"\dagger", "∘": r"\circ", "•": r"\bullet", "↑": r"\uparrow",
     "↓": r"\downarrow", "⊥": r"\perp", "∥": r"\parallel", "⊕": r"\oplus", "⊗": r"\otimes", "±": r"\pm", "…": r"\ldots", "⋯": r"\cdots",
     "≔": r"\coloneqq", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "#": r"\#", "&": r"\&", "⟨": r"\langle", "⟩": r"\rangle",
+    "⊖": r"\ominus", "∓": r"\mp", "♯": r"\sharp", "♭": r"\flat", "⋄": r"\diamond", "∧": r"\wedge", "∨": r"\vee",
+    "|": r"\vert", "‖": r"\Vert",
 }  # fmt: skip
 _FUNCTIONS = {name: f"\\{name}" for name in ("tanh", "exp", "log", "sin", "cos", "min", "max")} | {
     "log softmax": r"\log\operatorname{softmax}"
 }
-_STYLES = {"upright": r"\mathrm", "bold": r"\mathbf", "calligraphic": r"\mathcal", "italic": r"\mathit"}
+_STYLES = {
+    "upright": r"\mathrm",
+    "bold": r"\mathbf",
+    "calligraphic": r"\mathcal",
+    "italic": r"\mathit",
+    "sans": r"\mathsf",
+    "typewriter": r"\mathtt",
+    "doublestruck": r"\mathbb",
+    "fraktur": r"\mathfrak",
+}
 _ACCENTS = {
     "tilde": r"\tilde",
     "hat": r"\hat",
@@ -55,6 +66,13 @@ _ACCENTS = {
     "vec": r"\vec",
     "lvec": r"\overleftarrow",
     "rvec": r"\overrightarrow",
+    "under": r"\underline",
+    "ddot": r"\ddot",
+    "check": r"\check",
+    "breve": r"\breve",
+    "acute": r"\acute",
+    "grave": r"\grave",
+    "ring": r"\mathring",
 }
 _WIDE_ACCENTS = _ACCENTS | {"tilde": r"\widetilde", "hat": r"\widehat", "bar": r"\overline", "vec": r"\overrightarrow"}
 _DELIMITERS = {"(": "(", ")": ")", "[": "[", "]": "]", "{": r"\{", "}": r"\}", "": ".", "⟨": r"\langle", "⟩": r"\rangle"}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-ACCENTS = ("tilde", "hat", "bar", "dot", "vec", "lvec", "rvec")
-STYLES = ("italic", "upright", "bold", "calligraphic", "function")
+ACCENTS = ("tilde", "hat", "bar", "dot", "vec", "lvec", "rvec", "under", "ddot", "check", "breve", "acute", "grave", "ring")
+STYLES = ("italic", "upright", "bold", "calligraphic", "sans", "typewriter", "doublestruck", "fraktur", "function")
 
 
 class Node:

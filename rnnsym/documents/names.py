@@ -16,7 +16,6 @@ from sympy import Expr
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import BOUND, FINAL_LOSS, STEP_LOSS, Quantity, T, t
 from rnnsym.documents.mathematics import (
-    ACCENTS,
     Fenced,
     Identifier,
     Node,
@@ -32,9 +31,10 @@ from rnnsym.documents.mathematics import (
 )
 from rnnsym.documents.notation import GREEK, read_notation
 
+_ACCENT_WORDS = ("tilde", "hat", "bar", "dot", "ddot", "vec")
 _SIGN_WORDS = {"prime": "′", "star": "⋆", "plus": "+", "minus": "−"}
 _STEP = Identifier("t")
-_NUMBERED_ACCENT = re.compile(rf"({'|'.join(ACCENTS)})(\d*)")
+_NUMBERED_ACCENT = re.compile(rf"({'|'.join(_ACCENT_WORDS)})(\d*)")
 _LETTER_DIGITS = re.compile(r"([A-Za-z]+?)(\d+)")
 
 
@@ -85,7 +85,7 @@ def _script(part: str) -> Node:
     return Identifier(part, "upright" if len(part) > 2 else "italic")
 
 
-_ACCENTED = re.compile(rf"(.+)_({'|'.join(ACCENTS)})(\d*)")
+_ACCENTED = re.compile(rf"(.+)_({'|'.join(_ACCENT_WORDS)})(\d*)")
 
 
 def _of_stem(name: str, stems: Mapping[str, Node]) -> Node | None:

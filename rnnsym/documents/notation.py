@@ -7,8 +7,9 @@ the names of letters are understood; whatever else (`\input`, `\def`) is refused
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from rnnsym.documents.mathematics import ACCENTS, Fenced, Identifier, Node, Numeral, Operator, Over, Row, Scripts, Text, row
+from rnnsym.documents.mathematics import ACCENTS, Fenced, Fraction, Identifier, Node, Numeral, Operator, Over, Root, Row, Scripts, Text, row
 from rnnsym.errors import ModelError
 
 GREEK = {
@@ -24,19 +25,26 @@ LETTERS = {**GREEK, "ell": "ℓ", "hbar": "ℏ", "partial": "∂", "nabla": "∇
 SIGNS = {
     "prime": "′", "star": "⋆", "ast": "∗", "top": "⊤", "dagger": "†", "circ": "∘", "bullet": "•", "odot": "⊙", "cdot": "·", "times": "×",
     "leftarrow": "←", "rightarrow": "→", "to": "→", "uparrow": "↑", "downarrow": "↓", "perp": "⊥", "parallel": "∥", "oplus": "⊕",
-    "otimes": "⊗", "pm": "±", "ldots": "…", "cdots": "⋯",
+    "otimes": "⊗", "ominus": "⊖", "pm": "±", "mp": "∓", "langle": "⟨", "rangle": "⟩", "lvert": "|",
+    "rvert": "|", "lVert": "‖", "rVert": "‖",
+    "|": "‖", "sharp": "♯", "flat": "♭", "diamond": "⋄", "wedge": "∧", "vee": "∨", "ldots": "…", "cdots": "⋯",
 }  # fmt: skip
 STYLE_COMMANDS = {
-    "mathrm": "upright", "text": "upright", "textrm": "upright", "mathit": "italic", "textit": "italic", "mathbf": "bold",
-    "boldsymbol": "bold", "bm": "bold", "textbf": "bold", "mathcal": "calligraphic", "operatorname": "function",
+    "mathrm": "upright", "mathit": "italic", "mathbf": "bold", "boldsymbol": "bold", "bm": "bold", "mathcal": "calligraphic",
+    "mathscr": "calligraphic", "mathsf": "sans", "mathtt": "typewriter", "mathbb": "doublestruck", "mathfrak": "fraktur",
+    "operatorname": "function",
 }  # fmt: skip
+WORD_COMMANDS = {"text": "upright", "textrm": "upright", "textit": "italic", "textbf": "bold", "textsf": "sans", "texttt": "typewriter"}
+SWITCHES = {"rm": "upright", "bf": "bold", "it": "italic", "cal": "calligraphic", "sf": "sans", "tt": "typewriter"}
 ACCENT_COMMANDS = {
     **{accent: accent for accent in ACCENTS}, "widetilde": "tilde", "widehat": "hat", "overline": "bar", "overrightarrow": "rvec",
-    "overleftarrow": "lvec",
+    "overleftarrow": "lvec", "underline": "under", "ddot": "ddot", "check": "check", "breve": "breve", "acute": "acute",
+    "grave": "grave", "mathring": "ring",
 }  # fmt: skip
-SPACES = {",", ";", ":", "!", " ", "quad"}
+IGNORED = {",", ";", ":", "!", " ", "quad", "left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "textstyle"}
 _TOKEN = re.compile(r"\\([A-Za-z]+|.)|([A-Za-z])|(\d+(?:\.\d+)?)|(\s+)|(.)", re.DOTALL)
 _LONGEST = 400
+_GREEK_LETTERS = frozenset(GREEK.values())
 
 
 def read_notation(name: str, text: str) -> Node:
@@ -46,7 +54,7 @@ def read_notation(name: str, text: str) -> Node:
     """
     if len(text) > _LONGEST:
         raise _refusal(name, f"{len(text)} characters", f"at most {_LONGEST}")
-    return _Reader(name, [m.group() for m in _TOKEN.finditer(text) if not m.group(4)], depth=0).whole()
+    return _Reader(name, [m.group() for m in _TOKEN.finditer(text)], depth=0).whole()
 
 
 def _refusal(
@@ -82,6 +90,7 @@ class _Reader:
         base = self.atom()
         sub: Node | None = None
         sup: Node | None = None
+        self.skip_spaces()
         while self.place < len(self.tokens) and self.tokens[self.place] in ("_", "^", "'"):
             sign = self.tokens[self.place]
             self.place += 1
@@ -96,8 +105,13 @@ class _Reader:
             return base
         return Scripts(base if base is not None else Identifier(""), sub, sup)
 
+    def skip_spaces(self) -> None:
+        while self.place < len(self.tokens) and self.tokens[self.place].isspace():
+            self.place += 1
+
     def argument(self) -> Node:
         """What a script or a command takes: a group or one atom."""
+        self.skip_spaces()
         if self.place >= len(self.tokens):
             raise _refusal(self.name, "a sign at its end that nothing follows")
         atom = self.atom()
@@ -110,6 +124,8 @@ class _Reader:
         if token in ("_", "^", "'"):
             return None
         self.place += 1
+        if token.isspace():
+            return None
         if token == "{":
             return self.group("}")
         if token.startswith("\\"):
@@ -119,7 +135,7 @@ class _Reader:
             return Fenced(self.group(closing), token, closing)
         if token[0].isdigit():
             return Numeral(token)
-        if token.isalpha() and token.isascii():
+        if (token.isalpha() and token.isascii()) or token in _GREEK_LETTERS:
             return Identifier(token)
         if token in "+-*/=<>,;:.!":
             return Operator({"-": "−", "*": "∗"}.get(token, token), "prefix" if token not in ",;" else "separator")
@@ -142,25 +158,52 @@ class _Reader:
             return Identifier(LETTERS[word])
         if word in SIGNS:
             return Operator(SIGNS[word], "prefix")
-        if word in SPACES:
+        if word in IGNORED:
             return None
         if word in ("{", "}", "_", "%", "#", "&"):
             return Operator(word, "prefix")
         if word in ACCENT_COMMANDS:
             return Over(self.argument(), ACCENT_COMMANDS[word])
+        if word in WORD_COMMANDS:
+            return self.words(WORD_COMMANDS[word])
         if word in STYLE_COMMANDS:
-            return self.styled(STYLE_COMMANDS[word])
+            return styled(self.argument(), STYLE_COMMANDS[word])
+        if word in SWITCHES:
+            return styled(self.sequence("}"), SWITCHES[word])
+        if word in ("frac", "tfrac", "dfrac"):
+            return Fraction(self.argument(), self.argument())
+        if word == "sqrt":
+            return Root(self.argument())
         raise _refusal(self.name, f"`\\{word}`")
 
-    def styled(self, style: str) -> Node:
-        """The letters of a group as one name in a style: `\\mathrm{new}`."""
-        argument = self.argument()
-        parts = argument.children if isinstance(argument, Row) else (argument,)
-        letters = [part.text for part in parts if isinstance(part, Identifier | Numeral | Operator)]
-        if len(letters) < len(parts):
-            return argument
-        plain = all(isinstance(part, Identifier | Numeral) for part in parts)
-        return Identifier("".join(letters), style) if plain or style != "upright" else Text("".join(letters))
+    def words(self, style: str) -> Node:
+        """What stands in `\\text{…}`: letters, digits, spaces and a few signs, as they are."""
+        self.skip_spaces()
+        end = self.place + 1
+        while end < len(self.tokens) and self.tokens[end] != "}":
+            end += 1
+        text = "".join(self.tokens[self.place + 1 : end])
+        if (
+            self.tokens[self.place : self.place + 1] != ["{"]
+            or end >= len(self.tokens)
+            or not text
+            or not all(c.isascii() and (c.isalnum() or c in " -.,:;+/()'") for c in text)
+        ):
+            raise _refusal(self.name, "words that are not plain text")
+        self.place = end + 1
+        return Identifier(text, style) if text.isalnum() else Text(text)
+
+
+def styled(argument: Node, style: str) -> Node:
+    """The letters of a group as one name in a style: `\\mathrm{new}`, `\\mathbf{W}_i`."""
+    if isinstance(argument, Scripts):
+        return replace(argument, base=styled(argument.base, style))
+    parts = argument.children if isinstance(argument, Row) else (argument,)
+    letters = [part.text for part in parts if isinstance(part, Identifier | Numeral | Operator)]
+    if len(letters) < len(parts):
+        return Row(tuple(styled(part, style) for part in parts)) if len(parts) > 1 else argument
+    plain = all(isinstance(part, Identifier | Numeral) for part in parts)
+    return Identifier("".join(letters), style) if plain or style != "upright" else Text("".join(letters))
 
 
 __all__ = ["GREEK", "read_notation"]

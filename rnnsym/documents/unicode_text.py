@@ -38,7 +38,9 @@ _SUP = dict(
         strict=True,
     )
 )
-_ACCENTS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", "vec": "\u20d7", "lvec": "\u20d6", "rvec": "\u20d7"}
+_ACCENTS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", "vec": "\u20d7", "lvec": "\u20d6", "rvec": "\u20d7"} | {
+    "under": "\u0332", "ddot": "\u0308", "check": "\u030c", "breve": "\u0306", "acute": "\u0301", "grave": "\u0300", "ring": "\u030a",
+}  # fmt: skip
 _STYLED = {("bold", "1"): "𝟏", ("bold", "I"): "𝐈", ("calligraphic", "L"): "ℒ"}
 
 

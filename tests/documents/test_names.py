@@ -113,6 +113,15 @@ NOTATIONS = {
     r"\overleftarrow{h}^1": r"\overleftarrow{h}^{1}",
     r"\mathcal{L}": r"\mathcal{L}",
     r"x_{t\,k}": "x_{tk}",
+    r"a^{\langle t \rangle}": r"a^{\langle t\rangle}",
+    r"\mathsf W_{h}": r"\mathsf{W}_{h}",
+    r"W^{\rm in}": r"W^{\mathrm{in}}",
+    r"\boldsymbol{\alpha}": r"\boldsymbol{\alpha}",
+    r"\hat{\mathbf{h}}": r"\hat{\mathbf{h}}",
+    r"\left(a\right)": "(a)",
+    r"W_{\text{fast weights}}": r"W_{\text{fast weights}}",
+    r"\mathbb{X}_{+}^{-1}": r"\mathbb{X}_{+}^{-1}",
+    r"\frac{a}{2}": r"\frac{a}{2}",
     r"W_{\text{in}}": r"W_{\mathrm{in}}",
 }
 
