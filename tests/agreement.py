@@ -59,7 +59,7 @@ def shape_of(declaration: Declaration, sizes: Mapping[str, int]) -> tuple[int, .
 def some_params(system: System, rng: np.random.Generator, scale: float = 0.5) -> Arrays:
     """Normal numbers for every parameter, whatever the file says it starts from."""
     sizes = sizes_of(system)
-    return {p.name: scale * rng.standard_normal(shape_of(p, sizes)) for p in system.params}
+    return {p.name: np.asarray(scale * rng.standard_normal(shape_of(p, sizes))) for p in system.params}
 
 
 def some_data(system: System, rng: np.random.Generator, steps: int = STEPS, batch: int = BATCH, **given: np.ndarray) -> Arrays:

@@ -1,0 +1,335 @@
+"""Small systems, each with a feature of the language that papers use now and then; gradients of parameters, inputs and initial values
+against the complex step, whole batch and different lengths alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from agreement import assert_agree, interpreted, sizes_of, some_data, some_params
+
+import rnnsym
+
+IO = """
+x: input[n_x]
+y: target[n_y]
+"""
+READ = """
+loss[t] = cross_entropy(y[t], softmax(V @ h[t] + b_y))
+"""
+SMALL = {
+    "two initial values for a lag of two": IO
+    + """
+h: vector[n_h]
+h[0] = a
+h[-1] = tanh(c)
+h[t] = tanh(W @ x[t] + U @ h[t-1] + Q @ h[t-2])
+"""
+    + READ,
+    "an initial value that is computed from a static input": IO
+    + """
+s: input[n_s]
+h: vector[n_h]
+h[0] = tanh(W_0 @ s)
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+"""
+    + READ,
+    "boundary values that read each other's names": IO
+    + """
+h: vector[n_h]
+c[0] = c_0
+h[0] = tanh(c_0) * g
+c[t] = 0.5 * c[t-1] + W @ x[t]
+h[t] = tanh(c[t]) + U @ h[t-1]
+"""
+    + READ,
+    "mean over time": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+m = total(h[t]) / total(1)
+loss[t] = squared_error(y[t], V @ m)
+""",
+    "a sum over time read at every step": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t])
+d[t] = h[t] - 0.1 * total(h[t])
+loss[t] = squared_error(y[t], V @ d[t])
+""",
+    "an encoder's last state in every step of a decoder": IO
+    + """
+h: vector[n_h]
+s: vector[n_s]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+c: vector[n_c]
+c = tanh(W_c @ h[T] + V_c @ h[1])
+s[0] = W_s @ c
+s[t] = tanh(A @ s[t-1] + C @ c + E @ y[t-1])
+loss[t] = cross_entropy(y[t], softmax(V @ s[t]))
+""",
+    "attention of the last step over all steps": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+e[t] = dot(h[T], A @ h[t])
+w[t] = exp(e[t])
+c = total(w[t] * h[t]) / total(w[t])
+loss[t] = cross_entropy(y[t], softmax(V @ c + R @ h[t]))
+""",
+    "a convolution that reads ahead": IO
+    + """
+h: vector[n_h]
+h[t] = relu(A @ x[t-2] + B @ x[t] + C @ x[t+1] + D @ x[t+3])
+"""
+    + READ,
+    "a backward recurrence with a lead of two, read by a forward one": IO
+    + """
+h: vector[n_h]
+b: vector[n_b]
+b[T+1] = e
+b[T+2] = f
+b[t] = tanh(W_b @ x[t] + U_b @ b[t+1] + Q_b @ b[t+2])
+h[t] = tanh(W @ x[t] + U @ h[t-1] + R @ b[t+1] + P @ b[t-1])
+"""
+    + READ,
+    "scalars, a scalar state and a scalar logistic output": """
+u: input
+z: target
+a[t] = tanh(w * u[t] + r * a[t-1] + b)
+p[t] = sigmoid(v * a[t] + c)
+loss[t] = binary_cross_entropy(z[t], p[t])
+""",
+    "a bias as a one in the input": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ concat(1, x[t], h[t-1]))
+"""
+    + READ,
+    "matrices of parameters in products, transposed and squared": IO
+    + """
+h: vector[n_h]
+A = (W @ W.T) / norm(W) + M.T * M - eye(n_h) * mean(M**2)
+W: param[n_h, n_k]
+M: param[n_h, n_h]
+h[t] = tanh(A @ h[t-1] + (W.T @ (B.T @ A)).T @ (C @ x[t]))
+B: param[n_h, n_h]
+"""
+    + READ,
+    "a diagonal left and right of a matrix": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(diag(a) @ U @ diag(h[t-1]) @ c + W @ x[t]) + diag(a) @ (W @ x[t])
+"""
+    + READ,
+    "a matrix as input and as state": """
+X: input[n, m]
+y: target[n]
+H: matrix[n, m]
+H[t] = tanh(W @ H[t-1] + X[t] @ R + outer(a, b))
+v[t] = H[t] @ c + H[t].T.T @ c
+loss[t] = squared_error(y[t], v[t])
+""",
+    "rows of a memory normalised by their lengths": IO
+    + """
+M: matrix[n, m]
+k[t] = W_k @ x[t]
+r[t] = sqrt(M[t-1]**2 @ ones(m) + 0.1)
+w[t] = softmax(3 * (M[t-1] @ k[t]) / (r[t] * norm(k[t])))
+M[t] = M[t-1] + outer(w[t], tanh(W_a @ x[t]))
+loss[t] = cross_entropy(y[t], softmax(V @ (M[t].T @ w[t])))
+""",
+    "temporal links": IO
+    + """
+L: matrix[n, n]
+w[t] = softmax(W @ x[t])
+L[t] = (1 - outer(w[t], ones(n)) - outer(ones(n), w[t])) * L[t-1] + outer(w[t], w[t-1])
+loss[t] = cross_entropy(y[t], softmax(V @ (L[t] @ w[t])))
+""",
+    "slices of parameters, of slices, with sums of sizes": IO
+    + """
+h: vector[n_h]
+b: param[n_h + 2*n_k]
+W: param[n_h + 2*n_k, n_x]
+z[t] = W @ x[t] + b
+h[t] = tanh(z[t][:n_h] + U @ h[t-1] + b[n_k:n_h + n_k]) * sum(z[t][n_h:][:n_k] * z[t][n_h + n_k:])
+"""
+    + READ,
+    "splits in three of an input and of a state": """
+x: input[3*n]
+y: target[n]
+a[t], b[t], c[t] = split(x[t], 3)
+s[t] = tanh(U @ concat(s[t-1], a[t] * b[t])) + c[t]
+u[t], v[t], w[t] = split(V @ s[t], 3)
+loss[t] = squared_error(y[t], u[t] * v[t] - w[t])
+""",
+    "functions that call functions and return several values": IO
+    + """
+h: vector[n_h]
+def gate(x, h, W, U):
+    return sigmoid(W @ x + U @ h)
+def two(x, h, W, U):
+    k = gate(x, h, W, U)
+    return k, 1 - k
+f[t], i[t] = two(x[t], h[t-1], W_f, U_f)
+h[t] = f[t] * h[t-1] + i[t] * tanh(W @ x[t])
+"""
+    + READ,
+    "conditions that nest, compare and broadcast": IO
+    + """
+h: vector[n_h]
+z[t] = W @ x[t] + U @ h[t-1]
+h[t] = (z[t] if z[t] > 0.3 else 0.1 * z[t]**2) if sum(x[t]) >= 0 else (a if z[t] < h[t-1] else 0)
+"""
+    + READ,
+    "a branch not taken that is no number": IO
+    + """
+h: vector[n_h]
+z[t] = W @ x[t]
+h[t] = sqrt(z[t]) if z[t] > 0 else log(1 - z[t])
+"""
+    + READ,
+    "the first and the last step": IO
+    + """
+h: vector[n_h]
+h[t] = a if t == 1 else tanh(W @ x[t] + U @ h[t-1])
+loss[t] = cross_entropy(y[t], softmax(V @ h[t])) if t == T else 0.1 * sum(h[t]**2)
+""",
+    "powers": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t])**3 + 2**tanh(U @ h[t-1]) + (1 + exp(a))**b + abs(c)**1.5 / (1 + h[t-1]**2)**0.5
+"""
+    + READ,
+    "the bounds of clip, and min and max of many, as parameters": IO
+    + """
+h: vector[n_h]
+h[t] = clip(W @ x[t] + U @ h[t-1], -abs(lo), abs(hi)) + max(a * h[t-1], b, -0.2) - min(sum(x[t]), c, d)
+"""
+    + READ,
+    "a target that is computed": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+p[t] = softmax(V @ h[t])
+loss[t] = cross_entropy(softmax(Q @ h[t-1]), p[t]) + cross_entropy(y[t], p[t]) - 0.1 * sum(p[t] * log(p[t]))
+""",
+    "an output that feeds back and is read three ways": IO
+    + """
+h: vector[n_h]
+h[t] = sigmoid(W @ x[t] + U @ p[t-1] + R @ p[t-2])
+p[t] = softmax(V @ h[t])
+loss[t] = cross_entropy(y[t], p[t]) + 0.3 * squared_error(y[t-1], p[t])
+loss = 0.2 * norm(p[T])
+""",
+    "a sigmoid written out, a logistic loss in two parts": IO
+    + """
+h: vector[n_h]
+h[t] = 1 / (1 + exp(-(W @ x[t] + U @ h[t-1])))
+s[t] = sigmoid(V @ h[t])
+loss[t] = -sum(y[t] * log(s[t]) + (1 - y[t]) * log(1 - s[t]))
+""",
+    "a stopped gradient on a path through time": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1]) - stop_gradient(0.5 * h[t-1]) * a
+"""
+    + READ,
+    "one parameter everywhere": """
+x: input[n]
+y: target[n]
+h[t] = tanh(W @ x[t] + W @ h[t-1] + W.T @ h[t-3])
+loss[t] = cross_entropy(y[t], softmax(W @ h[t]))
+loss = sum(W * W)
+""",
+    "a state that nothing drives": """
+y: target[n]
+h[0] = h_0
+h[t] = roll(h[t-1], 1) * a + roll(h[t-1], -2) * b
+loss[t] = squared_error(y[t], h[t])
+""",
+    "weights made of weights": IO
+    + """
+h: vector[n_h]
+U = outer(a, b) + diag(softmax(c)) * 0.9
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+"""
+    + READ,
+    "a loss without time alone": """
+x: input[n_x]
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+loss = norm(h[T]) + mean(h[1]) + total(dot(h[t], h[t-1]))
+""",
+    "every elementwise function": IO
+    + """
+h: vector[n_h]
+z[t] = W @ x[t] + U @ h[t-1]
+h[t] = tanh(
+    relu(z[t]) + silu(z[t]) * gelu(z[t]) - elu(z[t]) + softplus(z[t]) * erf(z[t]) + sin(z[t]) / (2 + cos(z[t]))
+    + sqrt(abs(z[t]) + 1) + sign(z[t]) * sigmoid(z[t]) + log(2 + z[t]**2) + exp(-z[t]**2) + mod(z[t], 0.7)
+)
+"""
+    + READ,
+    "log-softmax, logsumexp and norms of what runs": IO
+    + """
+h: vector[n_h]
+h[t] = log_softmax(W @ x[t] + U @ h[t-1]) * 0.3 + logsumexp(W @ x[t-1]) + norm(h[t-1])
+"""
+    + READ,
+}
+
+
+def complex_step_gradients(module, arrays, data, initial, sizes):
+    """dC/d of every entry of parameters, float inputs and initial values."""
+
+    def cost(a, d, i):
+        return module.loss(module.Params.from_arrays(a, **sizes), **d, initial=i or None)
+
+    found = {}
+    for place, group in enumerate((arrays, data, initial)):
+        for name, array in group.items():
+            if not np.issubdtype(array.dtype, np.floating):
+                continue
+            gradient = np.zeros(array.shape)
+            for index in np.ndindex(array.shape):
+                moved = np.array(array, complex)
+                moved[index] += 1e-30j
+                groups = [arrays, data, initial]
+                groups[place] = {**group, name: moved}
+                gradient[index] = cost(*groups).imag / 1e-30
+            found[name if place < 2 else f"{name}[0]"] = gradient
+    return found
+
+
+@pytest.mark.parametrize("feature", SMALL)
+def test_gradients_of_everything_agree_with_the_complex_step(feature):
+    system = rnnsym.parse(SMALL[feature])
+    module, rng = rnnsym.compile(system), np.random.default_rng(11)
+    arrays, data = some_params(system, rng), some_data(system, rng, steps=4)
+    sizes = sizes_of(system)
+    inputs = [d.name for d in system.data if d.kind == "input"]
+    loss, grads, _ = module.loss_and_grads(module.Params.from_arrays(arrays, **sizes), **data, wrt=inputs)
+    wanted = complex_step_gradients(module, arrays, data, {}, sizes)
+    assert_agree({**dict(grads.items()), **grads.inputs}, {k: v for k, v in wanted.items() if k in arrays or k in inputs}, 1e-12)
+    cost, _, interpreted_gradients = interpreted(system, arrays, data, sizes=sizes)
+    assert_agree({"loss": loss, **dict(grads.items())}, {"loss": cost, **interpreted_gradients}, 1e-12)
+
+
+@pytest.mark.parametrize("feature", SMALL)
+def test_a_padded_batch_equals_its_sequences(feature):
+    system = rnnsym.parse(SMALL[feature])
+    module, rng, lengths = rnnsym.compile(system), np.random.default_rng(12), (5, 1, 3)
+    arrays, data = some_params(system, rng), some_data(system, rng, steps=5, batch=3)
+    params, runs = module.Params.from_arrays(arrays, **sizes_of(system)), []
+    for b, n in enumerate(lengths):
+        runs.append(
+            module.loss_and_grads(params, **{k: v[:n, b : b + 1] if system.by_name[k].timed else v[b : b + 1] for k, v in data.items()})
+        )
+    for k, v in data.items():
+        for b, n in enumerate(lengths):
+            if system.by_name[k].timed:
+                v[n:, b] = np.nan
+    loss, grads, _ = module.loss_and_grads(params, **data, lengths=np.array(lengths))
+    wanted = {p: sum(g[p] for _, g, _ in runs) / 3 for p in arrays}
+    assert_agree({"loss": loss, **dict(grads.items())}, {"loss": sum(r[0] for r in runs) / 3, **wanted}, 1e-13)
