@@ -97,7 +97,10 @@ class _Calls:
         return "\n".join(rows)
 
     def forward(self) -> str:
-        keywords = [*self.keywords(self.parts.optional), *self.steps, *self.batch, *self.COMMON]
+        optional = self.parts.optional
+        if not any(d.timed and d.kind != "target" for d in self.data):  # a target says how many steps there are
+            optional -= {d.name for d in self.data if d.timed and d.kind == "target"}
+        keywords = [*self.keywords(optional), *self.steps, *self.batch, *self.COMMON]
         rows = signature("forward", ["params: Params", "/"], keywords, "Trace")
         rows += ['    """Every variable at every step: `trace.NAME`, (T, B, ...).', "", *self.described()]
         rows += [
@@ -188,8 +191,8 @@ class _Calls:
                 rows += [f'        raise ValueError("{name}: expected it in forward(), or a cotangent d_NAME here")']
         else:
             rows += ["    cotangents: dict[str, NDArray] = {}"]
-        rows += ["    for name, value in given.items():", "        cotangents[name] = read_cotangent(trace, name, value)", "    extra = wanted(wrt)"]
-        rows += ["    with run.quiet():", "        return _backward(params, trace, cotangents, extra)"]
+        rows += ["    for name, value in given.items():", "        cotangents[name] = read_cotangent(trace, name, value)"]
+        rows += ["    extra = wanted(wrt)", "    with run.quiet():", "        return _backward(params, trace, cotangents, extra)"]
         return READ_COTANGENT + "\n\n\n" + "\n".join(rows)
 
     def step(self) -> str:

@@ -43,11 +43,8 @@ def program_parts(system: System, numbers: Mapping[str, int] | None = None) -> P
     prepared = prepare(system)
     wanted = {d.name for d in prepared.declarations if d.kind in ("param", "constant", "input")} | {INITIAL}
     adj = adjoint(prepared, wrt=sorted(wanted), upstream=True)
-    stream = streaming(prepared)
-    timed_inputs = [d for d in prepared.data if d.timed and d.kind != "target"]
-    timed_targets = [d.name for d in prepared.of_kind("target") if d.timed]
-    required = set(stream.targets) | (set() if timed_inputs else set(timed_targets[:1]))
-    optional = frozenset(d.name for d in prepared.of_kind("target")) - required
+    stream = replace(streaming(prepared), obstacle=streaming(system).obstacle)  # said in the user's own names
+    optional = frozenset(d.name for d in prepared.of_kind("target")) - stream.targets
     cited = numbers or _numbered(adj)
     needs = {key: found & optional for key, found in needed_targets(prepared).items()}
     late = frozenset(prepared.defined[key].name for key, found in needs.items() if found)
