@@ -53,7 +53,7 @@ def size_text(length: sympy.Expr) -> str:
     '4*n_h - n_x + 2'
     """
     constant, terms = sympy.expand(length).as_coeff_Add()
-    by_name = sorted(terms.as_coefficients_dict().items(), key=lambda item: (item[1] < 0, str(item[0])))
+    by_name = sorted(terms.as_coefficients_dict().items(), key=lambda item: (bool(item[1] < 0), str(item[0])))
     signed = [(factor, str(name) if abs(factor) == 1 else f"{abs(factor)}*{name}") for name, factor in by_name if name != 0 and factor != 0]
     if constant != 0 or not signed:
         signed.append((constant, str(abs(constant))))

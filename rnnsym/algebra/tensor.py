@@ -8,7 +8,6 @@ substitute `t → t + k`. (Class names must not be those of SymPy's own classes:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 
 import sympy
 from sympy import Basic, Tuple
@@ -274,12 +273,10 @@ def decimal_text(value: sympy.Expr) -> str:
         as_float = float(value)
         if sympy.Rational(repr(as_float)) == value:
             return repr(as_float)
-        denominator = value.q
-        for prime in (2, 5):
-            while denominator % prime == 0:
-                denominator //= prime
-        if denominator == 1:
-            return str(Decimal(int(value.p)) / Decimal(int(value.q))) if value.q < 10**20 else f"{value.p}/{value.q}"
+        places = next((k for k in range(value.q.bit_length() + 1) if 10**k % value.q == 0), None)
+        if places is not None:  # a finite decimal, written out
+            digits = str(value.p * 10**places // value.q).zfill(places + 1)
+            return f"{digits[:-places]}.{digits[-places:]}"
         return f"{value.p}/{value.q}"
     if value.is_number:
         return str(value)

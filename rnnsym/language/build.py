@@ -6,7 +6,6 @@ made; an error of its own gets the place of the expression put on.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import sympy
@@ -18,9 +17,9 @@ from rnnsym.algebra.tensor import Number, Quantity, Tensor
 from rnnsym.errors import ModelError, Span
 from rnnsym.language.builtin import ELEMENTWISE
 from rnnsym.language.findings import Findings
+from rnnsym.language.lengths import size_form
 from rnnsym.language.macros import Equation
 from rnnsym.language.names import Names, key_of, occurrences
-from rnnsym.language.shapes import size_form
 from rnnsym.language.syntax import (
     At,
     Call,
@@ -40,7 +39,7 @@ from rnnsym.language.syntax import (
     Sum,
     Transpose,
     When,
-)  # fmt: skip
+)
 from rnnsym.language.unify import Shape
 
 
@@ -49,6 +48,7 @@ class Builder:
 
     def __init__(self, names: Names, shapes: dict[str, Shape], findings: Findings):
         self.names, self.findings = names, findings
+        self.built: dict[Node, Tensor] = {}  # a function's argument may stand at several places
         self.lengths = {key: tuple(f.length for f in shape) for key, shape in shapes.items()}
 
     def definition(self, equation: Equation) -> Definition | None:
@@ -79,8 +79,11 @@ class Builder:
 
     def tensor(self, node: Node) -> Tensor:
         """The tensor of an expression; raises ModelError with its place."""
+        if node in self.built:
+            return self.built[node]
         try:
-            return _BUILDERS[type(node)](self, node)
+            self.built[node] = _BUILDERS[type(node)](self, node)
+            return self.built[node]
         except ModelError as error:
             if error.diagnostics[0].span is not None:
                 raise
@@ -102,13 +105,6 @@ class Builder:
         if node.name in self.names.sizes:
             return Number(size(node.name))
         return Number({"inf": sympy.oo, "pi": sympy.pi}[node.name])
-
-    def power(self, node: Power) -> Tensor:
-        value = constant(node)
-        if value is not None and not math.isfinite(value):
-            found = f"`{self.findings.text(node)}` is not a finite number"
-            raise self.findings.refusal("E107", found, node, expected="a power that a floating-point number can hold")
-        return op.Raise(*self.several(node))
 
     def condition(self, node: Node) -> op.Condition:
         if isinstance(node, StepTest):
@@ -165,7 +161,7 @@ _BUILDERS: dict[type, Callable[..., Tensor]] = {
     Product: lambda b, n: op.Times(*b.several(n)),
     Negative: lambda b, n: op.Negate(*b.several(n)),
     Ratio: lambda b, n: op.Quotient(*b.several(n)),
-    Power: Builder.power,
+    Power: lambda b, n: op.Raise(*b.several(n)),
     MatMul: lambda b, n: op.MatrixProduct(*b.several(n)),
     Transpose: lambda b, n: op.Transposed(*b.several(n)),
     Choice: Builder.choice,
@@ -173,26 +169,3 @@ _BUILDERS: dict[type, Callable[..., Tensor]] = {
     Cut: Builder.cut,
     Call: Builder.call,
 }
-
-
-def constant(node: Node) -> float | None:
-    """The value of an expression of numbers alone, as a float (inf or nan where it is none); None when it holds anything else."""
-    if isinstance(node, Num):
-        return float(node.value)
-    if not isinstance(node, (Sum, Product, Negative, Ratio, Power)):
-        return math.pi if isinstance(node, Name) and node.name == "pi" else None
-    values = [constant(c) for c in node.children]
-    numbers = [v for v in values if v is not None]
-    if len(numbers) < len(values):
-        return None
-    try:
-        if isinstance(node, Negative):
-            return -numbers[0]
-        if isinstance(node, Sum):
-            return math.fsum(numbers)
-        if isinstance(node, Product):
-            return math.prod(numbers)
-        result = numbers[0] / numbers[1] if isinstance(node, Ratio) else numbers[0] ** numbers[1]
-        return result if isinstance(result, float) else math.nan
-    except (OverflowError, ZeroDivisionError, ValueError):
-        return math.nan

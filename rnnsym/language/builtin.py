@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rnnsym.algebra.operators import FUNCTION_ARITY
 
-MANY = 10_000
+MANY = 1_000  # what a function of any number of arguments takes at most
 ELEMENTWISE = frozenset(FUNCTION_ARITY)
 VECTOR_KEEPING = frozenset({"softmax", "log_softmax", "roll"})  # vector -> vector
 KEEPING = VECTOR_KEEPING | {"stop_gradient", "total"}

@@ -16,8 +16,8 @@ import sympy
 
 from rnnsym.algebra.system import Start
 from rnnsym.errors import ModelError, Span
-from rnnsym.language.findings import Findings, near
-from rnnsym.language.reader import MAX_OPERATORS, Scan
+from rnnsym.language.findings import Findings, article, near
+from rnnsym.language.reader import MAX_OPERATORS, Scan, is_no_text
 from rnnsym.language.syntax import (
     Assign,
     At,
@@ -41,7 +41,7 @@ from rnnsym.language.syntax import (
     Target,
     Transpose,
     When,
-)  # fmt: skip
+)
 
 KINDS = ("input", "target", "token", "param", "constant", "vector", "matrix", "scalar")
 MAX_DEPTH = 80
@@ -61,25 +61,18 @@ _REFUSED_OPERATORS: dict[type, tuple[str, str]] = {
     ast.RShift: (">>", "u / 2**k"),
 }
 _REFUSED: dict[type, tuple[str, str]] = {
-    ast.Lambda: ("`lambda` makes a function", "def f(u): return …, and f(u) in the equation"),
     ast.List: ("a list in brackets", "concat(a, b) joins vectors; a number is written as it is"),
     ast.Set: ("a set in braces", "ordinary brackets ( )"),
     ast.Dict: ("a dictionary in braces", "a declaration per name"),
     ast.JoinedStr: ("a formatted string", "plain text"),
-    ast.ListComp: ("a loop over entries", "the equation for whole vectors"),
-    ast.GeneratorExp: ("a loop over entries", "the equation for whole vectors"),
-    ast.SetComp: ("a loop over entries", "the equation for whole vectors"),
-    ast.DictComp: ("a loop over entries", "the equation for whole vectors"),
     ast.Starred: ("a star before an expression", "the values one by one"),
-    ast.BoolOp: ("`and`, `or` join conditions", "one condition after the other"),
-    ast.NamedExpr: ("`:=` inside an expression", "an equation of its own"),
-    ast.Tuple: ("several values with commas", "an equation for each, or split(v, k)"),
+    ast.Tuple: ("a row of values with commas", "an equation for each, or split(v, k)"),
 }
 _STATEMENTS: dict[type, tuple[str, str]] = {
-    ast.AugAssign: ("an assignment that changes its own left side", "h[t] = h[t-1] + …"),
-    ast.If: ("`if` as a statement", "one equation: h[t] = a if u >= 0 else b"),
-    ast.Return: ("`return` outside a function", "an equation: name[t] = …"),
-    ast.Delete: ("`del`", "the file without that line"),
+    ast.AugAssign: ("an equation does not change its own left side", "h[t] = h[t-1] + …"),
+    ast.If: ("`if` is no statement of the language", "one equation: h[t] = a if u >= 0 else b"),
+    ast.Return: ("`return` stands outside a function", "an equation: name[t] = …"),
+    ast.Delete: ("`del` is not part of the language", "the file without that line"),
 }
 
 
@@ -121,7 +114,7 @@ def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
     if "cannot assign" in message or "illegal target" in message:
         found, instead = "this cannot stand left of `=`", "a variable: h[t] = …, A = …, h[0] = …"
     elif "expression cannot contain assignment" in message or "keyword argument" in message:
-        found, instead = "a name with `=` among the arguments", "arguments in their order, without names"
+        found, instead = "an argument is given by name", "arguments in their order, without names"
     elif "expected ':'" in message and "def" not in row:
         instead = "a if u >= 0 else b"
     elif "expected 'else'" in message:
@@ -183,7 +176,7 @@ class _Fence:
 
     def doc(self, node: ast.Constant) -> str:
         text = inspect.cleandoc(str(node.value))
-        if any((ord(c) < 32 and c not in "\n\t") or 0xD800 <= ord(c) < 0xE000 or ord(c) == 127 for c in text):
+        if any(map(is_no_text, text)):
             self.findings.error(
                 "E101", "the description holds characters that are not text", self.span(node), instead='r"""…""", so that \\ stays \\'
             )
@@ -216,18 +209,18 @@ class _Fence:
             return self.notation(node.value)
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             raise self.refuse(
-                "E105", "a text between the lines", self.head(node), instead="a comment: # …; the description stands at the top"
+                "E105", "a text stands between the lines", self.head(node), instead="a comment: # …; the description stands at the top"
             )
-        raise self.refuse("E105", "an expression without a left side", self.head(node), instead="an equation: name[t] = …")
+        raise self.refuse("E105", "this expression has no left side", self.head(node), instead="an equation: name[t] = …")
 
     def notation(self, call: ast.Call) -> list:
         pairs: list[tuple[str, str, Span]] = []
         for argument in call.args:
-            self.findings.error("E111", "notation without a name", self.span(argument), instead='notation(a=r"a^{(x)}")')
+            self.findings.error("E111", "this notation has no name", self.span(argument), instead='notation(a=r"a^{(x)}")')
         for item in call.keywords:
             span = self.span(item)
             if item.arg is None or not isinstance(item.value, ast.Constant) or not isinstance(item.value.value, str):
-                self.findings.error("E111", "notation that is not a string", span, instead='notation(a=r"a^{(x)}")')
+                self.findings.error("E111", "this notation is not a string", span, instead='notation(a=r"a^{(x)}")')
                 continue
             problem = latex_problem(item.value.value)
             if problem:
@@ -242,9 +235,7 @@ class _Fence:
 
     def declaration(self, node: ast.AnnAssign) -> Declare:
         if not isinstance(node.target, ast.Name) or not node.simple:
-            raise self.refuse(
-                "E109", "a declaration of something that is not a name", node.target, instead="the name alone, without [t]: h: vector[n_h]"
-            )
+            raise self.refuse("E109", "what is declared is not a name", node.target, instead="the name alone, without [t]: h: vector[n_h]")
         note = node.annotation
         sizes: tuple[Node, ...] | None = ()
         if isinstance(note, ast.Subscript):
@@ -254,7 +245,7 @@ class _Fence:
             note = note.value
         example = f"{node.target.id}: input[n_x]"
         if not isinstance(note, ast.Name):
-            raise self.refuse("E109", "after `:` stands no kind", node.annotation, expected=", ".join(KINDS), instead=example)
+            raise self.refuse("E109", "after `:` stands no kind of quantity", node.annotation, expected=", ".join(KINDS), instead=example)
         if note.id not in KINDS:
             close = near(note.id, KINDS)
             raise self.refuse("E109", f"`{note.id}` is not a kind", note, expected=", ".join(KINDS), instead=close[0] if close else example)
@@ -268,7 +259,7 @@ class _Fence:
 
     def start(self, node: ast.expr, kind: str) -> Start:
         if kind not in ("param", "constant"):
-            found = f"a value for a {kind}"
+            found = f"a value for {article(kind)}"
             instead = "an equation on a line of its own" if kind in ("vector", "matrix", "scalar") else "a param or a constant, or no value"
             raise self.refuse("E109", found, node, instead=instead)
         rules = "a number, glorot, orthogonal, eye, uniform(0.1), normal(0.01)" if kind == "param" else "a number"
@@ -297,7 +288,7 @@ class _Fence:
 
     def assignment(self, node: ast.Assign) -> Assign:
         if len(node.targets) > 1:
-            raise self.refuse("E105", "two `=` in one line", self.head(node), instead="an equation for each name")
+            raise self.refuse("E105", "two `=` stand in one line", self.head(node), instead="an equation for each name")
         left = node.targets[0]
         items = left.elts if isinstance(left, (ast.Tuple, ast.List)) else [left]
         targets = tuple(self.target(item) for item in items)
@@ -369,7 +360,7 @@ class _Fence:
                 continue
             if returns is not None:
                 raise self.refuse(
-                    "E110", f"a line after the return of `{node.name}`", self.head(statement), instead="return as the last line"
+                    "E110", f"a line follows the return of `{node.name}`", self.head(statement), instead="return as the last line"
                 )
             if isinstance(statement, ast.Return):
                 values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
@@ -392,10 +383,12 @@ class _Fence:
         args = node.args
         names = [a.arg for a in args.args]
         if args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults or any(a.annotation for a in args.args):
-            raise self.refuse("E110", f"the parameters of `{node.name}`", self.head(node), expected="plain names: def f(u, v)")
+            raise self.refuse(
+                "E110", f"the parameters of `{node.name}` are more than names", self.head(node), expected="plain names: def f(u, v)"
+            )
         if node.decorator_list or node.returns or getattr(node, "type_params", None):
             raise self.refuse(
-                "E110", f"more than a name and parameters in the first line of `{node.name}`", self.head(node), instead="def f(u, v):"
+                "E110", f"the first line of `{node.name}` holds more than a name and parameters", self.head(node), instead="def f(u, v):"
             )
         if node.name in ("notation", "split"):
             raise self.refuse("E110", f"a function cannot be called `{node.name}`", self.head(node), instead=f"{node.name}_")
@@ -420,8 +413,8 @@ class _Fence:
             raise self.refuse("E104", f"an expression nested more than {MAX_DEPTH} deep", node, instead="equations for the inner parts")
         reader = _READERS.get(type(node))
         if reader is None:
-            found, instead = _REFUSED.get(type(node), ("this is not part of the language", ""))
-            raise self.refuse("E106", found, node, instead=instead)
+            what, instead = _REFUSED.get(type(node), ("this expression", ""))
+            raise self.refuse("E106", f"{what} is not part of the language", node, instead=instead)
         return reader(self, node, depth + 1)
 
     def several(self, nodes: list[ast.expr], depth: int) -> tuple[Node, ...]:
@@ -441,7 +434,7 @@ class _Fence:
             what = {str: "a text", bytes: "a text", complex: "an imaginary number", type(...): "`...`"}.get(
                 type(node.value), "this constant"
             )
-            raise self.refuse("E106", f"{what} in an expression", node, expected="a number or a name")
+            raise self.refuse("E106", f"{what} stands in an expression", node, expected="a number or a name")
         return Num(self.rational(node), span=self.span(node))
 
     def rational(self, node: ast.Constant) -> sympy.Rational:
@@ -458,7 +451,7 @@ class _Fence:
 
     def attribute(self, node: ast.Attribute, depth: int) -> Node:
         if node.attr != "T":
-            found = f"the attribute `.{node.attr[:40]}`"
+            found = f"the attribute `.{node.attr[:40]}` is not part of the language"
             raise self.refuse("E106", found, node, expected=".T, the transpose of a matrix")
         return Transpose(self.expression(node.value, depth), span=self.span(node))
 
@@ -478,7 +471,7 @@ class _Fence:
         cls = {ast.Div: Ratio, ast.Pow: Power, ast.MatMult: MatMul}.get(type(node.op))
         if cls is None:
             sign, instead = _REFUSED_OPERATORS[type(node.op)]
-            raise self.refuse("E106", f"the operator `{sign}`", node, instead=instead)
+            raise self.refuse("E106", f"`{sign}` is not an operator of the language", node, instead=instead)
         left, right = self.several([node.left, node.right], depth)
         return cls(left, right, span=span)
 
@@ -507,13 +500,13 @@ class _Fence:
             text = self.findings.text(self.span(node), 40)
             raise self.refuse(
                 "E106",
-                "a condition that is no comparison",
+                "this condition compares nothing",
                 node,
                 instead=f"{text} > 0" if isinstance(node, (ast.Name, ast.Subscript)) else "u > 0",
             )
         if len(node.ops) > 1:
             raise self.refuse(
-                "E106", "two comparisons in a row", node, instead="one condition after the other: (a if u > 0 else b) if u < 1 else b"
+                "E106", "two comparisons stand in a row", node, instead="one condition after the other: (a if u > 0 else b) if u < 1 else b"
             )
         sign = _COMPARISONS.get(type(node.ops[0]))
         right = node.comparators[0]
@@ -525,19 +518,24 @@ class _Fence:
             text = "==" if isinstance(node.ops[0], ast.Eq) else "!=" if isinstance(node.ops[0], ast.NotEq) else "this comparison"
             running = any(isinstance(n, ast.Name) and n.id in ("t", "T") for n in (node.left, right))
             instead = "t == 1 or t == T, with the branches in that order" if running else "< <= > >="
-            raise self.refuse("E106", f"`{text}` in a condition" if text[0] in "=!" else text, node, instead=instead)
+            raise self.refuse(
+                "E106",
+                f"a condition cannot ask for `{text}`" if text[0] in "=!" else f"{text} is not part of the language",
+                node,
+                instead=instead,
+            )
         left, other = self.several([node.left, right], depth)
         return Comparison(left, other, sign, span=self.span(node))
 
     def step_test(self, when: When, mark: When, node: ast.Compare) -> Node:
         if mark.is_running or mark not in (When("", 1), When("T")):
             instead = "time as an input: a if time[t] >= 3 else b"
-            raise self.refuse("E106", f"the condition `{when} == {mark}`", node, expected="t == 1 or t == T", instead=instead)
+            raise self.refuse("E106", f"a condition cannot ask for `{when} == {mark}`", node, expected="t == 1 or t == T", instead=instead)
         return StepTest(when, mark, span=self.span(node))
 
     def stray_comparison(self, node: ast.Compare, depth: int) -> Node:
         raise self.refuse(
-            "E106", "a comparison outside a condition", node, instead=f"1 if {self.findings.text(self.span(node), 40)} else 0"
+            "E106", "a comparison stands outside a condition", node, instead=f"1 if {self.findings.text(self.span(node), 40)} else 0"
         )
 
     def call(self, node: ast.Call, depth: int) -> Node:
@@ -552,11 +550,11 @@ class _Fence:
                 instead=f"{last}(…)" if last else "",
             )
         if node.func.id == "notation":
-            raise self.refuse("E106", "notation inside an expression", node, instead="a line of its own")
+            raise self.refuse("E106", "notation stands inside an expression", node, instead="a line of its own")
         if node.keywords:
             raise self.refuse(
                 "E112",
-                "a name with `=` among the arguments",
+                "an argument is given by name",
                 self.span(node.keywords[0]),
                 instead="arguments in their order, without names",
             )
@@ -595,7 +593,7 @@ class _Fence:
 
     def cut(self, node: ast.Subscript, index: ast.Slice, depth: int) -> Node:
         if index.step is not None:
-            raise self.refuse("E108", "a slice with a step", node, expected="v[a:b] with sizes as bounds")
+            raise self.refuse("E108", "this slice has a step", node, expected="v[a:b] with sizes as bounds")
         bounds = [None if b is None else self.expression(b, depth) for b in (index.lower, index.upper)]
         return Cut(self.expression(node.value, depth), *bounds, span=self.span(node))
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from rnnsym.errors import Diagnostic, ModelError, Span
 from rnnsym.language.syntax import Node
 
+MAX_ERRORS = 100  # of one text; what is wrong a hundred times is wrong for one reason
+
 
 class Findings:
     """Errors and warnings of one text. The only thing in this room that grows."""
@@ -28,6 +30,8 @@ class Findings:
 
     def error(self, code: str, found: str, where: Node | Span | None, **fields: object) -> None:
         """Note an error and go on. The same sentence at the same place is said once."""
+        if self.is_full:
+            return
         new = self.diagnostic(code, found, where, **fields)
         if new not in self.errors:
             self.errors.append(new)
@@ -42,8 +46,13 @@ class Findings:
     def take(self, error: ModelError) -> None:
         """Note the errors of a caught ModelError."""
         for diagnostic in error.diagnostics:
-            if diagnostic not in self.errors:
+            if diagnostic not in self.errors and not self.is_full:
                 self.errors.append(diagnostic)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further error would be noted, so that looking for proposals is in vain."""
+        return len(self.errors) >= MAX_ERRORS
 
     def raise_errors(self) -> None:
         """Raise everything noted so far in one ModelError, in the order of the text."""
@@ -67,4 +76,9 @@ def near(word: str, known: Iterable[str]) -> list[str]:
     """The known words that `word` was probably meant to be, best first."""
     known = list(dict.fromkeys(k for k in known if k != word))
     same = [k for k in known if k.lower() == word.lower()]
-    return list(dict.fromkeys(same + difflib.get_close_matches(word, known, 3, 0.7)))[:3]
+    return list(dict.fromkeys(same + difflib.get_close_matches(word, known, 3, 0.65)))[:3]
+
+
+def article(word: str) -> str:
+    """The word with its article: `an input`, `a param`."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

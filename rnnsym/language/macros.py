@@ -33,11 +33,13 @@ from rnnsym.language.syntax import (
     Target,
     Transpose,
     walk,
-)  # fmt: skip
+)
 
-MAX_NODES = 20_000  # of one file's expanded equations, counted as trees
+MAX_NODES = 4_000  # of one expanded equation, counted as a tree
+MAX_CALLS = 200_000  # expressions visited for one file
 MAX_DEPTH = 100
 MAX_NESTED = 25
+MAX_PARTS = 100  # of one split
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class Equation:
 
 class _Wrong(Exception):
     """The expression is wrong; the error is noted already."""
+
+
+class _TooLarge(Exception):
+    """The expression is too large; the error is noted already, and nothing else of it is looked at."""
 
 
 def expand(page: Page, findings: Findings) -> tuple[Equation, ...]:
@@ -225,9 +231,9 @@ class _Expander:
     def __init__(self, functions: Mapping[str, Function | None], page: Page, findings: Findings):
         self.functions, self.findings = functions, findings
         self.variables = {t.name for a in page.assigns for t in a.targets} | {d.name for d in page.declares}
-        self.left = MAX_NODES
+        self.is_whole = page.is_whole
         self.nested = 0
-        self.calls_left = MAX_NODES
+        self.calls_left = MAX_CALLS
 
     def values_of(self, line) -> tuple[Node | None, ...]:
         """One expanded expression for each name on the left of a line."""
@@ -237,21 +243,21 @@ class _Expander:
         try:
             values = self.values(line.value, {}, None, len(line.targets), "")
             for value in values:
-                self.left -= value.size
-                if self.left < 0 or value.depth > MAX_DEPTH:
-                    found = (
-                        "the equations are too large once their functions are put in"
-                        if self.left < 0
-                        else "the expression is nested too deep once its functions are put in"
-                    )
+                if value.size > MAX_NODES or value.depth > MAX_DEPTH:
+                    how = "too large" if value.size > MAX_NODES else "nested too deep"
+                    found = f"the right side is {how} once the functions are put in"
                     raise self.wrong("E104", found, line.value, instead="equations for what is used several times")
             return values
-        except _Wrong:
+        except (_Wrong, _TooLarge):
             return nothing
 
     def wrong(self, code: str, found: str, where: Node | Span, **fields: object) -> _Wrong:
         self.findings.error(code, found, where, **fields)
         return _Wrong()
+
+    def too_large(self, found: str, where: Node | Span, instead: str) -> _TooLarge:
+        self.findings.error("E104", found, where, instead=instead)
+        return _TooLarge()
 
     def values(self, node: Node, env: Mapping[str, Node], via: Span | None, count: int, body_of: str) -> tuple[Node, ...]:
         """The node as `count` values: split and functions with several results give several."""
@@ -276,10 +282,10 @@ class _Expander:
 
     def split(self, node: Call, env: Mapping[str, Node], via: Span | None, count: int, body_of: str) -> tuple[Node, ...]:
         if len(node.parts) != 2:
-            raise self.wrong("E112", f"split takes two arguments, here {len(node.parts)}", node, instead="i[t], f[t] = split(v, 2)")
+            raise self.wrong("E112", f"split takes two arguments and is given {len(node.parts)}", node, instead="i[t], f[t] = split(v, 2)")
         vector, parts = (self.one(p, env, via, body_of) for p in node.parts)
-        if not (isinstance(parts, Num) and parts.value.is_Integer and 1 <= parts.value <= 1000):
-            raise self.wrong("E112", "the number of parts of split is not a whole number", node.parts[1], instead="split(v, 4)")
+        if not (isinstance(parts, Num) and parts.value.is_Integer and 1 <= parts.value <= MAX_PARTS):
+            raise self.wrong("E112", f"split takes no such number of parts: 1 to {MAX_PARTS}", node.parts[1], instead="split(v, 4)")
         if int(parts.value) != count:
             raise self.counted("split gives", int(parts.value), count, node)
         return tuple(Part(vector, count, k, span=node.span, via=via) for k in range(count))
@@ -288,12 +294,8 @@ class _Expander:
         """The node, expanded."""
         self.calls_left -= 1
         if self.calls_left < 0:
-            raise self.wrong(
-                "E104",
-                "the equations are too large once their functions are put in",
-                via or node,
-                instead="equations for what is used several times",
-            )
+            found = "the equations are too large once their functions are put in"
+            raise self.too_large(found, via or node, "equations for what is used several times")
         if isinstance(node, Name):
             if node.name in env:
                 return env[node.name]
@@ -344,7 +346,7 @@ class _Expander:
         low, high = ARITY[node.function]
         if not low <= len(node.parts) <= high:
             text = arity_text(node.function)
-            found = f"{node.function} takes {text} argument{'s' if high > 1 else ''}, here {len(node.parts)}"
+            found = f"{node.function} takes {text} argument{'s' if high > 1 else ''} and is given {len(node.parts)}"
             raise self.wrong("E112", found, node)
         parts = self.all(node.parts, env, via, body_of)
         if node.function in ("min", "max") and len(parts) > 2 and len(parts) > MAX_DEPTH:
@@ -359,6 +361,8 @@ class _Expander:
             instead = f"{name} * (…) for a product, {name}[t] for its value at a step"
         else:
             close = near(name, [*self.functions, *ARITY])
+            if not close and not self.is_whole:
+                return _Wrong()  # its definition may be among the lines that could not be read
             instead = f"{close[0]}(…)" if close else f"def {name}(u): return …, at the margin of the file"
         return self.wrong("E203", f"there is no function `{name}`", node.name_span, instead=instead)
 
@@ -369,13 +373,11 @@ class _Expander:
             raise _Wrong()
         if len(node.parts) != len(function.parameters):
             wanted = len(function.parameters)
-            found = f"`{node.function}` takes {wanted} argument{'s' if wanted != 1 else ''}, here {len(node.parts)}"
+            found = f"`{node.function}` takes {wanted} argument{'s' if wanted != 1 else ''} and is given {len(node.parts)}"
             raise self.wrong("E112", found, node, notes=((function.span, "defined here"),))
         arguments = self.all(node.parts, env, via, body_of)
         if self.nested >= MAX_NESTED:
-            raise self.wrong(
-                "E104", f"more than {MAX_NESTED} functions call each other in a row", via or node, instead="fewer, larger functions"
-            )
+            raise self.too_large(f"more than {MAX_NESTED} functions call each other in a row", via or node, "fewer, larger functions")
         self.nested += 1
         try:
             return self.body(function, arguments, via or node.span)

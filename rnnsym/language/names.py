@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from rnnsym.algebra.tensor import DATA, FINAL_LOSS, STEP_LOSS
 from rnnsym.errors import Span
 from rnnsym.language.builtin import ARITY
-from rnnsym.language.findings import Findings, near
+from rnnsym.language.findings import Findings, article, near
 from rnnsym.language.macros import Equation, size_names
 from rnnsym.language.syntax import At, Call, Cut, Declare, Name, Node, Page, StepTest
+from rnnsym.language.unify import Form
 
 NUMBERS = ("inf", "pi")
 _VARIABLE_KINDS = ("vector", "matrix", "scalar")
@@ -46,12 +47,23 @@ class Names:
     symbols    what has a value, by key (`loss` for loss[t], `loss'` for the loss added once), in the order of the text
     sizes      names of sizes
     equations  those whose names are in order; the others are in `broken` (by key of their left side)
+    clashing   names of sizes that are the names of quantities too (an error)
+    declared   for every declared name the sizes in its brackets, None for one that is wrong; filled by `declarations`
+    is_whole   false where a line could not be read, so that something may be missing
     """
 
     symbols: dict[str, Symbol]
     sizes: dict[str, Span]
     equations: tuple[Equation, ...]
     broken: set[str] = field(default_factory=set)
+    clashing: frozenset[str] = frozenset()
+    declared: dict[str, tuple[Form | None, ...]] = field(default_factory=dict)
+    is_whole: bool = True
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing or wrong so far, so that what stays open is the text's fault."""
+        return self.is_whole and not self.broken
 
     def symbol(self, node: Node) -> Symbol | None:
         """The symbol that a name in an expression stands for; None for a number or a size."""
@@ -107,7 +119,8 @@ class _Finder:
         self.check_declared(symbols)
         self.warn(symbols)
         good = tuple(e for e in self.equations if e.value is not None and id(e) not in self.bad)
-        return Names(symbols, self.sizes, good, self.broken)
+        clashing = frozenset(n for n in self.sizes if n in symbols or n in NUMBERS)
+        return Names(symbols, self.sizes, good, self.broken, clashing, is_whole=self.page.is_whole)
 
     # ------------------------------------------------------------ what the lines say
 
@@ -154,12 +167,11 @@ class _Finder:
     def given(self, equation: Equation, declare: Declare) -> None:
         """An equation for what comes from outside."""
         name, target = declare.name, equation.target
-        article = "an" if declare.kind == "input" else "a"
         if target.is_boundary and declare.kind in DATA:
             instead = f"a variable that repeats it: {name}_in[t] = {name}[t], {name}_in[{target.when}] = …"
         else:
             instead = f"another name on the left, or `vector` in place of `{declare.kind}`"
-        found = f"`{target.text}` has an equation, but it is declared {article} {declare.kind}"
+        found = f"`{target.text}` has an equation, but it is declared {article(declare.kind)}"
         self.findings.error("E205", found, target.span, instead=instead, notes=((declare.span, "declared here"),))
 
     def gather_uses(self) -> None:
@@ -328,11 +340,12 @@ class _Finder:
             return False
         text = f"{name}[{node.when}]" if isinstance(node, At) else name
         known = [s.name for s in symbols.values() if s.timed and s.name != "loss"] if isinstance(node, At) else list(symbols)
-        close = near(name, known)
+        close = [] if self.findings.is_full else near(name, known)
         if close:
             instead = " or ".join(f"{c}[{node.when}]" if isinstance(node, At) else c for c in close)
         else:
             instead = f"an equation {name}[t] = …, or a declaration: {name}: input[n_{name}]"
+            instead += f"; `{name}` alone for a parameter" if isinstance(node, At) else ""
         self.findings.error("E201", f"`{text}` has no equation and no declaration as data", node, instead=instead)
         return False
 

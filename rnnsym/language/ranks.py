@@ -21,7 +21,7 @@ from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
 from rnnsym.language.builtin import ELEMENTWISE, ENTRIES, KEEPING, LOSSES, VECTOR_KEEPING
 from rnnsym.language.findings import Findings
 from rnnsym.language.macros import Equation
-from rnnsym.language.names import Names, Symbol, key_of
+from rnnsym.language.names import Names, key_of
 from rnnsym.language.syntax import (
     At,
     Call,
@@ -38,7 +38,7 @@ from rnnsym.language.syntax import (
     Ratio,
     Sum,
     Transpose,
-)  # fmt: skip
+)
 
 _MEETING = (Sum, Product, Ratio, Power, Negative, Comparison, Choice)
 _WORDS = ("scalar", "vector", "matrix")
@@ -66,18 +66,9 @@ def find_ranks(names: Names, findings: Findings) -> dict[str, int]:
     """The rank of every name (by key). What stays open is an error (E304) that names the line to add, and is left out."""
     search = _Ranks(names)
     search.settle()
-    if not names.broken:
+    if names.is_complete:
         search.report_open(findings)
     return search.ranks
-
-
-def declared_rank(symbol: Symbol) -> int | None:
-    """The rank that a declaration states; None where it leaves it open or there is none."""
-    if symbol.name in (STEP_LOSS, FINAL_LOSS):
-        return 0
-    if symbol.declare is None or symbol.declare.sizes is None:
-        return None
-    return len(symbol.declare.sizes)
 
 
 class _Ranks:
@@ -86,12 +77,17 @@ class _Ranks:
     def __init__(self, names: Names):
         self.names = names
         self.ranks: dict[str, int] = {}
-        for key, symbol in names.symbols.items():
-            rank = declared_rank(symbol)
-            if rank is not None:
-                self.ranks[key] = rank
+        for key in names.symbols:
+            if key in (STEP_LOSS, FINAL_LOSS):
+                self.ranks[key] = 0
+            elif key in names.declared:
+                self.ranks[key] = len(names.declared[key])
         self.regions: list[Region] = []
         self.sides = [self.side(e) for e in names.equations]
+        self.starts: dict[str, list[Region]] = {}
+        for side in self.sides:
+            if side.is_boundary:
+                self.starts.setdefault(side.key, []).append(side.region)
         self.holding: dict[str, list[Region]] = {}
         for region in self.regions:
             region.names = list(dict.fromkeys(region.names))
@@ -200,7 +196,7 @@ class _Ranks:
             if side.is_boundary or side.key in self.ranks or side.region.has_product or not all(k in self.ranks for k in others):
                 continue
             level = self.level(side.region)
-            starts = [s.region for s in self.sides if s.is_boundary and s.key == side.key]
+            starts = self.starts.get(side.key, [])
             if level is None and starts:  # nothing but its own past: then its initial value says
                 if any(k not in self.ranks and k != side.key and self.is_computed(k) for r in starts for k in r.names):
                     continue

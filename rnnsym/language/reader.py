@@ -18,10 +18,12 @@ from rnnsym.language.findings import Findings
 
 MAX_CHARACTERS = 1_000_000
 MAX_TOKENS = 100_000
-MAX_BRACKETS = 60  # nested
-MAX_OPERATORS = 1_000  # in one equation
-MAX_CHAIN = 60  # signs in a row; powers or conditions in one equation
-MAX_DIGITS = 400
+MAX_BRACKETS = 120  # nested
+MAX_OPERATORS = 1_500  # in one row, without brackets between
+MAX_LONG = 20_000  # operators in one equation
+MAX_CHAIN = 300  # signs in a row; powers or conditions in one equation
+MAX_DIGITS = 400  # that count; zeros before and after them do not
+MAX_WRITTEN = 2_000  # characters of a number
 MAX_NAME = 100
 
 _TOKEN = re.compile(
@@ -43,14 +45,14 @@ _CLOSING = {")": "(", "]": "[", "}": "{"}
 _OPERATORS = frozenset(["+", "-", "*", "/", "@", "**", "%", "//", "&", "|", "^", "<<", ">>"])
 
 _WORDS = {
-    "lambda": ("`lambda` is a word of Python", "lambda_"),
-    "and": ("`and` joins conditions", "one condition after the other: (a if u > 0 else b) if v > 0 else b"),
-    "or": ("`or` joins conditions", "one condition after the other: a if u > 0 else (a if v > 0 else b)"),
-    "not": ("`not` turns a condition round", "the branches the other way round: b if u > 0 else a"),
+    "lambda": ("`lambda` is a word of Python and cannot be a name", "lambda_; a function is written def f(u): return …"),
+    "and": ("`and` is not part of the language", "one condition after the other: (a if u > 0 else b) if v > 0 else b"),
+    "or": ("`or` is not part of the language", "one condition after the other: a if u > 0 else (a if v > 0 else b)"),
+    "not": ("`not` is not part of the language", "the branches the other way round: b if u > 0 else a"),
     "in": ("`in` is not part of the language", "a comparison: < <= > >="),
     "is": ("`is` is not part of the language", "a comparison: < <= > >="),
-    "for": ("a loop", "the equation for one step: h[t] = …, it holds for every t"),
-    "while": ("a loop", "the equation for one step: h[t] = …, it holds for every t"),
+    "for": ("the language has no loops", "the equation for one step: h[t] = …, it holds for every t"),
+    "while": ("the language has no loops", "the equation for one step: h[t] = …, it holds for every t"),
     "import": ("`import` is not part of the language", "the equations themselves; functions are written with def"),
     "from": ("`import` is not part of the language", "the equations themselves; functions are written with def"),
     "class": ("`class` is not part of the language", "class_, if it is a name"),
@@ -107,7 +109,8 @@ class _Scanner:
         self.begin_row()
 
     def begin_row(self) -> None:
-        self.operators = self.signs = self.chained = 0
+        self.operators, self.signs, self.chained = 0, 0, 0
+        self.rows = [0]  # operators since the last bracket or comma, for every open bracket
 
     def span(self, start: int, end: int) -> Span:
         line, end_line = bisect_right(self.starts, start), bisect_right(self.starts, max(start, end - 1))
@@ -156,7 +159,7 @@ class _Scanner:
     def on_string(self, text: str, start: int, end: int) -> None:
         prefix = text[: min(text.find('"') % (len(text) + 1), text.find("'") % (len(text) + 1))]
         if prefix not in ("", "r", "R"):
-            self.refuse("E106", f"a string with the prefix `{prefix}`", start, end, instead='r"…"')
+            self.refuse("E106", f"a string with the prefix `{prefix}` is not part of the language", start, end, instead='r"…"')
         self.characters(text, start)
 
     def on_comment(self, text: str, start: int, end: int) -> None:
@@ -176,8 +179,9 @@ class _Scanner:
         plain_number = re.fullmatch(r"([0-9][0-9_]*)?\.?[0-9_]*([eE][+-]?[0-9]+)?", text) and not re.fullmatch(r"0[0-9_]*[1-9]", text)
         if not plain_number or "__" in text or text.endswith("_"):
             self.refuse("E107", f"`{text[:40]}` is not a number as the language writes it", start, end, instead="decimals: 12, 0.5, 1e-3")
-        if len(text) > MAX_DIGITS:
-            self.refuse("E107", f"a number of {len(text):,} characters", start, end, expected=f"at most {MAX_DIGITS}")
+        digits = re.split("[eE]", text)[0].replace(".", "").replace("_", "").strip("0")
+        if len(digits) > MAX_DIGITS or len(text) > MAX_WRITTEN:
+            self.refuse("E107", f"a number of {max(len(digits), len(text)):,} digits", start, end, expected=f"at most {MAX_DIGITS}")
         value = float(text)
         if value == float("inf"):
             self.refuse("E107", f"`{text[:40]}` is larger than any floating-point number", start, end, instead="inf, if infinity is meant")
@@ -203,6 +207,8 @@ class _Scanner:
         self.signs = self.signs + 1 if text in "+-~" else 0
         if self.signs > MAX_CHAIN:
             self.refuse("E104", f"more than {MAX_CHAIN} signs in a row", start, end)
+        if text in "()[]{},":
+            self.begin_group(text)
         if text in ("(", "[", "{"):
             self.open.append((text, self.span(start, end)))
             if len(self.open) > MAX_BRACKETS:
@@ -212,16 +218,29 @@ class _Scanner:
         elif text in _CLOSING:
             self.close(text, start, end)
         elif text == ";":
-            self.refuse("E105", "two statements on one line", start, end, instead="a line for each equation")
+            self.refuse("E105", "two statements stand on one line", start, end, instead="a line for each equation")
         elif text == ":=":
-            self.refuse("E105", "`:=` inside an expression", start, end, instead="an equation of its own, on its own line")
+            self.refuse("E105", "`:=` is not part of the language", start, end, instead="an equation of its own, on its own line")
         elif text in _OPERATORS:
-            self.operators += 1
-            if text == "**":
-                self.chain(start, end, "powers")
-            if self.operators > MAX_OPERATORS:
-                found = f"one equation holds more than {MAX_OPERATORS:,} operators"
-                self.refuse("E104", found, start, end, instead="several equations, or `@`, `sum`, `dot` for what is repeated")
+            self.count(text, start, end)
+
+    def begin_group(self, text: str) -> None:
+        """A row of operators begins anew inside brackets, goes on after them, and ends at a comma."""
+        if text in "([{":
+            self.rows.append(0)
+        elif text == ",":
+            self.rows[-1] = 0
+        elif len(self.rows) > 1:
+            self.rows.pop()
+
+    def count(self, text: str, start: int, end: int) -> None:
+        self.operators += 1
+        self.rows[-1] += 1
+        if text == "**":
+            self.chain(start, end, "powers")
+        if self.rows[-1] > MAX_OPERATORS or self.operators > MAX_LONG:
+            found = f"one equation holds more than {min(self.operators - 1, MAX_LONG):,} operators"
+            self.refuse("E104", found, start, end, instead="several equations, or `@`, `sum`, `dot` for what is repeated")
 
     def close(self, text: str, start: int, end: int) -> None:
         if not self.open:
@@ -236,10 +255,17 @@ class _Scanner:
             self.refuse("E104", f"more than {MAX_CHAIN} {what} in one equation", start, end, instead="several equations")
 
     def characters(self, text: str, start: int) -> None:
-        """Refuse control characters and halves of characters in strings and comments."""
+        """Refuse what is not text in strings and comments."""
         for place, char in enumerate(text, start):
-            if char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cs"):
+            if is_no_text(char):
                 self.refuse("E101", f"the character U+{ord(char):04X} is not text", place, place + 1, expected="printable characters")
+
+
+def is_no_text(char: str) -> bool:
+    """Control characters, halves of characters, line separators that editors hide, and marks that turn the direction of reading."""
+    if char in "\n\t":
+        return False
+    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
 
 
 def scan(findings: Findings) -> Scan:

@@ -18,7 +18,7 @@ from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, Tensor, time_text
 from rnnsym.errors import ModelError, UsageError
 from rnnsym.language.build import Builder
-from rnnsym.language.declarations import check_declarations
+from rnnsym.language.declarations import with_declared_sizes
 from rnnsym.language.fence import read
 from rnnsym.language.findings import Findings
 from rnnsym.language.macros import Equation, expand
@@ -67,8 +67,7 @@ def parse(text: str, name: str = "model", file: str = "<text>") -> System:
     findings = Findings(plain(text), file)
     page = read(scan(findings), findings)
     equations = expand(page, findings)
-    names = find_names(page, equations, findings)
-    check_declarations(page, findings)
+    names = with_declared_sizes(page, find_names(page, equations, findings), findings)
     if not page.assigns and page.is_whole and not findings.errors:
         findings.error("E105", "the text holds no equation", None, instead="h[t] = tanh(W @ x[t] + U @ h[t-1] + b)")
     shapes = find_shapes(names, find_ranks(names, findings), findings)

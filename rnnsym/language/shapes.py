@@ -7,12 +7,15 @@ expression, says both shapes and where each came from; a size that stays open is
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from rnnsym.algebra.sizes import shape_text, size_text
 from rnnsym.errors import Span
 from rnnsym.language.builtin import ELEMENTWISE, ENTRIES, LOSSES, VECTOR_KEEPING
+from rnnsym.language.constants import constant
 from rnnsym.language.findings import Findings
+from rnnsym.language.lengths import never_positive, size_form
 from rnnsym.language.macros import Equation
 from rnnsym.language.names import Names, Symbol, key_of, occurrences
 from rnnsym.language.ranks import fresh_size, rank_word
@@ -34,7 +37,7 @@ from rnnsym.language.syntax import (
     StepTest,
     Sum,
     Transpose,
-)  # fmt: skip
+)
 from rnnsym.language.unify import Form, Shape, Sizes
 
 _WHAT = {
@@ -54,44 +57,6 @@ class _Wrong(Exception):
 def find_shapes(names: Names, ranks: dict[str, int], findings: Findings) -> dict[str, Shape]:
     """The shape of every name whose rank is known. Errors E301–E303, E305 are noted in `findings`."""
     return _Shapes(names, ranks, findings).run()
-
-
-def size_form(node: Node, names: Names, findings: Findings) -> Form | None:
-    """A size as a linear form, or None (noted) when it is none: a name, a whole number, a sum of them with whole factors."""
-    form = _linear(node, names)
-    if form is None:
-        text = findings.text(node)
-        expected = "a name (n_h), a whole number, or a sum of them with whole factors (n_x + n_h, 4*n_h)"
-        findings.error("E305", f"`{text}` is not a size", node, expected=expected)
-    return form
-
-
-def _linear(node: Node, names: Names) -> Form | None:
-    if isinstance(node, Num):
-        return Form(int(node.value)) if node.value.is_Integer else None
-    if isinstance(node, Name):
-        return Form(0, {node.name: 1}) if node.name in names.sizes and node.name not in names.symbols else None
-    parts = [_linear(c, names) for c in node.children]
-    if any(p is None for p in parts) or not parts:
-        return None
-    forms = [p for p in parts if p is not None]
-    if isinstance(node, Negative):
-        return forms[0].times(-1)
-    if isinstance(node, Sum):
-        return sum(forms[1:], forms[0])
-    if isinstance(node, Product):
-        product = Form(1)
-        for form in forms:
-            if product.terms and form.terms:
-                return None
-            product = form.times(product.constant) if not product.terms else product.times(form.constant)
-        return product
-    return None
-
-
-def never_positive(form: Form) -> bool:
-    """Whether a size without unknowns is below one for all values of its names."""
-    return not form.unknowns and form.constant + sum(f for f in form.terms.values()) < 1 and all(f <= 0 for f in form.terms.values())
 
 
 class _Shapes:
@@ -115,30 +80,20 @@ class _Shapes:
             self.findings.error(
                 "E301", "the sizes that this expression needs are no whole numbers", place, expected="sizes that can be divided as asked"
             )
-        if len(self.findings.errors) == before and not self.names.broken and len(self.shapes) == len(self.names.symbols):
+        if len(self.findings.errors) == before and self.names.is_complete and len(self.shapes) == len(self.names.symbols):
             self.report_open()
         return {key: self.sizes.shape(shape) for key, shape in self.shapes.items()}
 
     def declared(self, symbol: Symbol) -> Shape:
         """The declared shape, or unknowns."""
-        declare = symbol.declare
-        if declare is None or declare.sizes is None:
-            return tuple(self.sizes.unknown() for _ in range(self.ranks[symbol.name]))
-        forms = []
-        for node in declare.sizes:
-            form = size_form(node, self.names, self.findings)
-            if form is not None and never_positive(form):
-                self.findings.error(
-                    "E305", f"the size `{self.findings.text(node)}` of `{symbol.name}` is below one", node, expected="a size of one or more"
-                )
-            forms.append(form or self.sizes.unknown())
-        return tuple(forms)
+        forms = self.names.declared.get(symbol.name, (None,) * self.ranks[symbol.name])
+        return tuple(self.sizes.unknown() if form is None else form for form in forms)
 
     # ------------------------------------------------------------ equations
 
     def equation(self, equation: Equation) -> None:
         try:
-            right = self.shape(equation.right)
+            right = self.shape(equation.right, () if equation.target.name == "loss" else self.shapes[key_of(equation)])
         except _Wrong:
             return
         key = key_of(equation)
@@ -161,15 +116,18 @@ class _Shapes:
 
     # ------------------------------------------------------------ expressions
 
-    def shape(self, node: Node) -> Shape:
-        """The shape of an expression; raises _Wrong after noting what is wrong."""
+    def shape(self, node: Node, expected: Shape = ()) -> Shape:
+        """The shape of an expression; raises _Wrong after noting what is wrong.
+
+        `expected` is the shape of what it meets (the left side), so that an error points at the part that does not fit.
+        """
         if isinstance(node, (Num, StepTest)):
             return ()
         if isinstance(node, (Name, At)):
             symbol = self.names.symbol(node)
             return self.shapes[symbol.name] if symbol is not None else ()
         if isinstance(node, Negative):
-            return self.shape(node.of)
+            return self.shape(node.of, expected)
         if isinstance(node, MatMul):
             return self.product(node)
         if isinstance(node, Transpose):
@@ -186,29 +144,42 @@ class _Shapes:
         if isinstance(node, Cut):
             return self.cut(node)
         if isinstance(node, Call):
-            return self.call(node)
-        return self.meet(node, node.children, _WHAT[type(node)])
+            return self.call(node, expected)
+        if isinstance(node, (Power, Ratio)):
+            self.check_constant(node)
+        return self.meet(node, node.children, _WHAT[type(node)], expected)
+
+    def check_constant(self, node: Power | Ratio) -> None:
+        """Refuse numbers that no machine holds: `9**9**9`, `1 / 0`."""
+        if isinstance(node, Ratio) and constant(node.right) == 0:
+            raise self.wrong("E302", f"`{self.findings.text(node)}` divides by zero", node, expected="a divisor that is not zero")
+        value = constant(node)
+        if value is not None and not math.isfinite(value):
+            found = f"`{self.findings.text(node)}` is not a finite number"
+            raise self.wrong("E107", found, node, expected="a number that a machine can hold")
 
     def wrong(self, code: str, found: str, where: Node | Span, **fields: object) -> _Wrong:
         self.findings.error(code, found, where, **fields)
         return _Wrong()
 
-    def all(self, nodes: Sequence[Node]) -> list[Shape]:
+    def all(self, nodes: Sequence[Node], expected: Shape = ()) -> list[Shape]:
         out, wrong = [], None
         for node in nodes:
             try:
-                out.append(self.shape(node))
+                out.append(self.shape(node, expected))
             except _Wrong as error:
                 wrong = error
         if wrong:
             raise wrong
         return out
 
-    def meet(self, where: Node, nodes: Sequence[Node], what: str) -> Shape:
+    def meet(self, where: Node, nodes: Sequence[Node], what: str, expected: Shape = ()) -> Shape:
         """The shape of an elementwise combination: scalars broadcast, everything else agrees."""
         result: Shape = ()
         first = where
-        for node, shape in zip(nodes, self.all(nodes), strict=True):
+        for node, shape in zip(nodes, self.all(nodes, expected), strict=True):
+            if shape and expected:
+                self.equal(expected, shape, where)
             if shape and not result:
                 result, first = shape, node
             elif shape and not self.equal(result, shape, where):
@@ -308,17 +279,17 @@ class _Shapes:
             raise self.wrong("E305", found, node, expected="bounds inside it, the first below the second", notes=self.origins([node.of]))
         return (extent,)
 
-    def call(self, node: Call) -> Shape:
+    def call(self, node: Call, expected: Shape = ()) -> Shape:
         name, parts = node.function, node.parts
         if name in ELEMENTWISE:
-            return self.meet(node, parts, f"`{name}`")
+            return self.meet(node, parts, f"`{name}`", expected)
         if name in VECTOR_KEEPING:
             shape = self.of_rank(parts[0], 1, f"{name} is taken of")
             if name == "roll" and not _is_whole(parts[1]):
                 raise self.wrong("E112", f"roll by `{self.findings.text(parts[1])}`", parts[1], expected="a whole number: roll(v, 1)")
             return shape
         if name in ("stop_gradient", "total"):
-            return self.shape(parts[0])
+            return self.shape(parts[0], expected)
         if name in ENTRIES:
             if not self.shape(parts[0]):
                 found = f"{name} is taken of the scalar `{self.findings.text(parts[0])}`"
@@ -401,6 +372,8 @@ class _Shapes:
             shape = self.sizes.shape(self.shapes[symbol.name])
             if wanted is not None and not any(set(f.terms) & wanted or (not f.terms and len(shape) > 0) for f in shape):
                 continue
+            if shape and all(f.unknowns for f in shape):
+                continue
             notes.append((self.source_of(symbol, wanted), f"`{symbol.name}` has shape {self.say(shape)}"))
         return tuple(n for n in notes if n[0] is not None)[:4]
 
@@ -418,35 +391,28 @@ class _Shapes:
 
     def report_open(self) -> None:
         """An error for every size that nothing determines, naming the line to add; one for all names that share it."""
+        pending = [s for s in self.names.symbols.values() if any(f.unknowns for f in self.sizes.shape(self.shapes[s.name]))]
+        if not pending:
+            return
+        states = {
+            n.name for e in self.names.equations for n in occurrences(e.right) if isinstance(n, At) and n.when.is_running and n.when.offset
+        }
         reported: set[int] = set()
-        order = sorted(self.names.symbols.values(), key=self.worth)
-        for symbol in order:
+        # the names that are best declared come first: states, other variables, then parameters; vectors before matrices
+        for symbol in sorted(pending, key=lambda s: (s.kind != "variable", s.name not in states, len(self.shapes[s.name]))):
             shape = self.sizes.shape(self.shapes[symbol.name])
             unknowns = {u for f in shape for u in f.unknowns}
-            if not unknowns or unknowns & reported:
-                continue
-            reported |= unknowns
-            self.report_size(symbol, shape)
-
-    def worth(self, symbol: Symbol) -> tuple[int, int]:
-        """Names that are best declared come first: states, other variables, then parameters."""
-        rank = len(self.shapes[symbol.name])
-        if symbol.kind != "variable":
-            return (3, rank)
-        past = any(
-            isinstance(n, At) and n.name == symbol.name and n.when.offset and n.when.is_running
-            for e in self.names.equations
-            for n in occurrences(e.right)
-        )
-        return (0 if past else 1, rank)
+            if not unknowns & reported:
+                reported |= unknowns
+                self.report_size(symbol, shape)
 
     def report_size(self, symbol: Symbol, shape: Shape) -> None:
         kind = rank_word(len(shape)) if symbol.kind == "variable" else symbol.kind
         base = fresh_size(symbol.name, self.names)
         sizes = [size_text(f.length) if not f.unknowns else base if len(shape) == 1 else f"{base}{i}" for i, f in enumerate(shape, 1)]
         line = f"{symbol.name}: {kind}[{', '.join(sizes)}]"
-        what = "the length" if len(shape) == 1 else "the size"
-        found = f"{what} of `{symbol.name}` follows from nothing: {self.say(shape)}"
+        how = "long" if len(shape) == 1 else "large"
+        found = f"nothing says how {how} `{symbol.name}` is{f': {self.say(shape)}' if len(shape) > 1 else ''}"
         self.findings.error("E303", found, symbol.place, instead=f"the line `{line}`")
 
 
