@@ -1,1 +1,0 @@
-"""Shared by all tests: the folders of the checkout."""
