@@ -13,8 +13,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 def templates_folder() -> Path:
     """The folder of Jinja templates: the checkout's where there is one, else the wheel's."""
-    checkout = PACKAGE.parent / "templates"
-    return checkout if is_checkout() and checkout.is_dir() else PACKAGE / "templates"
+    return PACKAGE.parent / "templates" if is_checkout() else PACKAGE / "templates"
 
 
 def models_folder() -> Path:
@@ -23,5 +22,5 @@ def models_folder() -> Path:
 
 
 def is_checkout() -> bool:
-    """Whether the package lies in a source tree (and not in a folder of installed packages)."""
-    return (PACKAGE.parent / "pyproject.toml").is_file() and (PACKAGE.parent / "hatch_build.py").is_file()
+    """Whether the package lies in its source tree (and not in a folder of installed packages, which has no project file)."""
+    return (PACKAGE.parent / "pyproject.toml").is_file() and (PACKAGE.parent / "templates").is_dir()
