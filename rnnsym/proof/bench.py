@@ -19,7 +19,7 @@ from rnnsym.algebra.sizes import size_value
 from rnnsym.algebra.system import System
 from rnnsym.backends.names import python_names
 from rnnsym.errors import UsageError
-from rnnsym.proof.draws import STYLES, Array, draw_data, draw_initial, draw_params
+from rnnsym.proof.draws import BATCH, STYLES, Array, draw_data, draw_initial, draw_params
 
 STEP = 1e-30  # of the complex step: no difference is taken, so it may be as small as one likes
 WIDTHS = (1e-5, 1e-6, 1e-4)  # of the differences; a kink inside the widest may lie outside the next
@@ -51,17 +51,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Bench:
-    """A System, its module, and the sizes at which it is run."""
+    """A System, its module, and the sizes at which it is run; with `ragged`, sequences of different length, and nan in the padding."""
 
     system: System
     module: ModuleType
     sizes: Mapping[str, int]
+    ragged: bool = False
 
     @property
     def steps(self) -> int:
         """Long enough for every lag, and a number that no size has."""
         reach = max((lag + lead for lag, lead in self.system.extents.values()), default=0)
         return next(n for n in range(5 + reach, 1000) if n not in self.sizes.values())
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The length of each sequence; when ragged from all steps down to one."""
+        return tuple(max(1, self.steps - k * self.steps // (BATCH - 1)) if self.ragged else self.steps for k in range(BATCH))
 
     def cost(self, point: Point, dtype: type = np.float64) -> complex:
         """The cost at a point."""
@@ -135,9 +141,17 @@ class Bench:
 
     def _data(self, point: Point) -> dict[str, Any]:
         data: dict[str, Any] = {self._python(name): value for name, value in point.data.items()}
+        if self.ragged:
+            data["lengths"] = np.array(self.lengths)
+            data |= {self._python(d.name): self._padded(point.data[d.name]) for d in self.system.of_kind("input") if d.timed}
         if point.initial:
             data["initial"] = {self._initial_word(key): value for key, value in point.initial.items()}
         return data
+
+    def _padded(self, array: Array) -> Array:
+        """The data with nan after each sequence's own end."""
+        ended = np.arange(self.steps)[:, None] >= np.array(self.lengths)
+        return np.where(ended.reshape(ended.shape + (1,) * (array.ndim - 2)), np.nan, array)
 
     def _initial_word(self, key: str) -> str:
         name, bracket, time = key.partition("[")

@@ -103,3 +103,17 @@ def test_sizes_are_different_and_fit_every_slice():
     sizes = small_sizes(rnnsym.parse(text, name="sliced"))
     assert sizes["n_h"] < sizes["n_x"]
     assert len(set(small_sizes(rnnsym.load("lstm")).values())) == 3
+
+
+def test_a_gradient_that_is_wrong_only_in_a_padded_batch_is_caught():
+    model = rnnsym.load("elman")
+    honest = rnnsym.compile(model)
+
+    def loss_and_grads(params, **words):
+        loss, grads, state = honest.loss_and_grads(params, **words)
+        if "lengths" in words:
+            grads.b[...] *= 1.01
+        return loss, grads, state
+
+    report = verify(model, module=SimpleNamespace(**{**vars(honest), "loss_and_grads": loss_and_grads}))
+    assert [m.name for m in report.wrong] == ["b"]
