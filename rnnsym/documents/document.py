@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rnnsym.algebra.tensor import Tensor
+from rnnsym.algebra.system import Definition
+from rnnsym.algebra.tensor import Quantity, Tensor
 from rnnsym.documents.breaking import break_lines
-from rnnsym.documents.mathematics import Aligned, AlignedRow, Inline
+from rnnsym.documents.mathematics import Aligned, AlignedRow, Inline, Operator, row
 from rnnsym.documents.measure import width
 
 COLUMN = 31.6  # the text column in ems: 122 mm of 10.95 pt
 NUMBER_WIDTH = 2.9  # an equation's number and the space before it
 RELATION_WIDTH = 1.45
 INDENT = 1.0
+_WIDEST_LEFT = 0.38  # of the column: a wider left side stands alone in its line
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,20 @@ class Claim:
     left: Tensor
     right: Tensor
     time: object = None
+
+
+@dataclass(frozen=True)
+class LocalClaim:
+    """What a displayed contribution says: (∂v/∂u)ᵀ δ_v is equal to `value`, where `reader` defines v and reads u with a delay.
+
+    `error` is δ_v at the reader's own step; `value` stands at the step of `of`, or is the sum over time for a static one.
+    """
+
+    reader: Definition
+    of: Quantity
+    delay: int | str | None
+    error: Tensor
+    value: Tensor
 
 
 @dataclass(frozen=True)
@@ -48,7 +64,7 @@ class Display:
     """Aligned equations, and what they claim."""
 
     mathematics: Aligned
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[Claim | LocalClaim, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,17 +93,25 @@ class Document:
     blocks: tuple[Block, ...]
 
     @property
-    def claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> tuple[Claim | LocalClaim, ...]:
         """Every step that the document claims, in the order of telling."""
         return tuple(claim for block in self.blocks if isinstance(block, Display) for claim in block.claims)
 
 
-def display(rows: Iterable[AlignedRow], claims: Iterable[Claim] = (), column: float = COLUMN) -> Display:
+def display(rows: Iterable[AlignedRow], claims: Iterable[Claim | LocalClaim] = (), column: float = COLUMN) -> Display:
     """A display whose long rows go on over further lines; the number of a broken row stands on its last line."""
     rows = tuple(rows)
     left = max((width(r.left) for r in rows if r.left is not None), default=0.0)
+    if left > _WIDEST_LEFT * column:
+        rows, left = tuple(line for r in rows for line in _under_each_other(r)), 0.0
     room = column - left - RELATION_WIDTH - (NUMBER_WIDTH if any(r.number is not None for r in rows) else 0.0)
     return Display(Aligned(tuple(line for r in rows for line in _lines(r, room))), tuple(claims))
+
+
+def _under_each_other(line: AlignedRow) -> list[AlignedRow]:
+    """A row whose left side is very wide: the right side stands in the line below it."""
+    right = replace(line, left=None, relation="", right=row(Operator(line.relation, "relation"), line.right), indent=True)
+    return [right] if line.left is None else [AlignedRow(None, "", line.left), right]
 
 
 def _lines(line: AlignedRow, room: float) -> list[AlignedRow]:

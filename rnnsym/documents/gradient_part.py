@@ -19,7 +19,7 @@ from rnnsym.calculus.adjoint import Contribution
 from rnnsym.calculus.naming import walk
 from rnnsym.derivation.derivation import Derivation, Entry
 from rnnsym.documents.conventions import adjoint_map, partial, total_derivative
-from rnnsym.documents.document import Block, Claim, Heading, Paragraph, display
+from rnnsym.documents.document import Block, Claim, Heading, LocalClaim, Paragraph, display
 from rnnsym.documents.mathematics import (
     AlignedRow,
     BigOperator,
@@ -98,11 +98,11 @@ class Teller:
             rows = self._chain(entry, left, parts)
             rows += self._prime(parts[0])
             rows.append(AlignedRow(None, "=", self._tree(result), entry.number, self._laws(parts[0], entry.number)))
-            yield display(rows, [Claim(entry.error, result)])
+            yield display(rows, [self._local_claim(entry, parts[0]), Claim(entry.error, result)])
         else:
             yield display(self._chain(entry, left, parts), [Claim(entry.error, sum_of_parts)])
             yield Paragraph(("with the contributions",))
-            yield display([self._contribution(entry, part) for part in parts])
+            yield display([self._contribution(entry, part) for part in parts], [self._local_claim(entry, part) for part in parts])
             yield Paragraph(("which together are",))
             rows = [AlignedRow(left, "=", self._tree(sum_of_parts), entry.number if result == sum_of_parts else None)]
             if result != sum_of_parts:
@@ -129,6 +129,14 @@ class Teller:
 
     def _contribution(self, entry: Entry, part: Contribution) -> AlignedRow:
         return AlignedRow(self.term(entry.of, part), "=", self._tree(self.plain(part.value)), None, self._laws(part, entry.number))
+
+    def _local_claim(self, entry: Entry, part: Contribution) -> LocalClaim:
+        joined = self.derivation.adjoint
+        reader = part.reader.lhs
+        name = joined.errors.get(part.reader.key) or joined.seeds[reader.name]
+        known = joined.system.by_name[name]
+        error = Number(1) if name in joined.seeds.values() else known.quantity
+        return LocalClaim(part.reader, entry.of, part.delay, error, self.plain(part.value))
 
     def _prime(self, part: Contribution) -> list[AlignedRow]:
         """σ′(u) ⊙ δ, where the reader is one smooth function of what it reads."""
@@ -197,7 +205,8 @@ class Teller:
         laws = tuple(dict.fromkeys(law for p in parts for law in p.laws))
         merged_part = Contribution(parts[0].reader, parts[0].delay, parts[0].raw, parts[0].value, laws)
         rows.append(AlignedRow(None, "=", self._tree(result), entry.number, self._laws(merged_part, entry.number)))
-        yield display(rows, [Claim(entry.error, result)])
+        local = [self._local_claim(entry, p) for p in parts] if not (entry.of.time is not None and entry.of.is_absolute) else []
+        yield display(rows, [*local, Claim(entry.error, result)])
 
     def _gradient_chain(self, entry: Entry, left: Node, parts: tuple[Contribution, ...]) -> list[AlignedRow]:
         terms: list[Node] = []

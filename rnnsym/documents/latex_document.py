@@ -15,10 +15,11 @@ from rnnsym.documents.escape import escape
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.measure import height
+from rnnsym.documents.wording import in_words
 from rnnsym.resources import templates_folder
 
 _POINTS = 10.95  # one em
-_NOTE_LINE, _NOTE_CHARACTERS = 10.0, 29  # the margin's lines in points, and how many characters they hold
+_NOTE_LINE, _NOTE_CHARACTERS = 10.0, 25  # the margin's lines in points, and how many characters they hold
 
 
 def latex_source(document: Document) -> str:
@@ -55,8 +56,7 @@ def _inline(piece: Inline) -> str:
     if isinstance(piece, str):
         return escape(piece)
     if isinstance(piece, References):
-        labels = ",".join(f"eq:{n}" for n in piece.numbers)
-        return rf"\labelcref{{{labels}}}"
+        return in_words(piece.numbers, lambda number: rf"\labelcref{{eq:{number}}}")
     return rf"\({latex(piece).strip()}\)"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from rnnsym.documents.document import Display, Document, Heading, Items, Paragraph, Table
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
+from rnnsym.documents.wording import in_words
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|$~&])")
 
@@ -34,7 +35,7 @@ def _inline(piece: Inline) -> str:
     if isinstance(piece, str):
         return _literal(piece)
     if isinstance(piece, References):
-        return ", ".join(f"({n})" for n in piece.numbers)
+        return in_words(piece.numbers, lambda number: f"({number})")
     return f"${latex(piece).strip()}$"
 
 

@@ -100,8 +100,9 @@ def _column_widths(rows: Sequence[tuple[tuple[Inline, ...], ...]]) -> tuple[floa
     """Shares of the column: what symbols and spaces need, the rest for words."""
     symbols = max((sum(width(p) + 0.55 for p in row[0] if not isinstance(p, str | References)) for row in rows), default=4.0)
     spaces = max((width(p) for row in rows for p in row[1] if not isinstance(p, str | References)), default=2.0)
-    first, second = min(max(symbols / COLUMN, 0.12), 0.45), spaces / COLUMN + 0.01
-    return first, second, max(0.9 - first - second, 0.2)
+    second = spaces / COLUMN + 0.01
+    first = min(max(symbols / COLUMN, 0.12), max(0.72 - second, 0.2))
+    return first, second, max(0.9 - first - second, 0.15)
 
 
 def _enumerated(nodes: list[Node]) -> tuple[Inline, ...]:

@@ -97,6 +97,27 @@ def _of_stem(name: str, stems: Mapping[str, Node]) -> Node | None:
     return with_subscript(node, Numeral(match[3])) if match[3] else node
 
 
+def _is_part_of_loss(name: str) -> bool:
+    """Whether a name was given to a part of `loss[t]`: it carries the loss's own letter, which is chosen last."""
+    match = _ACCENTED.fullmatch(name)
+    return match is not None and match[1] == STEP_LOSS
+
+
+def _distinct(wanted: Iterable[str], bases: Mapping[str, Node], stems: Mapping[str, Node], timed: set[str]) -> dict[str, Node]:
+    """The bases with those of further names: what looks like another name, with or without time, is printed as it is spelled."""
+
+    def looks(name: str, node: Node) -> set[Node]:
+        return {node, with_subscript(node, _STEP), with_subscript(node, Identifier("T"))} if name in timed else {node}
+
+    out = dict(bases)
+    taken = {look for name, node in bases.items() for look in looks(name, node)}
+    for name in wanted:
+        node = _of_stem(name, stems) or name_node(name)
+        out[name] = Identifier(name, "upright") if looks(name, node) & taken else node
+        taken |= looks(name, out[name])
+    return out
+
+
 def _accented(node: Node, accent: str) -> Node:
     """The accent on the letter that carries the scripts."""
     if isinstance(node, Scripts):
@@ -142,20 +163,13 @@ class Names:
                 notation.setdefault(name, latex)
         timed = {d.name for system in systems for d in system.declarations if d.timed}
         wanted = dict.fromkeys(n for system in systems for n in (*system.by_name, *(s.name for s in system.sizes)))
-        special = {STEP_LOSS, FINAL_LOSS, *errors}
-        bases = {n: read_notation(n, notation[n]) for n in wanted if n in notation}
-        stems = {**bases, STEP_LOSS: Identifier("L", "calligraphic")}
-        taken = set(bases.values()) | {with_subscript(bases[n], step) for n in bases if n in timed for step in (_STEP, Identifier("T"))}
-        for name in wanted:
-            if name in bases or name in special:
-                continue
-            for node in (_of_stem(name, stems) or name_node(name), Identifier(name, "upright")):
-                looks = {node} | ({with_subscript(node, _STEP), with_subscript(node, Identifier("T"))} if name in timed else set())
-                if not looks & taken:
-                    break
-            bases[name] = node
-            taken |= looks
-        return cls(bases, errors, *_own_letters(set(_letters(bases.values()))))
+        noted = {n: read_notation(n, notation[n]) for n in wanted if n in notation}
+        others = [n for n in wanted if n not in noted and n not in {STEP_LOSS, FINAL_LOSS, *errors}]
+        of_loss = [n for n in others if _is_part_of_loss(n)]
+        bases = _distinct([n for n in others if n not in of_loss], noted, noted, timed)
+        letters = _own_letters(set(_letters(bases.values())))
+        bases = _distinct(of_loss, bases, {STEP_LOSS: letters[1]}, timed)
+        return cls(bases, errors, *letters)
 
     def base(self, name: str) -> Node:
         """The tree of a name without its time."""

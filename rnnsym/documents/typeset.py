@@ -89,7 +89,7 @@ def _starts_number(node: Node) -> bool:
     first = node.children[0] if isinstance(node, Row) else node
     while isinstance(first, Scripts):
         first = first.base
-    return isinstance(first, Numeral | Fraction)
+    return isinstance(first, Numeral | Fraction) or (isinstance(first, Identifier) and first.text.isdigit())
 
 
 def _is_wide(node: Node) -> bool:

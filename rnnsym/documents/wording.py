@@ -5,7 +5,7 @@ Comes in: contributions and names. Goes out: tuples of inline pieces, grammatica
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy
 
@@ -32,6 +32,20 @@ def listed(parts: Sequence[tuple[Inline, ...]], last: str = "and") -> tuple[Inli
             out.append(f" {last} " if place == len(parts) - 1 else ", ")
         out.extend(part)
     return tuple(out)
+
+
+def in_words(numbers: Sequence[int], link: Callable[[int], str]) -> str:
+    """`(1), (3) and (7) to (9)`: three or more that follow each other are a range."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    words: list[str] = []
+    for run in runs:
+        words += [f"{link(run[0])} to {link(run[-1])}"] if len(run) > 2 else [link(number) for number in run]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def equations(numbers: Sequence[int]) -> tuple[Inline, ...]:

@@ -12,7 +12,7 @@ from rnnsym.algebra.tensor import shift
 from rnnsym.derivation.derive import derive
 from rnnsym.documents import derivation_document
 from rnnsym.documents.checking import failing_claims
-from rnnsym.documents.document import Claim, Display
+from rnnsym.documents.document import Claim, Display, LocalClaim
 from rnnsym.language import load
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +47,22 @@ def test_a_wrong_step_is_caught(fault):
     bad = dataclasses.replace(block, claims=(Claim(error.error, wrong),))
     mutant = dataclasses.replace(document, blocks=(*document.blocks[:place], bad, *document.blocks[place + 1 :]))
     assert failing_claims(derivation, mutant) == (Claim(error.error, wrong),)
+
+
+LOCAL_MUTANTS = {
+    "a sign": lambda claim: dataclasses.replace(claim, value=op.Negate(claim.value)),
+    "a shift": lambda claim: dataclasses.replace(claim, value=shift(claim.value, 1)),
+    "another reader's delay": lambda claim: dataclasses.replace(claim, delay=claim.delay - 1),
+    "nothing": lambda claim: claim,
+}
+
+
+@pytest.mark.parametrize("fault", LOCAL_MUTANTS)
+@pytest.mark.parametrize("name", ["h", "c", "i", "p_bar"])
+def test_a_wrong_contribution_is_caught(fault, name):
+    derivation = derive(load(ROOT / "rnnsym" / "models" / "lstm.rnn"))
+    document = derivation_document(derivation)
+    claim = next(c for c in document.claims if isinstance(c, LocalClaim) and c.of.name == name)
+    wrong = LOCAL_MUTANTS[fault](claim)
+    mutant = dataclasses.replace(document, blocks=(Display(document.blocks[0], (wrong,)),))
+    assert failing_claims(derivation, mutant) == ((wrong,) if fault != "nothing" else ())

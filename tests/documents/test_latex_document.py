@@ -36,7 +36,7 @@ def sentences(derivation) -> list[str]:
 def test_sentences_say_who_reads_a_variable_and_when():
     said = sentences(library("lstm"))
     assert (
-        r"\(h_{t}\) is read by equation \labelcref{eq:13} at the same step and by equations \labelcref{eq:9,eq:10,eq:11,eq:12} "
+        r"\(h_{t}\) is read by equation \labelcref{eq:13} at the same step and by equations \labelcref{eq:9} to \labelcref{eq:12} "
         r"at step \(t+1\); the chain rule gives" in said
     )
     assert r"\(W_{i}\) is read by equation \labelcref{eq:9} at every step:" in said

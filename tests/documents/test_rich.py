@@ -40,7 +40,7 @@ def test_a_derivation_shows_its_argument():
     assert text.startswith("# lstm\n")
     assert "\n## Gradients\n" in text
     assert text.count("$$") % 2 == 0
-    assert "$h_{t}$ is read by equation (13) at the same step and by equations (9), (10), (11), (12) at step $t+1$" in text
+    assert "$h_{t}$ is read by equation (13) at the same step and by equations (9) to (12) at step $t+1$" in text
 
 
 def test_the_algebra_does_not_load_documents_by_itself():
