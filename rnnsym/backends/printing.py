@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import sympy
 
@@ -330,7 +331,7 @@ def _mapped(node: ArrayExpression, change: Callable[[ArrayExpression], ArrayExpr
     new = change(node)
     if new is not None:
         return new
-    changed = {}
+    changed: dict[str, Any] = {}
     for name, value in vars(node).items():
         if isinstance(value, tuple):
             changed[name] = tuple(_mapped(v, change) if isinstance(v, ArrayExpression) else v for v in value)
@@ -347,7 +348,7 @@ def _as_where(node: ArrayExpression) -> ArrayExpression | None:
 
 
 def _exchanged(node: ArrayExpression, old: ArrayExpression, new: ArrayExpression) -> ArrayExpression:
-    changed = {}
+    changed: dict[str, Any] = {}
     for name, value in vars(node).items():
         if isinstance(value, tuple):
             changed[name] = tuple(new if v is old else v for v in value)

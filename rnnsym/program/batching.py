@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.tensor import Quantity, Tensor, quantities
@@ -64,7 +65,7 @@ def _is_fresh(value: Value) -> bool:
 # ---------------------------------------------------------------- sums over the batch
 
 
-def _summed_over_batch(expression: Tensor, layout: Layout, errors: frozenset[str]) -> Value:
+def _summed_over_batch(expression: Any, layout: Layout, errors: frozenset[str]) -> Value:
     """The value of a quantity without batch axis: terms that have one are summed over it."""
     terms = expression.args if isinstance(expression, op.Plus) else (expression,)
     result: Value | None = None

@@ -204,8 +204,8 @@ def _is_numbers(declaration: Declaration, array: Array) -> bool:
 
 def _enter(run: Run, declaration: Declaration, array: Array | None) -> None:
     if array is None:
-        assert declaration.start is not None
-        array = np.full(run._shape(declaration.name), float(declaration.start.amount))
+        assert declaration.start is not None and declaration.start.amount is not None
+        array = np.full(run._shape(declaration.name), float(declaration.start.amount), float)
     if _is_numbers(declaration, array):
         classes = size_value(declaration.shape[0], run.sizes)
         array = (array[..., None] == np.arange(classes)).astype(float)

@@ -125,7 +125,7 @@ def streaming(system: System) -> Streaming:
     """What of a System can be computed step by step."""
     late = _depends_on_target_now(system)
     outputs = tuple(d.name for d in system.variables if d.name not in late)
-    needed = _closure(system, outputs)
+    needed = _closure(_names_read(system), outputs)
     rows = [d for d in system.every_definition if d.name in needed]
     obstacle = next(((d.key, text) for d in rows for text in _looks_ahead(d)), None)
     carried = {name: lag for name, (lag, _) in system.extents.items() if lag}
@@ -156,19 +156,24 @@ def _depends_on_target_now(system: System) -> set[str]:
     return late
 
 
-def _closure(system: System, names: Iterable[str]) -> set[str]:
+def _closure(read: Mapping[str, frozenset[str]], names: Iterable[str]) -> set[str]:
     """Everything that the definitions of these names read, at whatever step."""
-    rows: dict[str, list[Definition]] = {}
-    for definition in system.every_definition:
-        rows.setdefault(definition.name, []).append(definition)
     found: set[str] = set()
     pending = list(names)
     while pending:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += [q.name for d in rows.get(name, ()) for q in quantities(d.rhs)]
+            pending += read.get(name, ())
     return found
+
+
+def _names_read(system: System) -> dict[str, frozenset[str]]:
+    """Name of a variable -> names that its definitions read, boundary values included."""
+    found: dict[str, set[str]] = {}
+    for definition in system.every_definition:
+        found.setdefault(definition.name, set()).update(q.name for q in quantities(definition.rhs))
+    return {name: frozenset(names) for name, names in found.items()}
 
 
 def restricted(program: Program, requests: Mapping[str, frozenset[str]]) -> Program:
@@ -177,11 +182,12 @@ def restricted(program: Program, requests: Mapping[str, frozenset[str]]) -> Prog
     An empty set of requests means that the variable is always wanted. What serves nothing is left out.
     """
     wanted: dict[str, frozenset[str] | None] = {name: (request or None) for name, request in requests.items()}
-    always = _closure(program.system, [n for n, r in wanted.items() if r is None])
+    read = _names_read(program.system)
+    always = _closure(read, [n for n, r in wanted.items() if r is None])
     serves: dict[str, set[str]] = {}
     for name, request in wanted.items():
         if request is not None:
-            for served in _closure(program.system, [name]):
+            for served in _closure(read, [name]):
                 serves.setdefault(served, set()).update(request)
     blocks = []
     for block in program.blocks:
