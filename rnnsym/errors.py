@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 __all__ = ["Diagnostic", "InternalError", "ModelError", "NotSupported", "RnnsymError", "Span", "UsageError"]
 
@@ -97,7 +98,7 @@ class RnnsymError(Exception):
         super().__init__(self.render())
 
     @classmethod
-    def at(cls, code: str, found: str, span: Span | None = None, **fields: object) -> RnnsymError:
+    def at(cls, code: str, found: str, span: Span | None = None, **fields: object) -> Self:
         """The error with one diagnostic, in one call."""
         return cls(Diagnostic(code, found, span, **fields))  # type: ignore[arg-type]
 

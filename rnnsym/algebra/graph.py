@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sympy import Basic
@@ -29,7 +30,7 @@ class Read:
     """One quantity as an equation reads it. `delay` is k for `u[t+k]`, None for a static quantity, WHOLE for all or one fixed step."""
 
     quantity: Quantity
-    delay: int | None | str
+    delay: int | str | None
 
     @property
     def name(self) -> str:
@@ -78,7 +79,7 @@ class Component:
 class _Edge:
     reader: str
     read: str
-    delay: int | None | str
+    delay: int | str | None
 
 
 def _edges(system: System) -> dict[str, list[_Edge]]:
@@ -140,7 +141,7 @@ def _cycle_error(code: str, path: list[str], sentence: str, by_key: dict[str, De
     first, second = path[0], path[1]
     definition = by_key[first]
     span = definition.read_spans.get(second, definition.span)
-    others = tuple((by_key[k].span, f"`{k}` reads `{n}`") for k, n in zip(path[1:-1], path[2:], strict=True) if by_key[k].span)
+    others = tuple((by_key[k].span, f"`{k}` reads `{n}`") for k, n in pairwise(path[1:]) if by_key[k].span)
     instead = {
         "E401": f"read an earlier value somewhere on the way, for example {second.split('[')[0]}[t-1]",
         "E402": "let one variable run forwards (h[t-1]) and another one backwards (b[t+1])",

@@ -92,9 +92,9 @@ class Plus(Tensor):
     __slots__ = ()
 
     def __new__(cls, *terms):
-        terms = _flat(cls, map(as_tensor, terms))
-        shape = broadcast_shape(terms, "a sum")
-        kept = [u for u in terms if not is_zero(u)]
+        flat = _flat(cls, map(as_tensor, terms))
+        shape = broadcast_shape(flat, "a sum")
+        kept = [u for u in flat if not is_zero(u)]
         if shape and not any(u.shape for u in kept):
             kept += [Zeros(*shape)]
         if len(kept) == 1:
@@ -120,10 +120,11 @@ class Times(Tensor):
     __slots__ = ()
 
     def __new__(cls, *factors):
-        factors = _flat(cls, map(as_tensor, factors))
-        shape = broadcast_shape(factors, "a product")
-        negative, kept, coefficient, place = False, [], sympy.Integer(1), 0
-        for factor in factors:
+        flat = _flat(cls, map(as_tensor, factors))
+        shape = broadcast_shape(flat, "a product")
+        kept: list[Tensor] = []
+        negative, coefficient, place = False, sympy.Integer(1), 0
+        for factor in flat:
             sign, factor = _unsigned(factor)
             negative ^= sign
             parts = factor.args if isinstance(factor, cls) else (factor,)
@@ -427,15 +428,19 @@ class Concat(Tensor):
     __slots__ = ()
 
     def __new__(cls, *parts):
-        parts = _flat(cls, map(as_tensor, parts))
-        for part in parts:
-            require(part.rank <= 1, lambda: f"concat of `{part}` of shape {shape_text(part.shape)}", "vectors or scalars")
-        length = sum((part_length(p) for p in parts), sympy.Integer(0))
-        if all(map(is_zero, parts)):
+        flat = _flat(cls, map(as_tensor, parts))
+        for part in flat:
+            _require_part(part)
+        length = sum((part_length(p) for p in flat), sympy.Integer(0))
+        if all(map(is_zero, flat)):
             return Zeros(length)
-        if len(parts) == 1 and parts[0].rank == 1:
-            return parts[0]
-        return cls._make((length,), *parts)
+        if len(flat) == 1 and flat[0].rank == 1:
+            return flat[0]
+        return cls._make((length,), *flat)
+
+
+def _require_part(part: Tensor) -> None:
+    require(part.rank <= 1, lambda: f"concat of `{part}` of shape {shape_text(part.shape)}", "vectors or scalars")
 
 
 def part_length(part: Tensor) -> sympy.Expr:

@@ -8,6 +8,7 @@ substitute `t → t + k`. (Class names must not be those of SymPy's own classes:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import sympy
 from sympy import Basic, Tuple
@@ -176,7 +177,7 @@ class Quantity(Tensor):
         return self.args[0].name
 
     @property
-    def time(self) -> sympy.Expr | None:
+    def time(self) -> Any:
         """The time at which it is taken (`t - 1`, `T`, `0`), or None when it is static."""
         when = self.args[2]
         return None if when == STATIC else when

@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.graph import WHOLE, closure, per_sequence, reads
-from rnnsym.algebra.sizes import same_shape
+from rnnsym.algebra.sizes import Shape, same_shape
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t, time_text
 from rnnsym.calculus.naming import name_repeated, stands_for_its_equation, walk
@@ -248,7 +249,7 @@ class _Adjoining:
             self._add(key, Quantity(message.name, shape, t), merged(raws), f"what step t passes to {name}[{time_text(t + steps)}]")
         return terms
 
-    def _message(self, name: str, steps: int, shape) -> Quantity:
+    def _message(self, name: str, steps: Any, shape: Shape) -> Quantity:
         word = "back" if steps < 0 else "ahead"
         wanted = f"d_{name}_{word}" + ("" if abs(steps) == 1 else str(abs(steps)))
         if (name, steps) not in self.messages:
@@ -427,7 +428,8 @@ def _side_by_side(terms: list[Tensor]) -> list[Tensor]:
     if len(pieces) < 2:
         return terms
     by_start = {piece[0]: piece for _, piece in pieces}
-    length, place, tiles = pieces[0][0].shape[0], sympy.Integer(0), []
+    tiles: list[Tensor] = []
+    length, place = pieces[0][0].shape[0], sympy.Integer(0)
     while place in by_start and len(tiles) <= len(pieces):
         _, stop, inner = by_start[place]
         tiles.append(inner)

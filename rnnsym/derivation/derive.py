@@ -87,8 +87,7 @@ def _told(joined: Adjoint, name: str, of: Quantity, error: Quantity, numbers: di
 
 def _flows(joined: Adjoint) -> dict[Quantity, Quantity]:
     """What flows on from a value outside 1 … T is, in mathematics, its whole error."""
-    pairs = [pair for pair in joined.initial.values() if pair[1] is not None]
-    return {joined.system.quantity(flow): joined.system.quantity(full) for full, flow in pairs}
+    return {joined.system.quantity(flow): joined.system.quantity(full) for full, flow in joined.initial.values() if flow is not None}
 
 
 def _at_end(parts: tuple[Contribution, ...], end: sympy.Expr, of: Quantity, result: Tensor) -> Tensor | None:
