@@ -31,7 +31,7 @@ _OPERATOR_WIDTH = {"infix": 1.32, "relation": 1.42, "prefix": 0.8, "separator": 
 _NARROW_SIGNS = {"⊤": 0.68, "′": 0.3, ":": 0.3, ",": 0.28, "·": 0.3}
 _BRACKET_HEIGHTS = (1.25, 1.75, 2.3, 2.9, 3.4)  # what brackets of size 0 … 4 cover
 _BRACKET_WIDTHS = (0.39, 0.48, 0.62, 0.76, 0.82)
-_WIDE, _NARROW = set("mwMWΩΨΦ∞"), set("ijlfrtI1ιτ")
+_WIDE, _NARROW = set("mwMWΩΨΦ∞"), set("ijlfrtIιτ")
 
 
 def width(node: Node, scale: float = 1.0) -> float:
