@@ -45,3 +45,24 @@ def arrays_of(name: str, seed: int, steps: int = STEPS, batch: int = BATCH) -> t
     if name == "phased_lstm":
         data |= {"time": np.cumsum(rng.uniform(0.2, 1.0, (steps, batch)), 0)}
     return params, data
+
+
+def alone(system, data, b, length):
+    """One sequence of the batch, as a batch of one."""
+    out = {}
+    for name, array in data.items():
+        declaration = system.by_name[name]
+        out[name] = array if declaration.kind == "constant" else array[:length, b : b + 1] if declaration.timed else array[b : b + 1]
+    return out
+
+
+def spoiled(system, data, lengths):
+    """The data with nan (or -1 for classes) wherever a sequence has ended."""
+    out = dict(data)
+    for declaration in system.data:
+        if declaration.timed:
+            array = data[declaration.name].copy()
+            for b, length in enumerate(lengths):
+                array[length:, b] = -1 if np.issubdtype(array.dtype, np.integer) else np.nan
+            out[declaration.name] = array
+    return out

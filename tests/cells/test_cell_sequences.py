@@ -8,31 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from agreement import assert_agree, keywords, timed_variables
-from cells import EVERY, arrays_of, module_of, system_of
+from cells import EVERY, alone, arrays_of, module_of, spoiled, system_of
 
 STEPS, LENGTHS = 7, (7, 3, 1, 5)
 TOLERANCE = 1e-13
-
-
-def spoiled(system, data, lengths):
-    """The data with nan (or -1 for classes) wherever a sequence has ended."""
-    out = dict(data)
-    for declaration in system.data:
-        if declaration.timed:
-            array = data[declaration.name].copy()
-            for b, length in enumerate(lengths):
-                array[length:, b] = -1 if np.issubdtype(array.dtype, np.integer) else np.nan
-            out[declaration.name] = array
-    return out
-
-
-def alone(system, data, b, length):
-    """One sequence of the batch, as a batch of one."""
-    out = {}
-    for name, array in data.items():
-        declaration = system.by_name[name]
-        out[name] = array if declaration.kind == "constant" else array[:length, b : b + 1] if declaration.timed else array[b : b + 1]
-    return out
 
 
 @pytest.mark.parametrize("name", EVERY)

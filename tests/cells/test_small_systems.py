@@ -271,6 +271,188 @@ h[t] = tanh(
 )
 """
     + READ,
+    "a network whose matrix is made by another one": IO
+    + """
+s: input[n_s]
+h: vector[n_h]
+A = outer(tanh(W_s @ s), b) + U
+h[t] = tanh(A @ h[t-1] + W @ x[t] + V_s @ s)
+"""
+    + READ,
+    "a matrix that is made anew at every step": IO
+    + """
+h: vector[n_h]
+A[t] = outer(tanh(W_a @ x[t]), W_b @ x[t]) * M + diag(sigmoid(W_d @ x[t]))
+h[t] = A[t] @ h[t-1] + A[t-1].T @ (W @ x[t]) * 0.1
+q[t] = (A[t] @ A[t-1].T @ M) @ h[t]
+loss[t] = squared_error(y[t], V @ q[t]) + 0.01 * sum(A[t]**2) + mean(A[t]) + norm(A[t-1])
+""",
+    "tokens in products, sums, concatenations and as targets": """
+w: token[n_w]
+c: token[n_c]
+s: vector[n_s]
+h: vector[n_h]
+s = tanh(E_c @ c)
+h[t] = tanh(E @ w[t] + U @ h[t-1] + R @ concat(w[t], w[t-1], s) + dot(a, w[t]) + E @ w[t+1])
+z[t] = V @ h[t] + b * w[t]
+p[t] = softmax(z[t])
+loss[t] = cross_entropy(w[t+1], p[t]) + 0.1 * squared_error(w[t], p[t]) + sum(outer(w[t], h[t]) * M)
+""",
+    "teacher forcing with a trained start": IO
+    + """
+h: vector[n_h]
+h[0] = 0.5
+h[t] = tanh(W @ x[t] + U @ h[t-1] + R @ y[t-1])
+"""
+    + READ,
+    "signs, brackets and powers where they are easily misread": IO
+    + """
+h: vector[n_h]
+a[t] = -W @ x[t] - (U @ h[t-1] - (b - c)) - -d
+e[t] = -a[t]**2 + 2**-tanh(a[t]) / (3 - -1.5e-1) + (-a[t])**2 * -1
+h[t] = tanh(W @ -x[t] + a[t] - e[t] / 2 / 3 * 4)
+"""
+    + READ,
+    "a function of the file in place of a built-in one": IO
+    + """
+h: vector[n_h]
+
+
+def sigmoid(u):
+    return 0.5 * (1 + u / (1 + abs(u)))
+
+
+def relu(u, slope):
+    return u if u > 0 else slope * u
+
+
+h[t] = sigmoid(W @ x[t] + U @ h[t-1]) + relu(b - h[t-1], 0.1)
+"""
+    + READ,
+    "kinds of starts and constants with values": IO
+    + """
+W: param[n_h, n_x] = normal(0.1)
+U: param[n_h, n_h] = orthogonal
+Q: param[...] = uniform(0.2)
+P: param[n_h, n_h] = eye
+b: param[n_h] = 0.01
+k: constant[n_h] = 0.25
+M: constant[n_h, n_h] = 0.1
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1] + Q @ h[t-2] + P @ (k * h[t-3]) + M @ h[t-1] + b)
+"""
+    + READ,
+    "a phase that turns": IO
+    + """
+phi[t] = mod(phi[t-1] + omega + W @ x[t], 2 * pi)
+h[t] = concat(cos(phi[t]), sin(phi[t]))
+phi: vector[n]
+"""
+    + READ,
+    "gates of the step before, and of the one before that": IO
+    + """
+h: vector[n_h]
+i[t] = sigmoid(W_i @ x[t] + U_i @ h[t-1] + R_i @ i[t-1] + p_i * f[t-2])
+f[t] = sigmoid(W_f @ x[t] + U_f @ h[t-1] + R_f @ i[t-1] + p_f * c[t-1])
+c[t] = f[t] * c[t-1] + i[t] * tanh(W_c @ x[t])
+h[t] = i[t-1] * tanh(c[t])
+"""
+    + READ,
+    "three layers with shortcuts, the middle one backwards": IO
+    + """
+a: vector[n_a]
+b: vector[n_b]
+c: vector[n_c]
+b[T+1] = tanh(B_0 @ a[T])
+a[t] = tanh(W_a @ x[t] + U_a @ a[t-1])
+b[t] = tanh(W_b @ a[t] + U_b @ b[t+1] + Q_b @ a[t-1])
+c[t] = tanh(W_c @ b[t] + U_c @ c[t-1] + Q_c @ b[t+1] + S_c @ x[t])
+loss[t] = cross_entropy(y[t], softmax(V_a @ a[t] + V_b @ b[t] + V_c @ c[t]))
+""",
+    "a backward recurrence that starts from what a forward one ends with": IO
+    + """
+f: vector[n_f]
+g: vector[n_g]
+f[t] = tanh(W_f @ x[t] + U_f @ f[t-1])
+g[T+1] = tanh(R @ f[T] + r)
+g[t] = tanh(W_g @ x[t] + U_g @ g[t+1])
+loss = squared_error(q, V @ g[1])
+q: target[n_q]
+""",
+    "a convex hull of memories": IO
+    + """
+h: vector[n_h]
+w[t] = softmax(W @ x[t])
+m[t] = sum(w[t][:1]) * h[t-1] + sum(w[t][1:2]) * h[t-2] + sum(w[t][2:3]) * h[t-4]
+W: param[3, n_x]
+h[t] = tanh(U @ m[t] + A @ x[t])
+"""
+    + READ,
+    "integrate, and fire where the threshold moves": IO
+    + """
+v: vector[n_h]
+v[t] = (0.9 * v[t-1] + W @ x[t] if v[t-1] < th[t-1] else 0 * W @ x[t]) + U @ h[t-1]
+h[t] = sigmoid(4 * (v[t] - th[t-1]))
+th[0] = 0.3
+th[t] = 0.95 * th[t-1] + 0.1 * h[t-1] + 0.02
+"""
+    + READ,
+    "observations that may be missing": """
+x: input[n]
+m: input[n]
+d: input[n]
+h: vector[n_h]
+g_x[t] = exp(-max(0, w_x * d[t] + b_x))
+g_h[t] = exp(-relu(W_h @ d[t] + b_h))
+last[t] = m[t] * x[t] + (1 - m[t]) * last[t-1]
+x_hat[t] = x[t] if m[t] > 0 else g_x[t] * last[t-1] + (1 - g_x[t]) * mean_x
+h_hat[t] = g_h[t] * h[t-1]
+r[t] = sigmoid(W_r @ x_hat[t] + U_r @ h_hat[t] + V_r @ m[t] + b_r)
+z[t] = sigmoid(W_z @ x_hat[t] + U_z @ h_hat[t] + V_z @ m[t] + b_z)
+h_tilde[t] = tanh(W @ x_hat[t] + U @ (r[t] * h_hat[t]) + V @ m[t] + b)
+h[t] = (1 - z[t]) * h_hat[t] + z[t] * h_tilde[t]
+loss = cross_entropy(c, softmax(R @ h[T] + b_y)) + 0.01 * total(norm(h[t] - h[t-1]))
+c: target[n_y]
+""",
+    "a stack with push, pop and no-op": IO
+    + """
+S: matrix[n_s, n_m]
+P: constant[n_s, n_s]
+a[t] = softmax(A @ h[t])
+A: param[3, n_h]
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1] + R @ (S[t-1].T @ e))
+e: constant[n_s]
+S[t] = sum(a[t][:1]) * (P @ S[t-1] + outer(e, tanh(D @ h[t]))) + sum(a[t][1:2]) * (P.T @ S[t-1]) + sum(a[t][2:]) * S[t-1]
+"""
+    + READ,
+    "a mixture density at the output": """
+x: input[n_x]
+y: target
+h: vector[n_h]
+W_m: param[n_k, n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+l[t] = log_softmax(W_p @ h[t])
+s[t] = W_s @ h[t]
+loss[t] = -logsumexp(l[t] - s[t] - 0.5 * ((y[t] - W_m @ h[t]) / exp(s[t]))**2 - 0.5 * log(2 * pi))
+""",
+    "a variational bound with noise as input": IO
+    + """
+e: input[n_z]
+h: vector[n_h]
+mu[t] = W_mu @ h[t-1] + A_mu @ x[t]
+ls[t] = W_s @ h[t-1]
+z[t] = mu[t] + exp(0.5 * ls[t]) * e[t]
+h[t] = tanh(U @ h[t-1] + R @ z[t])
+loss[t] = squared_error(y[t], V @ h[t]) - 0.5 * sum(1 + ls[t] - mu[t]**2 - exp(ls[t]))
+""",
+    "contrast between steps, with similarities": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+n[t] = h[t] / (norm(h[t]) + 1e-3)
+loss[t] = max(0, 0.5 - dot(n[t], n[t-1]) + dot(n[t], n[t-2])) + abs(sum(y[t])) * 0.1
+""",
     "log-softmax, logsumexp and norms of what runs": IO
     + """
 h: vector[n_h]
@@ -321,15 +503,8 @@ def test_a_padded_batch_equals_its_sequences(feature):
     system = rnnsym.parse(SMALL[feature])
     module, rng, lengths = rnnsym.compile(system), np.random.default_rng(12), (5, 1, 3)
     arrays, data = some_params(system, rng), some_data(system, rng, steps=5, batch=3)
-    params, runs = module.Params.from_arrays(arrays, **sizes_of(system)), []
-    for b, n in enumerate(lengths):
-        runs.append(
-            module.loss_and_grads(params, **{k: v[:n, b : b + 1] if system.by_name[k].timed else v[b : b + 1] for k, v in data.items()})
-        )
-    for k, v in data.items():
-        for b, n in enumerate(lengths):
-            if system.by_name[k].timed:
-                v[n:, b] = np.nan
-    loss, grads, _ = module.loss_and_grads(params, **data, lengths=np.array(lengths))
+    params = module.Params.from_arrays(arrays, **sizes_of(system))
+    runs = [module.loss_and_grads(params, **alone(system, data, b, n)) for b, n in enumerate(lengths)]
+    loss, grads, _ = module.loss_and_grads(params, **spoiled(system, data, lengths), lengths=np.array(lengths))
     wanted = {p: sum(g[p] for _, g, _ in runs) / 3 for p in arrays}
     assert_agree({"loss": loss, **dict(grads.items())}, {"loss": sum(r[0] for r in runs) / 3, **wanted}, 1e-13)
