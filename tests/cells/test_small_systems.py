@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from agreement import assert_agree, interpreted, sizes_of, some_data, some_params
+from cells import alone, spoiled
 
 import rnnsym
 
