@@ -38,7 +38,8 @@ class Body:
     flows: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.printer = Printer(self.names, self.program.buffers)
+        places = {name: place.removesuffix("[...]") for name, place in self.results.items()}
+        self.printer = Printer(self.names, self.program.buffers, places)
         self.stored: dict[str, None] = {}
         self.lines = self._blocks()
 
@@ -252,7 +253,7 @@ class Body:
         if buffer.kind == "param":
             return [f"{local} = params.{public}"]
         if buffer.kind in (*DATA, "constant") and name not in self.errors and not buffer.is_extended:
-            return [f'{local} = run.data.get("{public}")' if name in optional else f'{local} = run.data["{public}"]']
+            return [f'{local}: Any = run.data.get("{public}")' if name in optional else f'{local} = run.data["{public}"]']
         if buffer.is_extended:
             return self._with_slots(name, delays, lengths, loads)
         if name in self.saved:

@@ -181,7 +181,7 @@ class _Calls:
         rows += ['    """Vector-Jacobian product: gradients of sum(d_NAME * NAME), summed over the batch, no mean.']
         rows += ["", "    d_NAME: an array of the shape of `trace.NAME`, for any variables. With none, the gradients of"]
         rows += ["        the cost, as `loss_and_grads` gives them.", "    wrt: as in `loss_and_grads`", '    """']
-        rows += ["    run = trace._run", "    given = {", *(f"        {string(n)}: d_{n}," for n in names), "    }"]
+        rows += ["    run = trace._run", "    given: dict[str, Any] = {", *(f"        {string(n)}: d_{n}," for n in names), "    }"]
         rows += ["    given = {name: value for name, value in given.items() if value is not None}"]
         if self.losses:
             targets = [self.public[n] for n in sorted(self.parts.optional)]
