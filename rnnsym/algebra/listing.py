@@ -5,6 +5,7 @@ Comes in: a System. Goes out: docstring, notation, declarations, boundary values
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rnnsym.algebra.sizes import size_text
@@ -67,8 +68,8 @@ def _aligned(rows: list[tuple[str, str]]) -> list[str]:
 
 
 def _docstring(doc: str) -> str:
-    escaped = doc.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return f'"""{escaped}\\"""' + '"' if escaped.endswith('"') and not escaped.endswith('\\"') else f'"""{escaped}"""'
+    escaped = re.sub(r'"(?="|\Z)', r'\"', doc.replace("\\", "\\\\"))  # no three quotes in a row, none before the closing ones
+    return f'"""{escaped}"""'
 
 
 def _string(text: str) -> str:

@@ -253,7 +253,7 @@ def quantities(expression: Basic) -> Iterator[Quantity]:
 def time_text(time: sympy.Expr) -> str:
     """A time as the language writes it.
 
-    >>> time_text(t - 1), time_text(T + 1), time_text(Integer(0))
+    >>> time_text(t - 1), time_text(T + 1), time_text(sympy.Integer(0))
     ('t-1', 'T+1', '0')
     """
     base = next((str(s) for s in (t, BOUND, T) if time.has(s)), "")

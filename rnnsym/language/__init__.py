@@ -1,5 +1,6 @@
 """The equation language: text -> System."""
 
-from rnnsym.language.resolve import edit, load, parse
+from rnnsym.language.editing import edit
+from rnnsym.language.resolve import load, parse
 
 __all__ = ["edit", "load", "parse"]

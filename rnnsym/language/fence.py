@@ -377,7 +377,7 @@ class _Fence:
             raise self.refuse(
                 "E110", f"`{node.name}` returns nothing", self.head(node), instead="return with an expression, as its last line"
             )
-        return Function(node.name, tuple(a.arg for a in node.args.args), tuple(body), returns, self.head(node))
+        return Function(node.name, tuple(a.arg for a in node.args.args), tuple(body), returns, self.head(node), self.span(node).end_line)
 
     def signature(self, node: ast.FunctionDef) -> None:
         args = node.args

@@ -12,10 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from rnnsym.algebra.graph import components, reads
-from rnnsym.algebra.listing import system_text
 from rnnsym.algebra.operators import Total
 from rnnsym.algebra.system import Declaration, Definition, System
-from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, Tensor, time_text
+from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, Tensor
 from rnnsym.errors import ModelError, UsageError
 from rnnsym.language.build import Builder
 from rnnsym.language.declarations import with_declared_sizes
@@ -75,41 +74,6 @@ def parse(text: str, name: str = "model", file: str = "<text>") -> System:
         _check_cycles(names, findings)
     findings.raise_errors()
     return _system(page, names, shapes, findings, name, text)
-
-
-def edit(system: System, text: str) -> System:
-    """The System with the lines of `text` in place of those that define or declare the same; other lines are added.
-
-    Raises ModelError as `parse` does; places in its errors are those of the whole new text.
-
-    >>> model = edit(parse("x: input[n]\\nh[t] = tanh(W @ x[t])"), "h[t] = relu(W @ x[t])")
-    >>> print(model.definitions[0])
-    h[t] = relu(W @ x[t])
-    """
-    findings = Findings(plain(text), "<edit>")
-    page = read(scan(findings), findings)
-    findings.raise_errors()
-    new = {_line_key(target.name, None if target.when is None else str(target.when)) for line in page.assigns for target in line.targets}
-    declared, noted = {d.name for d in page.declares}, {name for name, _, _ in page.notation}
-
-    def stays(definition: Definition) -> bool:
-        time = definition.lhs.time
-        return _line_key("loss" if definition.name == FINAL_LOSS else definition.name, None if time is None else time_text(time)) not in new
-
-    remaining = SimpleNamespace(
-        doc=page.doc or system.doc,
-        notation=[pair for pair in system.notation if pair[0] not in noted],
-        declarations=[d for d in system.declarations if d.name not in declared],
-        boundaries=list(filter(stays, system.boundaries)),
-        definitions=list(filter(stays, system.definitions)),
-    )
-    lines = plain(text).split("\n")[page.doc_end :]
-    return parse(system_text(remaining) + "\n" + "\n".join(lines), system.name, system.file)  # type: ignore[arg-type]
-
-
-def _line_key(name: str, when: str | None) -> tuple[str, str | None]:
-    """What two lines must share for one to replace the other: h[t] and a static h define one name, loss[t] and loss are two."""
-    return name, when if name == "loss" or when not in (None, "t") else "t"
 
 
 # ---------------------------------------------------------------- the System

@@ -109,7 +109,8 @@ class _Shapes:
         elif len(left) != len(right) or not self.equal(left, right, equation.right):
             found = f"`{target.text}` has shape {self.say(left)}, its equation gives {self.say(right)}"
             notes = self.reasons(left, right, [equation.right], [self.names.symbols[key]])
-            self.findings.error("E301", found, equation.right, expected="equal shapes", notes=notes)
+            instead = "dot(a, b), sum(v) or norm(v), if a scalar is meant" if not left else ""
+            self.findings.error("E301", found, equation.right, expected="equal shapes", instead=instead, notes=notes)
 
     def equal(self, left: Shape, right: Shape, place: Node) -> bool:
         return len(left) == len(right) and all([self.sizes.equate(a, b, place) for a, b in zip(left, right, strict=True)])

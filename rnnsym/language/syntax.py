@@ -269,7 +269,8 @@ class Function:
     parameters: tuple[str, ...]
     body: tuple[tuple[tuple[str, ...], Node], ...]
     returns: tuple[Node, ...]
-    span: Span
+    span: Span  # its first line
+    end_line: int
 
 
 @dataclass(frozen=True)
