@@ -169,25 +169,19 @@ class Teller:
 
     def _ends(self, entry: Entry) -> Iterator[Block]:
         """The error at t = T and t = 1, where it differs."""
-        rows, claims = [], []
-        for time, value in ((T, entry.at_last), (sympy.Integer(1), entry.at_first)):
+        delays = [part.delay for part in entry.contributions if isinstance(part.delay, int)]
+        beyond = "nothing lies beyond the last step" if min(delays, default=0) < 0 else ""
+        before = "nothing lies before the first step" if max(delays, default=0) > 0 else ""
+        ends = (("At the last step", T, entry.at_last, beyond), ("At the first step", sympy.Integer(1), entry.at_first, before))
+        for words, time, value, reason in ends:
             if value is not None:
                 result = self.plain(value)
-                rows.append(
-                    AlignedRow(
-                        self.error_node(entry.of.at(time)),
-                        "=",
-                        self._tree(result),
-                        None,
-                        ("nothing lies beyond the last step" if time == T else "the first step",),
-                    )
+                left = self.error_node(entry.of.at(time))
+                yield Paragraph((words,))
+                yield display(
+                    [AlignedRow(left, "=", self._tree(result), None, (reason,) if reason else ())],
+                    [Claim(entry.error.at(time), result, time)],
                 )
-                claims.append(Claim(entry.error.at(time), result, time))
-        if rows:
-            yield Paragraph(
-                ("At the last step" if entry.at_first is None else "At the first step" if entry.at_last is None else "At the ends",)
-            )
-            yield display(rows, claims)
 
     # ------------------------------------------------------------ one gradient
 
