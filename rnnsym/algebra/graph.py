@@ -266,6 +266,7 @@ def per_sequence(system: System) -> frozenset[str]:
     found = {d.name for d in system.declarations if d.timed or d.kind in ("input", "target", "token")}
     definitions = [d for component in system.components for d in component.definitions]
     for definition in definitions:
-        if any(read.name in found for read in reads(definition.rhs)) and not definition.is_boundary:
+        sums = definition.rhs.has(Total)  # as many terms as the sequence has steps
+        if (sums or any(read.name in found for read in reads(definition.rhs))) and not definition.is_boundary:
             found.add(definition.name)
     return frozenset(found)

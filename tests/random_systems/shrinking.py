@@ -15,16 +15,18 @@ def shrink(text: str, still_fails: Callable[[str], bool], tries: int = 4000) -> 
     best, left = ast.unparse(ast.parse(text)), tries
     if not still_fails(best):
         return text
-    progress = True
-    while progress and left > 0:
-        progress = False
-        for candidate in _smaller(best):
-            left -= 1
-            if left <= 0:
-                break
-            if len(candidate) < len(best) and still_fails(candidate):
-                best, progress = candidate, True
-                break
+    place, since = 0, 0  # go round and round, on from the last success, until a whole round brings nothing
+    while left > 0:
+        candidates = list(_smaller(best))
+        if since >= len(candidates):
+            break
+        place %= len(candidates)
+        candidate = candidates[place]
+        since, left = since + 1, left - (len(candidate) < len(best))
+        if len(candidate) < len(best) and still_fails(candidate):
+            best, since = candidate, 0
+        else:
+            place += 1
     return best
 
 
