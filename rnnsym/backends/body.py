@@ -187,7 +187,7 @@ class Body:
     def _target(self, statement: Statement, running: bool) -> tuple[str, str]:
         name, buffer = statement.name, self.buffer(statement.name)
         if name in self.results:
-            return self.results[name], "+=" if statement.how == "add" else "="
+            return f"{self.results[name]}[...]", "+=" if statement.how == "add" else "="
         if statement.how == "slot":
             time = statement.definition.lhs.time
             if time.has(T):

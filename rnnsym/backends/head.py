@@ -14,7 +14,7 @@ from rnnsym.algebra.system import Declaration, System
 from rnnsym.algebra.tensor import DATA, FINAL_LOSS, Quantity
 from rnnsym.backends.body import plain
 from rnnsym.backends.parts import Parts
-from rnnsym.backends.tables import data_table, string, table
+from rnnsym.backends.tables import data_table, line, string, table
 
 
 def classes_allowed(system: System) -> list[str]:
@@ -59,7 +59,7 @@ def tables(parts: Parts) -> str:
         data_table("LATE", shapes, [(name, f"({', '.join(map(string, k))}{',' if len(k) == 1 else ''})") for name, k in late]),
         table("TIMED", "frozenset[str]", [string(public[d.name]) for d in system.variables if d.timed], "frozenset()"),
         data_table("RENAMED", "dict[str, str]", renamed),
-        f"NO_CHUNKS = {string(obstacle_text(parts))}",
+        line("NO_CHUNKS", string(obstacle_text(parts))),
     ]
     return "\n".join(rows)
 

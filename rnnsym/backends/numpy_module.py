@@ -108,7 +108,7 @@ def _traced(parts: Parts, body: Body, declaration: Declaration) -> str:
 def _backward_lines(parts: Parts) -> tuple[Body, list[str]]:
     adj, public = parts.adjoint, parts.names.public
     variables = parts.model.by_name
-    results = {adj.gradients[d.name]: f"grads.{public[d.name]}[...]" for d in parts.prepared.params}
+    results = {adj.gradients[d.name]: f"grads.{public[d.name]}" for d in parts.prepared.params}
     errors = {e: public[k] for k, e in adj.errors.items() if k in variables and "[" not in k}
     errors |= {seed: public[loss] for loss, seed in adj.seeds.items()}
     flows = {flow: key for key, (_, flow) in adj.initial.items() if flow}

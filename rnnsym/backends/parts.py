@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import System
-from rnnsym.algebra.tensor import DATA, quantities
+from rnnsym.algebra.tensor import DATA
 from rnnsym.backends.names import Locals
 from rnnsym.calculus.adjoint import INITIAL, Adjoint, adjoint
 from rnnsym.calculus.prepare import prepare
@@ -84,8 +85,7 @@ def _backward_program(adj: Adjoint, late: frozenset[str], optional: frozenset[st
     program = schedule(adj.system, within=adj.forward, numbers=cited, per_sequence=settled)
     program = _without_upstream(program, adj)
     program = restricted(program, _requests(adj))
-    errors = set(adj.errors.values()) | set(adj.gradients.values()) | set(adj.seeds.values()) | _messages(adj)
-    errors |= {name for pair in adj.initial.values() for name in pair if name}
+    errors = _linear(adj)
     late_errors = {name for name, key in adj.origin.items() if name in errors and key.partition("[")[0] in late}
     late_errors |= {seed for loss, seed in adj.seeds.items() if loss in late}
     program = without_targets(program, late | optional, late_errors, errors)
@@ -93,18 +93,13 @@ def _backward_program(adj: Adjoint, late: frozenset[str], optional: frozenset[st
     return batched(program, frozenset(errors), added)
 
 
-def _messages(adj: Adjoint) -> set[str]:
-    """Parts of errors that one step passes to another: linear in the errors, as these are."""
-    found = set()
-    held = set(adj.errors.values()) | set(adj.gradients.values())
-    for definition in adj.definitions:
-        if definition.lhs.time is not None and definition.name not in held and _is_shifted(adj, definition.name):
-            found.add(definition.name)
+def _linear(adj: Adjoint) -> set[str]:
+    """Errors, and parts of errors: what is zero where all errors are; each is linear in them. (Other parts are values of the forward pass.)"""
+    found = set(adj.errors.values()) | set(adj.gradients.values()) | set(adj.seeds.values()) | set(adj.upstream.values())
+    found |= {name for pair in adj.initial.values() for name in pair if name}
+    for component in adj.system.components:
+        found |= {d.name for d in component.definitions if d.name in adj.origin and op.is_zero(without(d.rhs, found))}
     return found
-
-
-def _is_shifted(adj: Adjoint, name: str) -> bool:
-    return any(q.name == name and q.offset != 0 for d in adj.definitions for q in quantities(d.rhs))
 
 
 def _without_upstream(program: Program, adj: Adjoint) -> Program:

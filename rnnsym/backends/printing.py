@@ -6,7 +6,7 @@ long stands in brackets, one term per line; what is longer still is computed in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -92,9 +92,10 @@ def _bracketed(source: tuple[str, int], least: int) -> str:
 class Printer:
     """Prints array expressions of one function; remembers the functions and the names that it used."""
 
-    def __init__(self, names: Locals, buffers: dict[str, Buffer]):
+    def __init__(self, names: Locals, buffers: dict[str, Buffer], results: Mapping[str, str] | None = None):
         self.names = names
         self.buffers = buffers
+        self.results = dict(results or {})  # variable → `grads.W`, where its value is kept and read
         self.functions: set[str] = set()
         self.loads: dict[tuple[str, int | str | None], None] = {}
         self.marks: dict[tuple[bool, int], None] = {}
@@ -131,6 +132,8 @@ class Printer:
     # ------------------------------------------------------------ one method per kind of node
 
     def _load(self, node: Load) -> tuple[str, int]:
+        if node.name in self.results:
+            return self.results[node.name], ATOM
         return self.local(node.name, node.delay) + ("[t]" if node.running else ""), ATOM
 
     def _loadat(self, node: LoadAt) -> tuple[str, int]:
@@ -158,11 +161,9 @@ class Printer:
         if node.function == "one_hot":
             arguments.append("dtype")
         elif node.function == "valid":
-            arguments = [arguments[0], "run.padding"]
+            arguments.append("run.padding")
         elif node.function == "every_step":
-            inner = node.arguments[0]
-            source = f"np.asarray({arguments[0]}, dtype)" if isinstance(inner, (Literal, Unary)) else arguments[0]
-            arguments = [source, "steps", "batch", arguments[1]]
+            arguments = [arguments[0], "steps", "batch", arguments[1]]
         return f"{self.function(node.function)}({', '.join(arguments)})", ATOM
 
     def _filled(self, node: Filled) -> tuple[str, int]:

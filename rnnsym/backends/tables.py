@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rnnsym.backends.printing import WIDTH
+
 
 def string(text: str) -> str:
     """A Python string literal in double quotes, whatever the text holds.
@@ -25,6 +27,12 @@ def table(name: str, annotation: str, rows: Iterable[str], empty: str) -> str:
     opening, closing = ("frozenset(\n    {\n", "    }\n)") if empty.startswith("frozenset") else ("(\n", ")")
     pad = "        " if empty.startswith("frozenset") else "    "
     return f"{name}: {annotation} = {opening}" + "".join(f"{pad}{row},\n" for row in rows) + closing
+
+
+def line(name: str, value: str) -> str:
+    """A constant on one line, or in brackets where it would be too long for one."""
+    whole = f"{name} = {value}"
+    return whole if len(whole) <= WIDTH else f"{name} = (\n    {value}\n)"
 
 
 def data_table(name: str, annotation: str, rows: Iterable[tuple[str, str]]) -> str:

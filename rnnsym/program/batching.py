@@ -122,7 +122,7 @@ def _sum_of_all(body: Tensor, layout: Layout, over_time: bool) -> Value:
 
 
 def _sum_of_outer(a: Tensor, b: Tensor, layout: Layout, over_time: bool) -> Value | None:
-    if over_time and not vanishes(op.Outer(a, b)):
+    if over_time and not vanishes(layout, op.Outer(a, b)):
         return None
     if isinstance(a, Quantity) and a.kind == "token" and not (isinstance(b, Quantity) and b.kind == "token"):
         value = _sum_of_outer(b, a, layout, over_time)

@@ -409,25 +409,27 @@ def over_steps(layout: Layout, body: Tensor) -> Value:
     """The summand at all steps, zero in the padding."""
     value = layout.lower(body)
     if value.axes < PER_STEP:
-        value = replace(value, node=Call("every_step", (value.node, Literal(sympy.Integer(value.rank)))), axes=PER_STEP)
-        return replace(value, node=Call("valid", (value.node, Literal(sympy.Integer(value.rank)))))
-    return value if vanishes(body) else replace(value, node=Call("valid", (value.node, Literal(sympy.Integer(value.rank)))))
+        inner = Call("array", (value.node,)) if value.weak else value.node
+        value = Value(Call("every_step", (inner, Literal(sympy.Integer(value.rank)))), PER_STEP, value.rank)
+    elif vanishes(layout, body):
+        return value
+    return replace(value, node=Call("valid", (value.node,)))
 
 
 _LINEAR = (op.Negate, op.Times, op.MatrixProduct, op.Outer, op.Dot, op.SumEntries, op.Transposed, op.Concat, op.Slice, op.Diagonal)
 
 
-def vanishes(body: Basic) -> bool:
+def vanishes(layout: Layout, body: Basic) -> bool:
     """Whether it is zero in the padding of itself: products of stored values, one of them at the very step."""
     if isinstance(body, Quantity):
-        return body.offset == 0 and body.kind != "token"
+        return body.offset == 0 and body.kind != "token" and not layout.buffers[body.name].ends
     if isinstance(body, op.Plus):
-        return all(map(vanishes, body.args))
+        return all(vanishes(layout, a) for a in body.args)
     if isinstance(body, op.Concat):
-        return all(vanishes(a) or op.is_zero(a) for a in body.args)
+        return all(vanishes(layout, a) or op.is_zero(a) for a in body.args)
     if isinstance(body, _LINEAR):
         arguments = [a for a in body.args if isinstance(a, Tensor)]
-        return all(map(_is_plain, arguments)) and any(map(vanishes, arguments))
+        return all(map(_is_plain, arguments)) and any(vanishes(layout, a) for a in arguments)
     return False
 
 

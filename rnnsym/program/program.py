@@ -23,7 +23,7 @@ class Buffer:
     timed      has a value per step: (T, B, *shape), held with `lag` slots before step 1 and `lead` slots after step T
     batched    has a value per sequence: (B, *shape); what is neither timed nor batched has one per call
     carried    how many past values a later chunk needs (at most `lag`)
-    ends       whether a value beyond the last step may be other than zero (`b[T+1] = …`)
+    ends       whether a value beyond the last step may be other than zero (`b[T+1] = …`, or the caller's)
     """
 
     name: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sympy import preorder_traversal
 
 from rnnsym.algebra.graph import WHOLE, reads
-from rnnsym.algebra.operators import TimeIs, zeros
+from rnnsym.algebra.operators import TimeIs, Total, zeros
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import T, quantities
 from rnnsym.program.program import Block, Buffer, Program, Statement
@@ -41,7 +41,7 @@ def schedule(
         statements = tuple(Statement(d, d.rhs, cited.get(d.key), _how(d, component.kind), missing[d.key]) for d in rows)
         if statements:
             blocks.append(Block(component.kind, component.direction, statements))
-    return Program(system, buffers_of(system, per_sequence or {}), tuple(blocks))
+    return Program(system, buffers_of(system, per_sequence or {}, within or system), tuple(blocks))
 
 
 def _how(definition: Definition, kind: str) -> str:
@@ -50,11 +50,11 @@ def _how(definition: Definition, kind: str) -> str:
     return "store" if kind == "scan" else "new"
 
 
-def buffers_of(system: System, per_sequence: Mapping[str, bool]) -> dict[str, Buffer]:
-    """One buffer per declared name, with the slots that shifted reads need."""
+def buffers_of(system: System, per_sequence: Mapping[str, bool], forward: System) -> dict[str, Buffer]:
+    """One buffer per declared name, with the slots that shifted reads need; what lies beyond T is always zero but in `forward`."""
     batched = batched_names(system, per_sequence)
     slots = slot_counts(system)
-    ends = {d.name for d in system.boundaries if d.lhs.time.has(T)}
+    ends = {name for name, (_, lead) in slots.items() if lead and name in forward.by_name}
     return {
         d.name: Buffer(d.name, d.kind, d.shape, d.timed, d.name in batched, *slots.get(d.name, (0, 0)), ends=d.name in ends)
         for d in system.declarations
@@ -83,7 +83,8 @@ def batched_names(system: System, settled: Mapping[str, bool]) -> frozenset[str]
     names |= {name for name, is_batched in settled.items() if is_batched}
     for component in system.components:
         for definition in component.definitions:
-            if settled.get(definition.name, True) and any(q.name in names for q in quantities(definition.rhs)):
+            sums = definition.rhs.has(Total)  # as many terms as the sequence has steps
+            if settled.get(definition.name, True) and (sums or any(q.name in names for q in quantities(definition.rhs))):
                 names.add(definition.name)
     return frozenset(names)
 
