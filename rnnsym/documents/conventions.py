@@ -11,6 +11,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.calculus.naming import walk
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.document import Block, Heading, Items
+from rnnsym.documents.joining import ONES, juxtaposed
 from rnnsym.documents.mathematics import (
     BigOperator,
     Fenced,
@@ -26,7 +27,7 @@ from rnnsym.documents.mathematics import (
     with_subscript,
 )
 from rnnsym.documents.names import Names
-from rnnsym.documents.typeset import ONES, Typesetter, juxtaposed
+from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.wording import listed
 
 Sentence = tuple[Inline, ...]

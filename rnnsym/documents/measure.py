@@ -104,7 +104,8 @@ def height(node: Node) -> float:
     if isinstance(node, Root):
         return height(node.body) + 0.2
     if isinstance(node, Fenced):
-        return max(height(node.body), _BRACKET_HEIGHTS[min(bracket_level(node), 4)] - 0.3)
+        body = height(node.body)  # measured once: nested brackets would double the work at every level
+        return max(body, _BRACKET_HEIGHTS[min(_level(body, node), 4)] - 0.3)
     if isinstance(node, Delimiter):
         return _BRACKET_HEIGHTS[min(node.level, 4)] - 0.3
     if isinstance(node, Matrix | Cases | Aligned):
@@ -120,7 +121,10 @@ def _row_height(line) -> float:
 
 def bracket_level(fence: Fenced) -> int:
     """The size of a bracket: 0 (plain) to 4, 5 where it must grow freely; brackets inside make the outer ones one size larger, once."""
-    needed = height(fence.body)
+    return _level(height(fence.body), fence)
+
+
+def _level(needed: float, fence: Fenced) -> int:
     level = next((i for i, covers in enumerate(_BRACKET_HEIGHTS) if needed <= covers), 5)
     return max(level, 1) if _holds_bracket(fence.body) else level
 

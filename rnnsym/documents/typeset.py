@@ -10,15 +10,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.tensor import Number, Quantity, Tensor, decimal_text, t
+from rnnsym.algebra.tensor import Number, Quantity, Tensor, t
+from rnnsym.documents.joining import (
+    ATOM,
+    BIG,
+    CASES,
+    CDOT,
+    HADAMARD,
+    HADAMARD_SIGN,
+    IDENTITY,
+    ONES,
+    OSLASH,
+    PRODUCT,
+    SCRIPT,
+    SUM,
+    Typeset,
+    juxtaposed,
+    starts_bracket,
+    starts_number,
+)
 from rnnsym.documents.mathematics import (
     BigOperator,
     Cases,
-    Delimiter,
     Fenced,
     Fraction,
     Identifier,
@@ -26,7 +42,6 @@ from rnnsym.documents.mathematics import (
     Numeral,
     Operator,
     Root,
-    Row,
     Scripts,
     Text,
     has_superscript,
@@ -36,13 +51,8 @@ from rnnsym.documents.mathematics import (
     with_superscript,
 )
 from rnnsym.documents.names import Names, size_node, time_node
+from rnnsym.documents.numerals import scalar
 
-CASES, SUM, BIG, HADAMARD, PRODUCT, SCRIPT, ATOM = range(7)
-Typeset = tuple[Node, int]  # a tree and its precedence
-
-INVISIBLE, THIN = Operator("\u2062", "invisible"), Operator("\u2062", "thin")
-HADAMARD_SIGN, OSLASH, CDOT = Operator("⊙"), Operator("⊘"), Operator("·")
-ONES, IDENTITY = Identifier("1", "bold"), Identifier("I", "bold")
 COMPARISONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _POWERS_ON_NAME = ("tanh", "sin", "cos")  # tanh²(u): the power stands on the name
@@ -77,92 +87,11 @@ class Typesetter:
         return replace(self, scope=0) if running else replace(self, scope=-1)
 
 
-def starts_bracket(node: Node) -> bool:
-    """Whether a tree begins with a bracket: beside a name it would read as a function's argument."""
-    first = node.children[0] if isinstance(node, Row) else node
-    while isinstance(first, Scripts):
-        first = first.base
-    return isinstance(first, Fenced | Delimiter)
-
-
-def _starts_number(node: Node) -> bool:
-    first = node.children[0] if isinstance(node, Row) else node
-    while isinstance(first, Scripts):
-        first = first.base
-    return isinstance(first, Numeral | Fraction) or (isinstance(first, Identifier) and first.text.isdigit())
-
-
-def _is_wide(node: Node) -> bool:
-    """Whether a factor needs a little air beside it: a word, a function, a bracket, a fraction."""
-    while isinstance(node, Scripts):
-        node = node.base
-    return not isinstance(node, Identifier | Numeral) or (isinstance(node, Identifier) and len(node.text) > 1)
-
-
-def juxtaposed(left: Node, right: Node) -> Node:
-    """A product written by juxtaposition, with a thin space where letters alone would run together."""
-    last = left.children[-1] if isinstance(left, Row) else left
-    first = right.children[0] if isinstance(right, Row) else right
-    return row(left, THIN if _is_wide(last) or _is_wide(first) else INVISIBLE, right)
-
-
 # ---------------------------------------------------------------- leaves
 
 
 def _number(setter: Typesetter, node: Number, least: int) -> Typeset:
     return scalar(node.value, setter.names)
-
-
-def scalar(value: sympy.Expr, names: Names) -> Typeset:
-    """A number or a size: `0.5`, `10^{-5}`, `1/3` as a fraction, `4 n_h`, `2/√π`."""
-    if value is sympy.oo:
-        return Identifier("∞"), ATOM
-    if value is sympy.pi:
-        return Identifier("π"), ATOM
-    if value is sympy.E:
-        return Identifier("e", "upright"), ATOM
-    if value.is_Rational:
-        return _decimal(decimal_text(value), value)
-    if value.free_symbols and value.is_polynomial() and sympy.Poly(value).is_linear:
-        return size_node(value, names), ATOM if value.is_Symbol else SUM if value.is_Add else PRODUCT
-    return _compound(value, names)
-
-
-def _decimal(text: str, value: sympy.Rational) -> Typeset:
-    if "/" in text:
-        return Fraction(Numeral(str(value.p)), Numeral(str(value.q))), SCRIPT
-    mantissa, _, exponent = text.lower().partition("e")
-    if not exponent:
-        return Numeral(text), ATOM
-    places = int(exponent)
-    power = Scripts(Numeral("10"), sup=row(*([Operator("−", "prefix")] if places < 0 else []), Numeral(str(abs(places)))))
-    return (power, SCRIPT) if mantissa in ("1", "1.0") else (row(Numeral(mantissa), CDOT, power), PRODUCT)
-
-
-def _compound(value: sympy.Expr, names: Names) -> Typeset:
-    """An irrational number: products, quotients and powers of what `scalar` knows."""
-
-    def inner(part: sympy.Expr, least: int) -> Node:
-        tree, precedence = scalar(part, names)
-        return Fenced(tree) if precedence < least else tree
-
-    above, below = value.as_numer_denom()
-    if below != 1:
-        return Fraction(inner(above, CASES), inner(below, CASES)), SCRIPT
-    if value.is_Pow and value.exp == sympy.Rational(1, 2):
-        return Root(inner(value.base, CASES)), ATOM
-    if value.is_Pow:
-        return Scripts(inner(value.base, ATOM), sup=inner(value.exp, CASES)), SCRIPT
-    if value.is_Mul:
-        parts = [inner(part, PRODUCT) for part in value.as_ordered_factors()]
-        out = parts[0]
-        for part in parts[1:]:
-            out = row(out, CDOT, part) if _starts_number(part) else juxtaposed(out, part)
-        return out, PRODUCT
-    if value.is_Add:
-        terms = [inner(part, PRODUCT) for part in value.as_ordered_terms()]
-        return row(*(piece for i, term in enumerate(terms) for piece in ((Operator("+"), term) if i else (term,)))), SUM
-    return Text(str(value)), ATOM
 
 
 def _quantity(setter: Typesetter, node: Quantity, least: int) -> Typeset:
@@ -214,7 +143,7 @@ def _times(setter: Typesetter, node: op.Times, least: int) -> Typeset:
             out = tree
         elif before.shape and factor.shape:
             out = row(out, HADAMARD_SIGN, tree)
-        elif _starts_number(tree) or (starts_bracket(tree) and not before.shape and not isinstance(before, Number)):
+        elif starts_number(tree) or (starts_bracket(tree) and not before.shape and not isinstance(before, Number)):
             out = row(out, CDOT, tree)
         else:
             out = juxtaposed(out, tree)
@@ -383,7 +312,7 @@ def _indicated(setter: Typesetter, condition: Node, value: Tensor, shape: tuple)
     if shape and value.shape:
         return row(indicator, HADAMARD_SIGN, setter.expression(value, SCRIPT)), HADAMARD
     factor = setter.expression(value, SCRIPT)
-    return row(indicator, CDOT, factor) if _starts_number(factor) else juxtaposed(indicator, factor), PRODUCT
+    return row(indicator, CDOT, factor) if starts_number(factor) else juxtaposed(indicator, factor), PRODUCT
 
 
 def _condition(setter: Typesetter, node: Basic) -> Node:

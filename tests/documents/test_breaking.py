@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rnnsym.algebra import Quantity, sizes, t
@@ -77,3 +79,16 @@ def test_a_broken_row_keeps_its_number_on_the_last_line():
     assert [r.number for r in rows] == [None] * (len(rows) - 1) + [7]
     assert rows[0].reason == ("why",)
     assert all(width(r.right) < COLUMN for r in rows)
+
+
+def test_deep_nests_and_long_sums_take_no_long_time():
+    nest = _vector("a")
+    for _ in range(60):
+        nest = op.Elementwise("tanh", U @ (nest * _vector("b")) + _vector("c"))
+    terms = op.Plus(*(_vector(f"a_{i}") for i in range(2000)))
+    started = time.process_time()
+    for expression in (nest, terms):
+        lines = break_lines(expression_tree(expression), 25.0, 24.0)
+        assert all(width(line) <= 25.01 for line in lines)
+        assert all(latex(line) for line in lines)
+    assert time.process_time() - started < 10
