@@ -163,8 +163,13 @@ class Body:
         elif statement.wanted:
             conditions += [f"wrt & {{{', '.join(f'{chr(34)}{w}{chr(34)}' for w in sorted(statement.wanted))}}}"]
         if statement.how == "slot":
-            conditions += [f'"{statement.definition.key}" not in run.given']
+            conditions += [f'"{self._public_key(statement.definition.key)}" not in run.given']
         return " and ".join(conditions) or None
+
+    def _public_key(self, key: str) -> str:
+        """The key of a value outside 1 … T as a caller gives it."""
+        name, bracket, place = key.partition("[")
+        return self.names.public[name] + bracket + place
 
     def _lines(self, statement: Statement, indent: int, running: bool, otherwise: bool = False) -> list[str]:
         value = statement.otherwise if otherwise else statement.value
@@ -181,7 +186,7 @@ class Body:
             lines += self._restore(statement.name, indent) if statement.definition.lhs.time.has(T) else []
         if statement.name in self.flows:
             key, name = self.flows[statement.name], self.printer.local(statement.name)
-            lines += [f'{" " * indent}if "{key}" in run.given:', f"{' ' * indent}    {name}[...] = 0"]
+            lines += [f'{" " * indent}if "{self._public_key(key)}" in run.given:', f"{' ' * indent}    {name}[...] = 0"]
         return lines
 
     def _target(self, statement: Statement, running: bool) -> tuple[str, str]:
