@@ -8,66 +8,27 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import warnings
-from collections.abc import Callable
 
 import sympy
 
 from rnnsym.algebra.system import Start
 from rnnsym.errors import ModelError, Span
+from rnnsym.language.expressions import TAKEN, ExpressionReader, Refused
 from rnnsym.language.findings import Findings, article, near
+from rnnsym.language.notation import latex_problem
 from rnnsym.language.reader import MAX_OPERATORS, Scan, is_no_text
 from rnnsym.language.syntax import (
     Assign,
-    At,
-    Call,
-    Choice,
-    Comparison,
-    Cut,
     Declare,
     Function,
-    MatMul,
-    Name,
-    Negative,
     Node,
-    Num,
     Page,
-    Power,
-    Product,
-    Ratio,
-    StepTest,
-    Sum,
     Target,
-    Transpose,
     When,
 )
 
 KINDS = ("input", "target", "token", "param", "constant", "vector", "matrix", "scalar")
-MAX_DEPTH = 80
-TAKEN = {
-    "t": "the step; give time as an input, for example `time: input`",
-    "loss": "the cost, as loss[t] = … or loss = …",
-    "T": "the last step",
-}
-_COMPARISONS: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
-_REFUSED_OPERATORS: dict[type, tuple[str, str]] = {
-    ast.Mod: ("%", "mod(u, m)"),
-    ast.BitXor: ("^", "u**k"),
-    ast.FloorDiv: ("//", "(u - mod(u, m)) / m"),
-    ast.BitAnd: ("&", "one condition after the other"),
-    ast.BitOr: ("|", "one condition after the other"),
-    ast.LShift: ("<<", "u * 2**k"),
-    ast.RShift: (">>", "u / 2**k"),
-}
-_REFUSED: dict[type, tuple[str, str]] = {
-    ast.List: ("a list in brackets", "concat(a, b) joins vectors; a number is written as it is"),
-    ast.Set: ("a set in braces", "ordinary brackets ( )"),
-    ast.Dict: ("a dictionary in braces", "a declaration per name"),
-    ast.JoinedStr: ("a formatted string", "plain text"),
-    ast.Starred: ("a star before an expression", "the values one by one"),
-    ast.Tuple: ("a row of values with commas", "an equation for each, or split(v, k)"),
-}
 _STATEMENTS: dict[type, tuple[str, str]] = {
     ast.AugAssign: ("an equation does not change its own left side", "h[t] = h[t-1] + …"),
     ast.If: ("`if` is no statement of the language", "one equation: h[t] = a if u >= 0 else b"),
@@ -128,31 +89,8 @@ def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
     )
 
 
-class _Refused(Exception):
-    """An expression was refused; the error is noted already."""
-
-
-class _Fence:
+class _Fence(ExpressionReader):
     """Turns Python's tree into ours. One method per construct of the language."""
-
-    def __init__(self, scan: Scan, findings: Findings):
-        self.scan, self.findings = scan, findings
-        self.rows = [line.encode("utf-8") if not line.isascii() else None for line in findings.lines]
-
-    # ------------------------------------------------------------ places
-
-    def column(self, line: int, offset: int) -> int:
-        """Python counts UTF-8 bytes from 0; we count characters from 1."""
-        row = self.rows[line - 1]
-        return (offset if row is None else len(row[:offset].decode("utf-8", "replace"))) + 1
-
-    def span(self, node: ast.AST) -> Span:
-        start = node.lineno, self.column(node.lineno, node.col_offset)  # type: ignore[attr-defined]
-        return Span(*start, node.end_lineno, self.column(node.end_lineno, node.end_col_offset))  # type: ignore[attr-defined]
-
-    def refuse(self, code: str, found: str, node: ast.AST | Span, **fields: object) -> _Refused:
-        self.findings.error(code, found, node if isinstance(node, Span) else self.span(node), **fields)
-        return _Refused()
 
     def remark(self, node: ast.stmt) -> str:
         return self.scan.comments.get(node.end_lineno or node.lineno, "")
@@ -170,7 +108,7 @@ class _Fence:
             try:
                 for line in self.statement(statement):
                     lines[type(line)].append(line)
-            except _Refused:
+            except Refused:
                 whole = False
         return Page(doc, tuple(lines[tuple]), tuple(lines[Declare]), tuple(lines[Assign]), tuple(lines[Function]), whole, doc_end)
 
@@ -294,7 +232,7 @@ class _Fence:
         targets = tuple(self.target(item) for item in items)
         try:
             value = self.expression(node.value)
-        except _Refused:
+        except Refused:
             value = None
         return Assign(targets, value, self.remark(node), self.span(node))
 
@@ -331,24 +269,6 @@ class _Fence:
         if name == "loss" and not when.is_running:
             raise self.refuse("E205", "the loss has no initial value", node, instead="loss[t] = …, or loss = … for what is added once")
         return Target(name, when, self.span(node))
-
-    def when(self, node: ast.expr) -> When | None:
-        """The time in a pair of brackets, or None when it is something else."""
-        whole = _whole(node)
-        if whole is not None:
-            return When("", whole)
-        if isinstance(node, ast.Name) and node.id in ("t", "T"):
-            return When(node.id)
-        if (
-            isinstance(node, ast.BinOp)
-            and isinstance(node.op, (ast.Add, ast.Sub))
-            and isinstance(node.left, ast.Name)
-            and node.left.id in ("t", "T")
-        ):
-            steps = _whole(node.right)
-            if steps is not None and steps >= 0 and not isinstance(node.right, ast.UnaryOp):
-                return When(node.left.id, steps if isinstance(node.op, ast.Add) else -steps)
-        return None
 
     # ------------------------------------------------------------ functions
 
@@ -404,257 +324,3 @@ class _Fence:
                     "E110", f"`{self.findings.text(self.span(item))}` is not a local name", item, instead="a plain name: d = …"
                 )
         return tuple(item.id for item in items if isinstance(item, ast.Name))
-
-    # ------------------------------------------------------------ expressions
-
-    def expression(self, node: ast.expr, depth: int = 0) -> Node:
-        """One expression. Raises _Refused after noting the error."""
-        if depth > MAX_DEPTH:
-            raise self.refuse("E104", f"an expression nested more than {MAX_DEPTH} deep", node, instead="equations for the inner parts")
-        reader = _READERS.get(type(node))
-        if reader is None:
-            what, instead = _REFUSED.get(type(node), ("this expression", ""))
-            raise self.refuse("E106", f"{what} is not part of the language", node, instead=instead)
-        return reader(self, node, depth + 1)
-
-    def several(self, nodes: list[ast.expr], depth: int) -> tuple[Node, ...]:
-        """All of them, so that every error among them is noted."""
-        out, refused = [], None
-        for node in nodes:
-            try:
-                out.append(self.expression(node, depth))
-            except _Refused as error:
-                refused = error
-        if refused:
-            raise refused
-        return tuple(out)
-
-    def constant(self, node: ast.Constant, depth: int) -> Node:
-        if type(node.value) not in (int, float):
-            what = {str: "a text", bytes: "a text", complex: "an imaginary number", type(...): "`...`"}.get(
-                type(node.value), "this constant"
-            )
-            raise self.refuse("E106", f"{what} stands in an expression", node, expected="a number or a name")
-        return Num(self.rational(node), span=self.span(node))
-
-    def rational(self, node: ast.Constant) -> sympy.Rational:
-        """The exact value of a literal, from its decimal text."""
-        span = self.span(node)
-        text = self.scan.numbers.get((span.line, span.column), repr(node.value))
-        return sympy.Rational(text.replace("_", ""))
-
-    def name(self, node: ast.Name, depth: int) -> Node:
-        if node.id == "t":
-            found = "`t` alone: the number of the step is not a quantity"
-            raise self.refuse("E106", found, node, instead="`t == 1`, `t == T` in a condition, or time as an input: time[t]")
-        return Name(node.id, span=self.span(node))
-
-    def attribute(self, node: ast.Attribute, depth: int) -> Node:
-        if node.attr != "T":
-            found = f"the attribute `.{node.attr[:40]}` is not part of the language"
-            raise self.refuse("E106", found, node, expected=".T, the transpose of a matrix")
-        return Transpose(self.expression(node.value, depth), span=self.span(node))
-
-    def unary(self, node: ast.UnaryOp, depth: int) -> Node:
-        if isinstance(node.op, ast.USub):
-            return Negative(self.expression(node.operand, depth), span=self.span(node))
-        if isinstance(node.op, ast.UAdd):
-            return self.expression(node.operand, depth)
-        raise self.refuse("E106", "`~` is not part of the language", node, instead="1 - u")
-
-    def binary(self, node: ast.BinOp, depth: int) -> Node:
-        span = self.span(node)
-        if isinstance(node.op, (ast.Add, ast.Sub)):
-            return Sum(self.several_signed(_row(node, (ast.Add, ast.Sub)), depth), span=span)
-        if isinstance(node.op, ast.Mult):
-            return Product(self.several([n for _, n in _row(node, (ast.Mult,))], depth), span=span)
-        cls = {ast.Div: Ratio, ast.Pow: Power, ast.MatMult: MatMul}.get(type(node.op))
-        if cls is None:
-            sign, instead = _REFUSED_OPERATORS[type(node.op)]
-            raise self.refuse("E106", f"`{sign}` is not an operator of the language", node, instead=instead)
-        left, right = self.several([node.left, node.right], depth)
-        return cls(left, right, span=span)
-
-    def several_signed(self, terms: list[tuple[ast.operator | None, ast.expr]], depth: int) -> tuple[Node, ...]:
-        nodes = self.several([n for _, n in terms], depth)
-        return tuple(Negative(n, span=n.span) if isinstance(sign, ast.Sub) else n for (sign, _), n in zip(terms, nodes, strict=True))
-
-    def choice(self, node: ast.IfExp, depth: int) -> Node:
-        problems = []
-        parts: list[Node] = []
-        for read_part in (
-            lambda: self.condition(node.test, depth),
-            lambda: self.expression(node.body, depth),
-            lambda: self.expression(node.orelse, depth),
-        ):
-            try:
-                parts.append(read_part())
-            except _Refused as error:
-                problems.append(error)
-        if problems:
-            raise problems[0]
-        return Choice(*parts, span=self.span(node))
-
-    def condition(self, node: ast.expr, depth: int) -> Node:
-        if not isinstance(node, ast.Compare):
-            text = self.findings.text(self.span(node), 40)
-            raise self.refuse(
-                "E106",
-                "this condition compares nothing",
-                node,
-                instead=f"{text} > 0" if isinstance(node, (ast.Name, ast.Subscript)) else "u > 0",
-            )
-        if len(node.ops) > 1:
-            raise self.refuse(
-                "E106", "two comparisons stand in a row", node, instead="one condition after the other: (a if u > 0 else b) if u < 1 else b"
-            )
-        sign = _COMPARISONS.get(type(node.ops[0]))
-        right = node.comparators[0]
-        if isinstance(node.ops[0], ast.Eq):
-            when, mark = self.when(node.left), self.when(right)
-            if when is not None and mark is not None and (when.base or mark.base):
-                return self.step_test(when, mark, node)
-        if sign is None:
-            text = "==" if isinstance(node.ops[0], ast.Eq) else "!=" if isinstance(node.ops[0], ast.NotEq) else "this comparison"
-            running = any(isinstance(n, ast.Name) and n.id in ("t", "T") for n in (node.left, right))
-            instead = "t == 1 or t == T, with the branches in that order" if running else "< <= > >="
-            raise self.refuse(
-                "E106",
-                f"a condition cannot ask for `{text}`" if text[0] in "=!" else f"{text} is not part of the language",
-                node,
-                instead=instead,
-            )
-        left, other = self.several([node.left, right], depth)
-        return Comparison(left, other, sign, span=self.span(node))
-
-    def step_test(self, when: When, mark: When, node: ast.Compare) -> Node:
-        if mark.is_running or mark not in (When("", 1), When("T")):
-            instead = "time as an input: a if time[t] >= 3 else b"
-            raise self.refuse("E106", f"a condition cannot ask for `{when} == {mark}`", node, expected="t == 1 or t == T", instead=instead)
-        return StepTest(when, mark, span=self.span(node))
-
-    def stray_comparison(self, node: ast.Compare, depth: int) -> Node:
-        raise self.refuse(
-            "E106", "a comparison stands outside a condition", node, instead=f"1 if {self.findings.text(self.span(node), 40)} else 0"
-        )
-
-    def call(self, node: ast.Call, depth: int) -> Node:
-        if not isinstance(node.func, ast.Name):
-            text = self.findings.text(self.span(node.func), 40)
-            last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            raise self.refuse(
-                "E106",
-                f"`{text}` is called",
-                node.func,
-                expected="a function of the language or of the file",
-                instead=f"{last}(…)" if last else "",
-            )
-        if node.func.id == "notation":
-            raise self.refuse("E106", "notation stands inside an expression", node, instead="a line of its own")
-        if node.keywords:
-            raise self.refuse(
-                "E112",
-                "an argument is given by name",
-                self.span(node.keywords[0]),
-                instead="arguments in their order, without names",
-            )
-        return Call(self.several(node.args, depth), node.func.id, self.span(node.func), span=self.span(node))
-
-    def subscript(self, node: ast.Subscript, depth: int) -> Node:
-        span, index = self.span(node), node.slice
-        if isinstance(index, ast.Slice):
-            return self.cut(node, index, depth)
-        text = self.findings.text(span, 40)
-        when = self.when(index)
-        if not isinstance(node.value, ast.Name):
-            instead = "a slice: v[t][0:1]" if when is not None and not when.base else ""
-            raise self.refuse("E108", f"`{text}`: only a name has a time", node, instead=instead, expected="" if instead else "h[t-1]")
-        name = node.value.id
-        if name == "t":
-            raise self.refuse("E106", f"`t` is taken: it is {TAKEN['t']}", node)
-        if when is None:
-            raise self.bad_index(node, name, index)
-        if when.is_outside:
-            raise self.outside(node, name, when)
-        return At(name, when, span=span)
-
-    def bad_index(self, node: ast.Subscript, name: str, index: ast.expr) -> _Refused:
-        text = self.findings.text(self.span(index), 40)
-        if isinstance(index, ast.Tuple):
-            return self.refuse("E108", f"`{name}[{text}]` has two indices", node, instead=f"{name}[t]; entries are not taken one by one")
-        if isinstance(index, ast.Name):
-            return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-1, t+1, T or 1")
-        return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-k or t+k with a whole number k, T or 1")
-
-    def outside(self, node: ast.Subscript, name: str, when: When) -> _Refused:
-        steps = f"{name}[t{when.offset - 1:+d}] at t = 1" if when.base == "" else f"{name}[t{when.offset:+d}] at t = T"
-        instead = f"the expression that {name}[{when}] is given by; in an equation with [t] it is {steps}"
-        return self.refuse("E405", f"`{name}[{when}]` is read: it lies outside 1 … T", node, instead=instead)
-
-    def cut(self, node: ast.Subscript, index: ast.Slice, depth: int) -> Node:
-        if index.step is not None:
-            raise self.refuse("E108", "this slice has a step", node, expected="v[a:b] with sizes as bounds")
-        bounds = [None if b is None else self.expression(b, depth) for b in (index.lower, index.upper)]
-        return Cut(self.expression(node.value, depth), *bounds, span=self.span(node))
-
-
-_READERS: dict[type, Callable[..., Node]] = {
-    ast.Constant: _Fence.constant,
-    ast.Name: _Fence.name,
-    ast.Attribute: _Fence.attribute,
-    ast.UnaryOp: _Fence.unary,
-    ast.BinOp: _Fence.binary,
-    ast.IfExp: _Fence.choice,
-    ast.Compare: _Fence.stray_comparison,
-    ast.Call: _Fence.call,
-    ast.Subscript: _Fence.subscript,
-}
-
-
-def _row(node: ast.expr, operators: tuple[type, ...]) -> list[tuple[ast.operator | None, ast.expr]]:
-    """The terms of a row of equal-ranking operators, each with the operator before it; a long row is no deep tree."""
-    terms: list[tuple[ast.operator | None, ast.expr]] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, operators):
-        terms.append((node.op, node.right))
-        node = node.left
-    return [(None, node), *reversed(terms)]
-
-
-def _whole(node: ast.expr) -> int | None:
-    """A literal whole number, with an optional sign, or None."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = _whole(node.operand)
-        return None if inner is None else -inner
-    if isinstance(node, ast.Constant) and type(node.value) is int and node.value <= 1_000_000:
-        return node.value
-    return None
-
-
-_LATEX_REFUSED = (
-    "input", "include", "write", "read", "open", "close", "def", "edef", "gdef", "xdef", "let", "catcode", "csname", "endcsname", "special",
-    "immediate", "newcommand", "renewcommand", "providecommand", "usepackage", "documentclass", "begin", "end", "loop",
-    "repeat", "expandafter",
-    "output", "openin", "openout", "newread", "newwrite", "directlua", "ShellEscape", "verbatiminput", "lstinputlisting", "includegraphics",
-    "futurelet", "global", "long", "outer", "toks", "every", "jobname", "font", "char", "message", "errmessage", "par", "item", "section",
-)  # fmt: skip
-
-
-def latex_problem(latex: str) -> str:
-    """Why a piece of LaTeX cannot stand in a formula, or ""."""
-    if not latex.strip() or len(latex) > 200:
-        return "is empty" if not latex.strip() else "is longer than 200 characters"
-    if any(not c.isprintable() for c in latex):
-        return "holds characters that are not text"
-    bare = re.sub(r"\\[{}\\]", "", latex)
-    depth = 0
-    for char in bare:
-        depth += (char == "{") - (char == "}")
-        if depth < 0:
-            break
-    if depth:
-        return "has braces that do not match"
-    if re.search(r"(?<!\\)[$%#&~]", latex) or "^^" in latex or latex.endswith("\\"):
-        return "holds one of $ % # & ~ ^^, or ends in a backslash"
-    words = re.findall(r"\\([A-Za-z@]+)", latex)
-    refused = [w for w in words if w in _LATEX_REFUSED or "@" in w]
-    return f"uses \\{refused[0]}" if refused else ""
