@@ -40,14 +40,14 @@ class Style:
 STYLES = (Style(0.5, False, False), Style(0.5, False, True), Style(0.1, False, True), Style(0.3, True, True))
 
 
-def small_sizes(system: System) -> dict[str, int]:
+def small_sizes(system: System, candidates: tuple[int, ...] = CANDIDATES) -> dict[str, int]:
     """Numbers for the model's sizes: different ones, so that every shape and every slice exists.
 
     Raises UsageError where no such numbers are found.
     """
     names = [s.name for s in system.sizes]
     lengths, slices = _constraints(system)
-    for values in _assignments(len(names)):
+    for values in _assignments(len(names), candidates):
         sizes = dict(zip(names, values, strict=True))
         if all(size_value(n, sizes) >= 1 for n in lengths) and all(
             0 <= size_value(a, sizes) <= size_value(b, sizes) <= size_value(n, sizes) for a, b, n in slices
@@ -56,12 +56,12 @@ def small_sizes(system: System) -> dict[str, int]:
     raise UsageError.at("U501", f"no small sizes were found that fit every shape of `{system.name}`", file="verify")
 
 
-def _assignments(count: int) -> Iterator[tuple[int, ...]]:
+def _assignments(count: int, candidates: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Different numbers first, then scaled ones (a size may have to be larger than the sum of others)."""
-    if count > len(CANDIDATES):
+    if count > len(candidates):
         yield tuple(range(2, 2 + count))
         return
-    for index, values in enumerate(permutations(CANDIDATES, count)):
+    for index, values in enumerate(permutations(candidates, count)):
         if index == TRIED:
             break
         yield values
