@@ -23,7 +23,6 @@ from rnnsym.documents.mathematics import (
     Scripts,
     row,
     separated,
-    transposed,
     with_subscript,
 )
 from rnnsym.documents.names import Names
@@ -68,14 +67,17 @@ def adjoint_map(local: Node) -> Node:
 def _errors(derivation: Derivation, names: Names) -> Iterator[Sentence]:
     u_t = with_subscript(U, Identifier("t"))
     error = Scripts(names.error, Identifier("t"), Fenced(U))
-    definition = row(error, EQUALS, transposed(Fenced(total_derivative(names.cost, u_t))))
+    definition = row(error, EQUALS, total_derivative(names.cost, u_t))
     yield (
         *("The error ", definition, " is the gradient of the whole cost with respect to ", u_t),
         " along every path that leaves it, within the step or through others. An upright d marks this total derivative; ",
         *(partial(V, U), " is the immediate one, through the equation of ", V),
         " alone (written with ∂⁺ by Pascanu, Mikolov & Bengio 2013).",
     )
-    yield ("Vectors are columns. The error of a vector is a column, the error of a matrix has the shape of the matrix.",)
+    yield (
+        *("Vectors are columns. An error, and every gradient of ", names.cost, ", has the shape of what it belongs to; "),
+        *(partial(V, U), " has a row for each entry of ", V, " and a column for each entry of ", U, "."),
+    )
     if _matrices_take_part(derivation):
         applied = row(adjoint_map(partial(V, U)), Fenced(names.error, "[", "]"))
         yield (

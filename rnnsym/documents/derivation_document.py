@@ -17,8 +17,9 @@ from rnnsym.documents.typeset import Typesetter
 def derivation_names(derivation: Derivation) -> Names:
     """The names of a derivation: the model's, those of its named parts, and its errors."""
     joined = derivation.adjoint
-    errors = {name: key.split("[")[0] for key, name in joined.errors.items()}
-    errors |= {name: key.split("[")[0] for key, name in joined.seeds.items()}
+    errors = {name: joined.forward.defined[key].lhs for key, name in joined.errors.items() if key in joined.forward.defined}
+    errors |= {entry.error.name: entry.of for entry in (*derivation.errors, *derivation.gradients)}
+    errors |= {name: joined.forward.by_name[loss].quantity for loss, name in joined.seeds.items()}
     return Names.of(derivation.model, derivation.prepared, errors=errors)
 
 

@@ -194,20 +194,12 @@ class Teller:
             yield display([AlignedRow(left, "=", self._tree(result), entry.number)], [Claim(entry.error, result)])
             return
         yield Paragraph((*readers(entry.of, of, parts, self.derivation.numbers), ":"))
-        rows = self._gradient_chain(entry, left, parts)
+        rows = self._chain(entry, left, parts)
         laws = tuple(dict.fromkeys(law for p in parts for law in p.laws))
         merged_part = Contribution(parts[0].reader, parts[0].delay, parts[0].raw, parts[0].value, laws)
         rows.append(AlignedRow(None, "=", self._tree(result), entry.number, self._laws(merged_part, entry.number)))
         local = [self._local_claim(entry, p) for p in parts] if not (entry.of.time is not None and entry.of.is_absolute) else []
         yield display(rows, [*local, Claim(entry.error, result)])
-
-    def _gradient_chain(self, entry: Entry, left: Node, parts: tuple[Contribution, ...]) -> list[AlignedRow]:
-        terms: list[Node] = []
-        for part in parts:
-            terms += [Operator("+")] if terms else []
-            summed = entry.of.time is None and part.reader.lhs.offset is not None
-            terms.append(self._summed(self.term(entry.of, part)) if summed else self.term(entry.of, part))
-        return [AlignedRow(left, "=", row(*terms), None, ("chain rule",))]
 
     def _summed(self, node: Node) -> Node:
         lower = row(Identifier("t"), Operator("=", "prefix"), Numeral("1"))
@@ -251,7 +243,7 @@ class Teller:
         return base if of.time is None else with_subscript(base, time_node(of.time))
 
     def term(self, of: Quantity, part: Contribution) -> Node:
-        """(∂v/∂u)ᵀ δ_v, at the step where the error of u stands."""
+        """(∂v/∂u)ᵀ δ_v, at the step where the error of u stands; summed over time where every step reads a static u."""
         reader, read = part.reader.lhs, of
         if isinstance(part.delay, int) and reader.offset is not None:
             reader = reader.at((of.time if of.time is not None and of.is_absolute else t) - part.delay)
@@ -262,7 +254,7 @@ class Teller:
         if fixed is not None:
             when = row(Identifier("t"), Operator("=", "relation"), Identifier("T") if fixed == T else Numeral(str(fixed)))
             return juxtaposed(Scripts(ONES, sub=Fenced(when, "{", "}")), term)
-        return term
+        return self._summed(term) if of.time is None and reader.offset is not None else term
 
     def _applied(self, local: Node, reader: Quantity, of: Quantity, is_loss: bool) -> Node:
         error = self.error_node(reader)

@@ -130,7 +130,7 @@ class Names:
     """Every name's tree, and the document's own letters.
 
     bases       name → tree, without time
-    errors      name of an adjoint → (name of what it belongs to); printed as δ^{(h)}_t
+    errors      name of an adjoint → the quantity whose error it is; printed as δ^{(h)}_t, for a boundary value as δ^{(h)}_{t=0}
     cost        the letter of the whole cost
     step_loss   the letter of `loss[t]`
     error       the letter of errors
@@ -141,7 +141,7 @@ class Names:
     """
 
     bases: Mapping[str, Node]
-    errors: Mapping[str, str]
+    errors: Mapping[str, Quantity]
     cost: Node
     step_loss: Node
     error: Node
@@ -151,10 +151,10 @@ class Names:
     steps: tuple[Node, ...]
 
     @classmethod
-    def of(cls, *systems: System, errors: Mapping[str, str] | None = None) -> Names:
+    def of(cls, *systems: System, errors: Mapping[str, Quantity] | None = None) -> Names:
         """The names of one or more Systems (a model and what was derived from it); the first System's notation goes before the later ones'.
 
-        `errors` says which names are adjoints: its values are the names that they belong to.
+        `errors` says which names are adjoints: its values are the quantities that they belong to.
         """
         errors = dict(errors or {})
         notation: dict[str, str] = {}
@@ -176,7 +176,7 @@ class Names:
         if name in (STEP_LOSS, FINAL_LOSS):
             return self.step_loss
         if name in self.errors:
-            return self.error_of(self.errors[name])
+            return self.error_of(self.errors[name].name)
         return self.bases[name] if name in self.bases else name_node(name)
 
     def error_of(self, name: str) -> Node:
@@ -186,7 +186,9 @@ class Names:
     def quantity(self, quantity: Quantity, step: Node = _STEP) -> Node:
         """A quantity with its time as the last subscript; `step` is the letter of the running step."""
         base = self.base(quantity.name)
-        return base if quantity.time is None else with_subscript(base, time_node(quantity.time, step))
+        of = self.errors.get(quantity.name)
+        time = of.time if of is not None and of.is_absolute else quantity.time
+        return base if time is None else with_subscript(base, time_node(time, step))
 
 
 def time_node(time: Expr, step: Node = _STEP) -> Node:

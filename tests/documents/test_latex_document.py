@@ -116,6 +116,26 @@ def test_a_small_model_and_one_without_parameters_are_documents_too():
         assert latex_document(derive(parse(text, "small"))).endswith("\\end{document}\n")
 
 
+WITH_ENDS = """x: input[n_x]
+h: vector[n_h]
+b: vector[n_h]
+h[0] = tanh(V @ h_0)
+b[T+1] = g * h_0
+A = -exp(A_log)
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+b[t] = tanh(A * b[t+1] + h[t])
+loss[t] = sum(b[t]**2)
+"""
+
+
+def test_errors_of_values_outside_the_steps_and_of_static_quantities_keep_their_place():
+    text = latex_document(derive(parse(WITH_ENDS, "ends")))
+    assert r"&= \delta_{t=0}^{(h)} \odot \bigl(1 - " in text
+    assert r"&= \delta_{T+1}^{(b)} \odot h_{0}" in text
+    assert r"\delta^{(A)} &= \sum_{t=1}^{T} \,\biggl(\frac{\partial\bar{b}_{t}}{\partial A}\biggr)^{\top}" in text
+    assert r"\frac{\mathrm{d}C}{\mathrm{d}h_{t=0}}" in text
+
+
 def compile_document(text: str, folder: Path) -> str:
     """The log of a compilation that succeeded."""
     (folder / "derivation.tex").write_text(text, encoding="utf-8")
