@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from agreement import STEPS, assert_agree, interpreted, keywords
-from cells import CELLS, EVERY, LONG, arrays_of, module_of, system_of
+from cells import EVERY, LONG, arrays_of, module_of, system_of
 
 try:
     import torch
@@ -16,7 +16,7 @@ except ImportError:
     torch = torch_references = None
 
 AGAINST_COMPLEX_STEP, AGAINST_REFERENCE = 1e-12, 1e-11
-REFERENCES = [n for n in CELLS if torch_references is None or hasattr(torch_references, n)]
+REFERENCES = [n for n in EVERY if torch_references is None or hasattr(torch_references, n)]
 WITH_STEPS = [(name, steps) for name in REFERENCES for steps in (STEPS, *([LONG[name]] if name in LONG else []))]
 
 

@@ -326,7 +326,7 @@ def slstm_two_heads(p: Arrays, d: Arrays) -> Tensor:
 
 
 def fast_weights(p: Arrays, d: Arrays) -> Tensor:
-    """The fast weights as attention over the earlier hidden states, never as a matrix (eq. 4 of the paper)."""
+    """The fast weights as attention over the earlier hidden states, never as a matrix."""
     x, y, cost = d["x"], d["y"], 0.0
     n = len(p["gain"])
     hs = [zeros(d, n)]
@@ -341,5 +341,134 @@ def fast_weights(p: Arrays, d: Arrays) -> Tensor:
         h = torch.relu(F.layer_norm(s + attend(torch.tanh(s)), (n,), p["gain"], p["bias"], 1e-5))
         h = torch.relu(F.layer_norm(s + attend(h), (n,), p["gain"], p["bias"], 1e-5))
         hs.append(h)
+        cost = cost + nll(y[t], h @ p["V"].T + p["b_y"])
+    return cost.mean()
+
+
+# ---------------------------------------------------------------- models of the library
+
+
+def jordan(p: Arrays, d: Arrays) -> Tensor:
+    x, y, cost = d["x"], d["y"], 0.0
+    s = out = zeros(d, y.shape[-1])
+    for t in range(len(x)):
+        s = 0.5 * s + out
+        h = torch.sigmoid(x[t] @ p["W"].T + s @ p["U"].T + p["b"])
+        logits = h @ p["V"].T + p["b_y"]
+        out = torch.softmax(logits, -1)
+        cost = cost + nll(y[t], logits)
+    return cost.mean()
+
+
+def gru(p: Arrays, d: Arrays) -> Tensor:
+    x, y, cost = d["x"], d["y"], 0.0
+    h = zeros(d, len(p["b"]))
+    for t in range(len(x)):
+        r = torch.sigmoid(x[t] @ p["W_r"].T + h @ p["U_r"].T + p["b_r"])
+        z = torch.sigmoid(x[t] @ p["W_z"].T + h @ p["U_z"].T + p["b_z"])
+        h = z * h + (1 - z) * torch.tanh(x[t] @ p["W"].T + (r * h) @ p["U"].T + p["b"])
+        cost = cost + nll(y[t], h @ p["V"].T + p["b_y"])
+    return cost.mean()
+
+
+def deep_birnn(p: Arrays, d: Arrays) -> Tensor:
+    """Two layers of torch.nn.RNN, bidirectional."""
+    cell = torch.nn.RNN(p["W_f1"].shape[1], len(p["U_f1"]), bidirectional=True, dtype=torch.float64)
+    cells = [cell, torch.nn.RNN(2 * len(p["U_f1"]), len(p["U_f2"]), bidirectional=True, dtype=torch.float64)]
+    h = d["x"]
+    for layer, module in enumerate(cells, 1):
+        weights = {}
+        for half, suffix in (("f", "l0"), ("b", "l0_reverse")):
+            weights |= {f"weight_ih_{suffix}": p[f"W_{half}{layer}"], f"weight_hh_{suffix}": p[f"U_{half}{layer}"]}
+            weights |= {f"bias_ih_{suffix}": p[f"c_{half}{layer}"], f"bias_hh_{suffix}": torch.zeros_like(p[f"c_{half}{layer}"])}
+        h = torch.func.functional_call(module, weights, h)[0]
+    return nll(d["y"], h @ p["V"].T + p["c"]).sum(0).mean()
+
+
+def ln_lstm(p: Arrays, d: Arrays) -> Tensor:
+    x, y, cost = d["x"], d["y"], 0.0
+    n = len(p["alpha_3"])
+    h = c = zeros(d, n)
+    for t in range(len(x)):
+        z = F.layer_norm(h @ p["W_h"].T, (4 * n,), p["alpha_1"], p["beta_1"], 1e-5)
+        z = z + F.layer_norm(x[t] @ p["W_x"].T, (4 * n,), p["alpha_2"], p["beta_2"], 1e-5) + p["b"]
+        f, i, o, g = z.chunk(4, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(F.layer_norm(c, (n,), p["alpha_3"], p["beta_3"], 1e-5))
+        cost = cost + nll(y[t], h @ p["V"].T + p["b_y"])
+    return cost.mean()
+
+
+def slstm(p: Arrays, d: Arrays) -> Tensor:
+    """Without the stabiliser, eq. 8-14 of the paper: sigmoid forget gate, plain exponential input gate."""
+    x, y, cost = d["x"], d["y"], 0.0
+    h = c = n = zeros(d, len(p["b_z"]))
+    for t in range(len(x)):
+        z, i, f, o = (x[t] @ p[f"W_{g}"].T + h @ p[f"R_{g}"].T + p[f"b_{g}"] for g in "zifo")
+        c, n = torch.sigmoid(f) * c + torch.exp(i) * torch.tanh(z), torch.sigmoid(f) * n + torch.exp(i)
+        h = torch.sigmoid(o) * c / n
+        cost = cost + nll(y[t], h @ p["V"].T + p["b_y"])
+    return cost.mean()
+
+
+def mlstm(p: Arrays, d: Arrays) -> Tensor:
+    """The parallel form without the stabiliser: gates as a lower triangle of decays, never a matrix state."""
+    x = d["x"]
+    q, v, o = (x @ p[f"W_{g}"].T + p[f"b_{g}"] for g in "qvo")
+    k = x @ p["W_k"].T / p["W_k"].shape[0] ** 0.5 + p["b_k"]
+    forget = torch.cumsum(F.logsigmoid(x @ p["w_f"] + p["b_f"]), 0)
+    decay = torch.exp(forget[:, None] - forget[None] + (x @ p["w_i"] + p["b_i"])[None])
+    steps = torch.arange(len(x))
+    weights = torch.where((steps[:, None] >= steps)[..., None], decay, 0.0) * torch.einsum("tbk,sbk->tsb", q, k)
+    h = torch.einsum("tsb,sbv->tbv", weights, v) / torch.clamp(weights.sum(1).abs(), min=1.0)[..., None]
+    return nll(d["y"], (torch.sigmoid(o) * h) @ p["V"].T + p["b_y"]).sum(0).mean()
+
+
+def delta_net(p: Arrays, d: Arrays) -> Tensor:
+    def unit(u: Tensor) -> Tensor:
+        return u * torch.rsqrt((u * u).sum(-1, keepdim=True) + 1e-6)
+
+    x, y, cost = d["x"], d["y"], 0.0
+    S, one = zeros(d, len(p["W_v"]), len(p["W_k"])), torch.eye(len(p["W_k"]), dtype=torch.float64)
+    for t in range(len(x)):
+        q, k, v = unit(F.silu(x[t] @ p["W_q"].T)), unit(F.silu(x[t] @ p["W_k"].T)), F.silu(x[t] @ p["W_v"].T)
+        beta = torch.sigmoid(x[t] @ p["w_beta"])[:, None, None]
+        S = S @ (one - beta * k[:, :, None] * k[:, None, :]) + beta * v[:, :, None] * k[:, None, :]
+        cost = cost + nll(y[t], torch.einsum("bvk,bk->bv", S, q) @ p["W_o"].T + p["b_o"])
+    return cost.mean()
+
+
+def narx(p: Arrays, d: Arrays) -> Tensor:
+    u, y, cost, vs = d["u"], d["y"], 0.0, []
+    for t in range(len(u)):
+        z = p["b"] + sum(u[t - k] @ p[f"B_{k}"].T for k in range(3) if t >= k)
+        z = z + sum(vs[t - k] @ p[f"A_{k}"].T for k in range(1, 4) if t >= k)
+        vs.append(torch.tanh(z) @ p["C"].T + p["d"])
+        cost = cost + 0.5 * ((vs[t] - y[t]) ** 2).sum(-1)
+    return cost.mean()
+
+
+def language_model(p: Arrays, d: Arrays) -> Tensor:
+    w, y, cost = d["w"].long(), d["y"], 0.0
+    s = torch.zeros(w.shape[1], len(p["U"]), dtype=torch.float64)
+    for t in range(len(w)):
+        s = torch.sigmoid(p["E"].T[w[t]] + s @ p["U"].T)
+        cost = cost + nll(y[t], s @ p["V"].T)
+    return cost.mean()
+
+
+def many_to_one(p: Arrays, d: Arrays) -> Tensor:
+    h = zeros(d, len(p["b"]))
+    for x in d["x"]:
+        h = torch.tanh(x @ p["W"].T + h @ p["U"].T + p["b"])
+    return nll(d["y"], h @ p["V"].T + p["b_y"]).mean()
+
+
+def mgu(p: Arrays, d: Arrays) -> Tensor:
+    x, y, cost = d["x"], d["y"], 0.0
+    h = zeros(d, len(p["b_h"]))
+    for t in range(len(x)):
+        f = torch.sigmoid(torch.cat([h, x[t]], -1) @ p["W_f"].T + p["b_f"])
+        h = (1 - f) * h + f * torch.tanh(torch.cat([f * h, x[t]], -1) @ p["W_h"].T + p["b_h"])
         cost = cost + nll(y[t], h @ p["V"].T + p["b_y"])
     return cost.mean()
