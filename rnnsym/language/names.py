@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from rnnsym.algebra.tensor import DATA, FINAL_LOSS, STEP_LOSS
 from rnnsym.errors import Span
-from rnnsym.language.builtin import ARITY
 from rnnsym.language.findings import Findings, article, near
-from rnnsym.language.macros import Equation, size_names
+from rnnsym.language.functions import size_names
+from rnnsym.language.macros import Equation
 from rnnsym.language.syntax import At, Call, Cut, Declare, Name, Node, Page, StepTest
 from rnnsym.language.unify import Form
 
@@ -117,7 +117,6 @@ class _Finder:
         self.check_boundaries(symbols)
         self.check_uses(symbols)
         self.check_declared(symbols)
-        self.warn(symbols)
         good = tuple(e for e in self.equations if e.value is not None and id(e) not in self.bad)
         clashing = frozenset(n for n in self.sizes if n in symbols or n in NUMBERS)
         return Names(symbols, self.sizes, good, self.broken, clashing, is_whole=self.page.is_whole)
@@ -363,51 +362,6 @@ class _Finder:
                 self.findings.error("E201", f"`{declare.name}` is declared, but no equation defines it", declare.span, instead=instead)
             self.broken.add(declare.name)
 
-    # ------------------------------------------------------------ warnings
-
-    def warn(self, symbols: dict[str, Symbol]) -> None:
-        params = [s for s in symbols.values() if s.kind == "param"]
-        long = [s.name for s in params if sum(c.isalpha() for c in s.name) >= 4]
-        for symbol in params:
-            if symbol.declare is not None:
-                continue
-            if symbol.name == "T":
-                found = "`T` without brackets is read as a parameter of that name"
-                self.findings.warn(
-                    "W202", found, symbol.first, instead="h[T] for the last step; a number of steps as an input or a constant"
-                )
-            if symbol.name in ARITY:
-                self.findings.warn(
-                    "W203",
-                    f"`{symbol.name}` without brackets is read as a parameter of that name",
-                    symbol.first,
-                    instead=f"{symbol.name}(…)",
-                )
-            close = [other for other in long if symbol.name in long and differ_by_one_letter(symbol.name, other)]
-            if close:
-                names = " and ".join(f"`{c}`" for c in close[:3])
-                self.findings.warn(
-                    "W201",
-                    f"the parameter `{symbol.name}` differs by one letter from {names}",
-                    symbol.first,
-                    expected="that both are meant",
-                )
-
-
-def differ_by_one_letter(a: str, b: str) -> bool:
-    """Whether one letter, changed, added or left out, makes one name the other; digits do not count.
-
-    >>> differ_by_one_letter("gain", "gaim"), differ_by_one_letter("W_x1", "W_x2"), differ_by_one_letter("gain", "gains")
-    (True, False, True)
-    """
-    if a == b or abs(len(a) - len(b)) > 1:
-        return False
-    if len(a) == len(b):
-        pairs = [(c, d) for c, d in zip(a, b, strict=True) if c != d]
-        return len(pairs) == 1 and all(c.isalpha() for c in pairs[0])
-    short, long = sorted((a, b), key=len)
-    return any(long[:i] + long[i + 1 :] == short and long[i].isalpha() for i in range(len(long)))
-
 
 def with_sums(value: Node) -> Iterator[tuple[Node, bool]]:
     """Names and step tests of an expression, each with whether it stands under total(…)."""
@@ -423,4 +377,4 @@ def with_sums(value: Node) -> Iterator[tuple[Node, bool]]:
             stack.extend((child, inner) for child in reversed(node.children))
 
 
-__all__ = ["DATA", "NUMBERS", "STEP_LOSS", "Names", "Symbol", "differ_by_one_letter", "find_names", "key_of", "occurrences", "with_sums"]
+__all__ = ["DATA", "NUMBERS", "STEP_LOSS", "Names", "Symbol", "find_names", "key_of", "occurrences", "with_sums"]

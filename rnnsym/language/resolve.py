@@ -25,6 +25,7 @@ from rnnsym.language.names import Names, find_names, key_of, occurrences, with_s
 from rnnsym.language.ranks import find_ranks
 from rnnsym.language.reader import MAX_CHARACTERS, check_size, plain, scan
 from rnnsym.language.shapes import find_shapes
+from rnnsym.language.slips import warn_of_slips
 from rnnsym.language.syntax import At, Call, Cut, Num, Page, Part, walk
 from rnnsym.language.unify import Shape
 
@@ -73,6 +74,7 @@ def parse(text: str, name: str = "model", file: str = "<text>") -> System:
     if findings.errors:
         _check_cycles(names, findings)
     findings.raise_errors()
+    warn_of_slips(names, findings)
     return _system(page, names, shapes, findings, name, text)
 
 

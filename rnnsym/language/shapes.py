@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from rnnsym.algebra.sizes import shape_text, size_text
+from rnnsym.algebra.sizes import size_text
 from rnnsym.errors import Span
 from rnnsym.language.builtin import ELEMENTWISE, ENTRIES, LOSSES, VECTOR_KEEPING
 from rnnsym.language.constants import constant
@@ -18,6 +18,7 @@ from rnnsym.language.findings import Findings
 from rnnsym.language.lengths import never_positive, size_form
 from rnnsym.language.macros import Equation
 from rnnsym.language.names import Names, Symbol, key_of, occurrences
+from rnnsym.language.origins import Origins
 from rnnsym.language.ranks import fresh_size, rank_word
 from rnnsym.language.syntax import (
     At,
@@ -66,6 +67,7 @@ class _Shapes:
         self.names, self.ranks, self.findings = names, ranks, findings
         self.sizes = Sizes()
         self.shapes: dict[str, Shape] = {}
+        self.why = Origins(names, self.sizes, self.shapes)
 
     def run(self) -> dict[str, Shape]:
         for key, symbol in self.names.symbols.items():
@@ -104,11 +106,11 @@ class _Shapes:
         if key.startswith("loss") and target.name == "loss":
             instead = f"the sum of its entries: sum({self.findings.text(equation.right, 40)})"
             self.findings.error(
-                "E301", f"`{target.text}` is a scalar, its equation gives shape {self.say(right)}", equation.right, instead=instead
+                "E301", f"`{target.text}` is a scalar, its equation gives shape {self.why.say(right)}", equation.right, instead=instead
             )
         elif len(left) != len(right) or not self.equal(left, right, equation.right):
-            found = f"`{target.text}` has shape {self.say(left)}, its equation gives {self.say(right)}"
-            notes = self.reasons(left, right, [equation.right], [self.names.symbols[key]])
+            found = f"`{target.text}` has shape {self.why.say(left)}, its equation gives {self.why.say(right)}"
+            notes = self.why.reasons(left, right, [equation.right], [self.names.symbols[key]])
             instead = "dot(a, b), sum(v) or norm(v), if a scalar is meant" if not left else ""
             self.findings.error("E301", found, equation.right, expected="equal shapes", instead=instead, notes=notes)
 
@@ -184,18 +186,18 @@ class _Shapes:
             if shape and not result:
                 result, first = shape, node
             elif shape and not self.equal(result, shape, where):
-                one = f"shape {self.say(result)} of `{self.findings.text(first)}`"
-                found = f"{what} combines {one} with shape {self.say(shape)} of `{self.findings.text(node)}`"
+                one = f"shape {self.why.say(result)} of `{self.findings.text(first)}`"
+                found = f"{what} combines {one} with shape {self.why.say(shape)} of `{self.findings.text(node)}`"
                 raise self.wrong(
-                    "E301", found, where, expected="equal shapes, or a scalar", notes=self.reasons(result, shape, [first, node])
+                    "E301", found, where, expected="equal shapes, or a scalar", notes=self.why.reasons(result, shape, [first, node])
                 )
         return result
 
     def of_rank(self, node: Node, rank: int, what: str) -> Shape:
         shape = self.shape(node)
         if len(shape) != rank:
-            found = f"{what} `{self.findings.text(node)}` of shape {self.say(shape)}"
-            raise self.wrong("E302", found, node, expected=f"a {rank_word(rank)}", notes=self.origins([node]))
+            found = f"{what} `{self.findings.text(node)}` of shape {self.why.say(shape)}"
+            raise self.wrong("E302", found, node, expected=f"a {rank_word(rank)}", notes=self.why.origins([node]))
         return shape
 
     def product(self, node: MatMul) -> Shape:
@@ -206,6 +208,7 @@ class _Shapes:
             self.suggest_brackets(node, before)
             raise
         right = self.shape(node.right)
+        self.warn_of_precedence(node)
         texts = self.findings.text(node.left), self.findings.text(node.right)
         if len(left) != 2:
             instead = self.bracketed(node) or (
@@ -213,11 +216,11 @@ class _Shapes:
             )
             raise self.wrong(
                 "E302",
-                f"left of @ stands `{texts[0]}` of shape {self.say(left)}",
+                f"left of @ stands `{texts[0]}` of shape {self.why.say(left)}",
                 node.left,
                 expected="a matrix",
                 instead=instead,
-                notes=self.origins([node.left]),
+                notes=self.why.origins([node.left]),
             )
         if not right:
             raise self.wrong(
@@ -226,12 +229,12 @@ class _Shapes:
                 node.right,
                 expected="a vector or a matrix",
                 instead="`*` for a product with a scalar",
-                notes=self.origins([node.right]),
+                notes=self.why.origins([node.right]),
             )
         if not self.sizes.equate(left[1], right[0], node):
             columns, rows = (size_text(self.sizes.resolve(f).length) for f in (left[1], right[0]))
             found = f"`{texts[0]}` has {columns} columns, `{texts[1]}` has {rows} rows"
-            notes = self.reasons((left[1],), (right[0],), [node.left, node.right])
+            notes = self.why.reasons((left[1],), (right[0],), [node.left, node.right])
             raise self.wrong("E302", found, node, expected="equal inner sizes", notes=notes, instead=self.bracketed(node))
         return (left[0], *right[1:])
 
@@ -246,6 +249,17 @@ class _Shapes:
             return ""  # it stands in brackets of its own
         inner = f"({self.findings.text(last)} @ {self.findings.text(node.right)})"
         return f"{self.findings.text(head)} {inner}; `*` and `@` have equal precedence and are read from the left"
+
+    def warn_of_precedence(self, node: MatMul) -> None:
+        """`alpha * W @ x` makes a matrix of an undeclared alpha, which is seldom meant."""
+        text = self.bracketed(node)
+        symbols = [self.names.symbol(child) for child in node.left.children[:-1]] if text else []
+        for symbol in symbols:
+            if symbol is not None and symbol.kind == "param" and symbol.declare is None and self.ranks[symbol.name] == 2:
+                found = (
+                    f"`{self.findings.text(node)}` is read as `({self.findings.text(node.left)}) @ …`, and makes `{symbol.name}` a matrix"
+                )
+                self.findings.warn("W205", found, node, instead=text)
 
     def suggest_brackets(self, node: MatMul, before: int) -> None:
         """Add the brackets to the error that was just noted, when the left of `@` is a product that does not fit."""
@@ -277,7 +291,9 @@ class _Shapes:
             not rest.unknowns and rest.constant + sum(rest.terms.values()) < 0 and all(f <= 0 for f in rest.terms.values())
         ):
             found = f"`{self.findings.text(node)}` leaves the vector, which has length {size_text(self.sizes.resolve(length).length)}"
-            raise self.wrong("E305", found, node, expected="bounds inside it, the first below the second", notes=self.origins([node.of]))
+            raise self.wrong(
+                "E305", found, node, expected="bounds inside it, the first below the second", notes=self.why.origins([node.of])
+            )
         return (extent,)
 
     def call(self, node: Call, expected: Shape = ()) -> Shape:
@@ -295,7 +311,7 @@ class _Shapes:
             if not self.shape(parts[0]):
                 found = f"{name} is taken of the scalar `{self.findings.text(parts[0])}`"
                 instead = f"total({self.findings.text(parts[0])}) for a sum over time" if name == "sum" else ""
-                raise self.wrong("E302", found, node, expected="a vector or a matrix", instead=instead, notes=self.origins([parts[0]]))
+                raise self.wrong("E302", found, node, expected="a vector or a matrix", instead=instead, notes=self.why.origins([parts[0]]))
             return ()
         if name in LOSSES:
             shapes = self.all(parts)
@@ -303,7 +319,7 @@ class _Shapes:
                 if len(shape) > 1:
                     raise self.wrong(
                         "E302",
-                        f"{name} is taken of `{self.findings.text(part)}` of shape {self.say(shape)}",
+                        f"{name} is taken of `{self.findings.text(part)}` of shape {self.why.say(shape)}",
                         part,
                         expected="vectors or scalars",
                     )
@@ -320,7 +336,7 @@ class _Shapes:
                 lengths = [size_text(self.sizes.resolve(f).length) for f in (a, b)]
                 texts = [self.findings.text(p) for p in parts]
                 found = f"dot of `{texts[0]}` of length {lengths[0]} and `{texts[1]}` of length {lengths[1]}"
-                raise self.wrong("E302", found, node, expected="equal lengths", notes=self.reasons((a,), (b,), list(parts)))
+                raise self.wrong("E302", found, node, expected="equal lengths", notes=self.why.reasons((a,), (b,), list(parts)))
             return ()
         if name == "logsumexp":
             self.of_rank(parts[0], 1, "logsumexp is taken of")
@@ -333,7 +349,10 @@ class _Shapes:
             for part, shape in zip(parts, self.all(parts), strict=True):
                 if len(shape) > 1:
                     raise self.wrong(
-                        "E302", f"concat of `{self.findings.text(part)}` of shape {self.say(shape)}", part, expected="vectors or scalars"
+                        "E302",
+                        f"concat of `{self.findings.text(part)}` of shape {self.why.say(shape)}",
+                        part,
+                        expected="vectors or scalars",
                     )
                 total = total + (shape[0] if shape else Form(1))
             return (total,)
@@ -346,49 +365,7 @@ class _Shapes:
         good = tuple(f for f in forms if f is not None)
         return (good[0], good[0]) if name == "eye" else good
 
-    # ------------------------------------------------------------ what to say
-
-    def say(self, shape: Shape) -> str:
-        return shape_text(tuple(f.length for f in self.sizes.shape(shape)))
-
-    def reasons(self, left: Shape, right: Shape, nodes: list[Node], symbols: Sequence[Symbol] = ()) -> tuple[tuple[Span | None, str], ...]:
-        """Where two shapes that do not agree come from: the names whose shapes hold the sizes in question."""
-        left, right = self.sizes.shape(left), self.sizes.shape(right)
-        differing = [f for a, b in zip(left, right, strict=False) if a != b for f in (a, b)] if len(left) == len(right) else [*left, *right]
-        wanted = {name for form in differing for name in form.terms}
-        return self.origins(nodes, wanted, list(symbols))
-
-    def origins(
-        self, nodes: list[Node], wanted: set[str | int] | None = None, symbols: Sequence[Symbol] = ()
-    ) -> tuple[tuple[Span | None, str], ...]:
-        """A note for each name in the expressions: its shape, and the line that gives it."""
-        found: dict[str, Symbol] = {s.name: s for s in symbols}
-        for node in nodes:
-            for name in occurrences(node):
-                symbol = self.names.symbol(name)
-                if symbol is not None:
-                    found.setdefault(symbol.name, symbol)
-        notes: list[tuple[Span | None, str]] = []
-        for symbol in found.values():
-            shape = self.sizes.shape(self.shapes[symbol.name])
-            if wanted is not None and not any(set(f.terms) & wanted or (not f.terms and len(shape) > 0) for f in shape):
-                continue
-            if shape and all(f.unknowns for f in shape):
-                continue
-            notes.append((self.source_of(symbol, wanted), f"`{symbol.name}` has shape {self.say(shape)}"))
-        return tuple(n for n in notes if n[0] is not None)[:4]
-
-    def source_of(self, symbol: Symbol, wanted: set[str | int] | None) -> Span | None:
-        """The declaration of a name, or the expression that determined its size."""
-        if symbol.declare is not None and symbol.declare.sizes is not None:
-            return symbol.declare.span
-        for form in self.shapes[symbol.name]:
-            if wanted is None or set(self.sizes.resolve(form).terms) & wanted:
-                for unknown in form.unknowns:
-                    reason = self.sizes.reason.get(unknown)
-                    if isinstance(reason, Node):
-                        return reason.span
-        return symbol.place
+    # ------------------------------------------------------------ what stays open
 
     def report_open(self) -> None:
         """An error for every size that nothing determines, naming the line to add; one for all names that share it."""
@@ -413,7 +390,7 @@ class _Shapes:
         sizes = [size_text(f.length) if not f.unknowns else base if len(shape) == 1 else f"{base}{i}" for i, f in enumerate(shape, 1)]
         line = f"{symbol.name}: {kind}[{', '.join(sizes)}]"
         how = "long" if len(shape) == 1 else "large"
-        found = f"nothing says how {how} `{symbol.name}` is{f': {self.say(shape)}' if len(shape) > 1 else ''}"
+        found = f"nothing says how {how} `{symbol.name}` is{f': {self.why.say(shape)}' if len(shape) > 1 else ''}"
         self.findings.error("E303", found, symbol.place, instead=f"the line `{line}`")
 
 

@@ -482,3 +482,10 @@ def test_a_shape_error_of_a_scalar_proposes_the_scalar_products():
 def test_an_edit_of_the_notation():
     system = parse('notation(h="H",\n  W="W_h")\n' + DATA + STEP)
     assert edit(system, 'notation(h="h_1")\n').notation == (("W", "W_h"), ("h", "h_1"))
+
+
+def test_a_product_that_makes_a_matrix_of_a_parameter_is_warned_about():
+    system = parse(DATA + "h[t] = tanh(alpha * W @ x[t] + U @ h[t-1])\n")
+    assert [w.code for w in system.warnings] == ["W205"]
+    assert system.warnings[0].instead.startswith("alpha * (W @ x[t])")
+    assert parse(DATA + "h[t] = tanh((alpha * W) @ x[t] + U @ h[t-1])\n").warnings == ()
