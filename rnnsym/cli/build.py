@@ -59,7 +59,7 @@ def build_project(project: Project, force: bool = False, debug: bool = False) ->
         record |= {project.shown(path): {"from": key, "digest": _digest(text)} for path, text in texts.items()}
     _write_record(project, record)
     if not made and code == DONE:
-        print(f"everything is up to date ({len(jobs)} models)")
+        print(f"everything is up to date ({len(jobs)} model{'' if len(jobs) == 1 else 's'})")
     return code
 
 
