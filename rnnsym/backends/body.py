@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 
@@ -38,8 +38,7 @@ class Body:
     flows: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        places = {name: place.removesuffix("[...]") for name, place in self.results.items()}
-        self.printer = Printer(self.names, self.program.buffers, places)
+        self.printer = Printer(self.names, self.program.buffers, self.results)
         self.stored: dict[str, None] = {}
         self.lines = self._blocks()
 
@@ -78,7 +77,7 @@ class Body:
 
     def _guarded(self, guard: str | None, statements: list[Statement]) -> list[str]:
         indent = INDENT + (4 if guard else 0)
-        lines = [f"{' ' * INDENT}if {guard}:"] if guard else []
+        lines: list[str] = []
         pending: list[str] = []
         for statement in statements:
             if pending and self._needs_clear(statement, pending):
@@ -87,8 +86,12 @@ class Body:
             if self.buffer(statement.name).timed and statement.how != "slot" and self._is_cleared(statement):
                 pending.append(statement.name)
         lines += self._clear(pending, indent)
+        if not lines:
+            return []
+        lines = [f"{' ' * INDENT}if {guard}:", *lines] if guard else lines
         if guard and statements[0].otherwise is not None:
-            lines += [f"{' ' * INDENT}else:", *self._lines(statements[0], indent, False, otherwise=True)]
+            other = self._guard(replace(statements[0], judged=False))
+            lines += [f"{' ' * INDENT}{f'elif {other}' if other else 'else'}:", *self._lines(statements[0], indent, False, otherwise=True)]
             lines += self._clear([s.name for s in statements if self.buffer(s.name).timed], indent)
         return lines
 
@@ -132,7 +135,7 @@ class Body:
     def _scan(self, block: Block) -> list[str]:
         forwards = block.direction > 0
         guards = {self._guard(s) for s in block.statements}
-        shared = guards.pop() if len(guards) == 1 else None
+        shared = guards.pop() if len(guards) == 1 and all(s.otherwise is None for s in block.statements) else None
         indent = INDENT + (4 if shared else 0)
         pad = " " * indent
         lines = ["", f"{' ' * INDENT}# step by step, {'forwards' if forwards else 'backwards'}"]
@@ -141,10 +144,12 @@ class Body:
         for statement in block.statements:
             guard = None if shared else self._guard(statement)
             inner = indent + 4 + (4 if guard else 0)
-            lines += [f"{pad}    if {guard}:"] if guard else []
-            lines += self._lines(statement, inner, True)
+            rows = self._lines(statement, inner, True)
+            lines += [f"{pad}    if {guard}:"] if guard and rows else []
+            lines += rows
             if guard and statement.otherwise is not None:
-                lines += [f"{pad}    else:", *self._lines(statement, inner, True, otherwise=True)]
+                other = self._guard(replace(statement, judged=False))
+                lines += [f"{pad}    {f'elif {other}' if other else 'else'}:", *self._lines(statement, inner, True, otherwise=True)]
         names = list(dict.fromkeys(s.name for s in block.statements))
         lines.append(f"{pad}    if run.padding is not None:")
         for chunk in _chunks([f"{self.printer.local(n)}[t]" for n in names], WIDTH - indent - 33):

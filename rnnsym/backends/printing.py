@@ -246,7 +246,7 @@ class Printer:
         lines: list[str] = []
         level, terms = _chain(value)
         if len(terms) >= 3:
-            short = [(sign, self._shortened(u, room - 6, indent, lines)) for sign, u in terms]
+            short = [(sign, self._shortened(u, room - 8, indent, lines)) for sign, u in terms]
             rows = [f"{sign} {self.text(u, level + bool(sign))}".strip() for sign, u in short]
             whole = " ".join(rows)
             if len(head + whole) <= room:

@@ -232,8 +232,20 @@ def _is_guard(condition: Basic) -> bool:
     return is_size and op.is_zero(condition.args[2])
 
 
+def _settled(condition: Basic) -> bool | None:
+    """Whether a comparison of two literals holds; None where it is to be computed."""
+    if not isinstance(condition, op.Compare) or not all(isinstance(a, Number) for a in condition.args[1:]):
+        return None
+    left, right = (a.value for a in condition.args[1:])
+    holds = {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[condition.comparison]
+    return bool(holds) if holds in (sympy.true, sympy.false) else None
+
+
 @lowering(op.Branch)
 def _branch(layout: Layout, node: op.Branch) -> Value:
+    settled = _settled(node.args[0])
+    if settled is not None and not node.args[0].shape:
+        return layout.lower(node.args[1] if settled else node.args[2])
     condition, u, v = map(layout.lower, node.args)
     rank = max(condition.rank, u.rank, v.rank)
     quiet = _is_guard(node.args[0]) or any(map(_may_complain, node.args[1:]))
@@ -383,15 +395,20 @@ LOSS_TERMS = {
 }
 
 
+def _as_array(value: Value) -> Value:
+    """A Python number as an array, so that what is computed of it keeps the working precision."""
+    return replace(value, node=Call("array", (value.node,)), weak=False) if value.weak else value
+
+
 @lowering(*LOSS_TERMS)
 def _loss(layout: Layout, node: Tensor) -> Value:
-    terms = layout.call(LOSS_TERMS[type(node)], *map(layout.lower, node.args))
+    terms = layout.call(LOSS_TERMS[type(node)], *(_as_array(layout.lower(a)) for a in node.args))
     return _reduced("sum", terms, 1) if terms.rank else terms
 
 
 @lowering(op.SoftmaxCrossEntropy)
 def _softmax_cross_entropy(layout: Layout, node: Tensor) -> Value:
-    y, z = map(layout.lower, node.args)
+    y, z = (_as_array(layout.lower(a)) for a in node.args)
     terms = layout.call("cross_entropy_from_log", y, layout.call("log_softmax", z, rank=1))
     return _reduced("sum", terms, 1)
 
