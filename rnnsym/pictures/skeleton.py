@@ -1,0 +1,220 @@
+"""The skeleton of a System: the few values that a picture of the whole network shows, and who reads whom and when.
+
+Comes in: a System, or a Derivation for the errors. Goes out: rows from bottom to top, and flows between them. Kept are data, what is carried
+from step to step, what every way from a carried value to the cost passes through, and the cost; all else is told inside its reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy
+from sympy import Basic
+
+from rnnsym.algebra import operators as op
+from rnnsym.algebra.graph import WHOLE, Read, per_sequence, reads
+from rnnsym.algebra.system import Definition, System
+from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, quantities
+from rnnsym.derivation.derivation import Derivation
+
+SUM = "sum"  # delay of a flow that takes all steps together
+LOSSES = (STEP_LOSS, FINAL_LOSS)
+Delay = int | str | sympy.Expr  # k for u[t+k]; SUM; the fixed time of u[T], u[1]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A value as a reader takes it. `through` are the matrices on the way, or for an error the quantities whose errors travel."""
+
+    source: str
+    target: str
+    delay: Delay
+    through: tuple[Basic, ...] = ()
+
+
+class Skeleton:
+    """What is kept of a System, with the flows between; `errors` are flows whose error travels back, from `target` to `source`."""
+
+    def __init__(self, system: System, derivation: Derivation | None = None):
+        self.system = system
+        self.running = per_sequence(system)
+        self.kept = self._kept()
+        self.flows = tuple(self._flows())
+        self.errors = tuple(_error_flows(self, derivation)) if derivation is not None else ()
+
+    @cached_property
+    def definitions(self) -> dict[str, Definition]:
+        """The equations of running values, what is read before its readers."""
+        found = [d for component in self.system.components for d in component.definitions]
+        return {d.name: d for d in found if not d.is_boundary and d.name in self.running}
+
+    @cached_property
+    def carried(self) -> frozenset[str]:
+        """The names that another step reads, or the whole: h[t-1], h[T], total(h[t])."""
+        return frozenset(read.name for d in self.definitions.values() for read in reads(d.rhs) if _delay_of(read) != 0) & self.running
+
+    def is_static(self, name: str) -> bool:
+        return not self.system.by_name[name].timed
+
+    def _kept(self) -> frozenset[str]:
+        readers: dict[str, list[str]] = {name: [] for name in self.running}
+        for definition in self.definitions.values():
+            for read in reads(definition.rhs):
+                if read.name in self.running and not isinstance(read.delay, int):
+                    readers[read.name].append(definition.name)
+                elif read.delay == 0:
+                    readers[read.name].append(definition.name)
+        ends = {name for name in self.definitions if name in LOSSES or not any(_others(self.system, name))}
+        passed: dict[str, frozenset[str]] = {}
+        for name in reversed(self.definitions):
+            ways = [passed[r] for r in readers[name] if r in passed]
+            passed[name] = frozenset.intersection(*ways) | {name} if ways else frozenset({name})
+        carried = self.carried & set(self.definitions)
+        kept = ends | carried | {name for name in self.definitions if self.is_static(name)}
+        ways = [passed[name] for name in carried]
+        for name in self.carried:  # what all readers of another step have in common, a hidden layer for example
+            later = [passed[d.name] for d, delay in self.system.readers[name] if isinstance(delay, int) and d.name in passed]
+            ways.append(frozenset.intersection(*later) if later else frozenset())
+        passing = {name for name in frozenset().union(*ways) if not self._is_told_inside(name, readers[name])}
+        return frozenset(kept | passing | {d.name for d in self.system.data})
+
+    def _is_told_inside(self, name: str, readers: list[str]) -> bool:
+        """Whether its one reader is a function of it alone, without a matrix: a pre-activation."""
+        if len(readers) != 1 or name in self.carried:
+            return False
+        reader = self.definitions[readers[0]].rhs
+        return {q.name for q in quantities(reader) if q.name in self.running} == {name} and not reader.has(op.MatrixProduct, op.Dot)
+
+    # ------------------------------------------------------------ flows
+
+    def _flows(self) -> Iterator[Flow]:
+        inner: dict[str, tuple[Flow, ...]] = {}
+        for name, definition in self.definitions.items():
+            found: dict[tuple[str, Delay], dict[Basic, None]] = {}
+            matrices = _matrices(definition.rhs, self.running)
+            for read in reads(definition.rhs):
+                if read.name not in self.running:
+                    continue
+                own = matrices.get(read.quantity, ())
+                if read.name in self.kept:
+                    found.setdefault((read.name, _delay_of(read)), {}).update(dict.fromkeys(own))
+                for flow in inner.get(read.name, ()) if read.name not in self.kept else ():
+                    found.setdefault((flow.source, flow.delay), {}).update(dict.fromkeys(flow.through or own))
+            inner[name] = tuple(Flow(source, name, delay, tuple(through)) for (source, delay), through in found.items())
+            if name in self.kept:
+                yield from inner[name]
+
+    @cached_property
+    def rows(self) -> tuple[str, ...]:
+        """The kept names from bottom to top: few flows pass by a row that they do not touch."""
+        used = {flow.source for flow in self.flows} | {flow.target for flow in self.flows}
+        names = [name for name in (*(d.name for d in self.system.data), *self.definitions) if name in self.kept]
+        targets = frozenset(d.name for d in self.system.of_kind("target"))
+        return _settled([name for name in names if name in used or name in self.definitions], self.flows, targets)
+
+
+def _others(system: System, name: str) -> Iterable[str]:
+    return (d.name for d, _ in system.readers[name] if d.name != name)
+
+
+def _delay_of(read: Read) -> Delay:
+    """The delay of a read as flows have it."""
+    if read.delay is None:
+        return 0
+    if read.delay == WHOLE:
+        return read.quantity.time if read.quantity.is_absolute and read.quantity.time is not None else SUM
+    return int(read.delay)
+
+
+def _matrices(node: Basic, running: frozenset[str], path: tuple[Basic, ...] = ()) -> dict[Quantity, tuple[Basic, ...]]:
+    """For every running quantity the static matrices that multiply it directly."""
+    if isinstance(node, Quantity):
+        return {node: path}
+    if isinstance(node, op.Total):
+        return _matrices(node.body, running)
+    keeps = isinstance(node, op.MatrixProduct | op.Times | op.Plus | op.Negate | op.Concat | op.Dot)
+    static = [a for a in node.args if isinstance(a, Quantity) and a.name not in running and a.time is None]
+    factors = isinstance(node, op.MatrixProduct | op.Dot) and len(node.args) == 2 and len(static) == 1
+    inner = (*path, *static) if factors else path if keeps else ()
+    found: dict[Quantity, tuple[Basic, ...]] = {}
+    for argument in node.args:
+        if isinstance(argument, Basic) and argument.args:
+            for quantity, factors_of in _matrices(argument, running, inner).items():
+                found[quantity] = tuple(dict.fromkeys(found.get(quantity, ()) + factors_of))
+    return found
+
+
+def _settled(names: list[str], flows: tuple[Flow, ...], targets: frozenset[str]) -> tuple[str, ...]:
+    """An order from bottom to top in which values stand above what they read at the same step, found by moving one at a time."""
+    ties = [(f.source, f.target) for f in flows if f.delay == 0 and f.source != f.target]
+    computed = {f.target for f in flows}
+    must = [(a, b) for a, b in ties if a in computed]
+    later = [(f.source, f.target) for f in flows if f.delay != 0 and f.source != f.target]
+
+    def cost(order: list[str]) -> tuple[float, ...]:
+        place = {name: i for i, name in enumerate(order)}
+        if any(place[a] > place[b] for a, b in must):
+            return (float("inf"),)
+        passing = sum(1.0 + 0.3 * abs(place[b] - place[a]) for a, b in ties if abs(place[b] - place[a]) > 1)
+        hanging = sum(0.35 if a in targets else 2.5 for a, b in ties if place[b] < place[a])
+        return (passing + hanging + sum(0.2 * abs(place[a] - place[b]) for a, b in later),)
+
+    order = list(names)
+    order = [n for n in order if n not in computed] + [n for n in order if n in computed]
+    best = cost(order)
+    for _ in range(4):
+        improved = False
+        for name in list(order):
+            rest = [n for n in order if n != name]
+            trials = [rest[:i] + [name] + rest[i:] for i in range(len(order))]
+            found = min(trials, key=cost)
+            if cost(found) < best:
+                order, best, improved = found, cost(found), True
+        if not improved:
+            break
+    return tuple(order)
+
+
+# ---------------------------------------------------------------- errors
+
+
+def _error_flows(skeleton: Skeleton, derivation: Derivation) -> Iterator[Flow]:
+    """For every contribution of the derivation: the error that travels from its reader's node back to the node of what is read."""
+    owner = _owners(skeleton, derivation.prepared)
+    joined = derivation.adjoint
+    found: dict[tuple[str, str, Delay], dict[str, None]] = {}
+    for name, contributions in joined.contributions.items():
+        if name not in owner:
+            continue
+        for contribution in contributions:
+            reader = contribution.reader.name
+            if reader not in owner:
+                continue
+            for read in reads(contribution.reader.rhs):
+                delay = _delay_of(read)
+                summed = read.delay == WHOLE and not read.quantity.is_absolute and isinstance(contribution.delay, int)
+                taken = read.name == name and (summed or read.delay == contribution.delay)
+                if taken and (owner[reader] != owner[name] or delay != 0):
+                    found.setdefault((owner[name], owner[reader], delay), {})[reader] = None
+    for (source, reader_owner, delay), readers in found.items():
+        told = next(iter(readers)) if len(readers) == 1 else reader_owner
+        has_error = told in joined.errors and told not in LOSSES
+        yield Flow(source, reader_owner, delay, (derivation.prepared.quantity(told),) if has_error else ())
+
+
+def _owners(skeleton: Skeleton, prepared: System) -> dict[str, str]:
+    """In whose node each value of the prepared System is told: its own, or that of its lowest reader at the same step."""
+    height = {name: i for i, name in enumerate(skeleton.rows)}
+    owner: dict[str, str] = {}
+    order = [d for component in prepared.components for d in component.definitions if not d.is_boundary]
+    for definition in reversed(order):
+        name = definition.name
+        if name in height:
+            owner[name] = name
+            continue
+        found = [owner[d.name] for d, delay in prepared.readers[name] if d.name in owner and (delay in (0, None) or delay == WHOLE)]
+        if found:
+            owner[name] = min(found, key=height.__getitem__)
+    return owner
