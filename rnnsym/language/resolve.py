@@ -42,6 +42,9 @@ def load(path: str | Path) -> System:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UsageError.at("E501", f"`{path}` cannot be read: {reason[0].lower()}{reason[1:]}", file=str(path)) from None
+    if len(data) > 4 * MAX_CHARACTERS:
+        found = f"the file has more than {4 * MAX_CHARACTERS:,} bytes"
+        raise ModelError.at("E101", found, file=str(path), expected=f"a model of at most {MAX_CHARACTERS:,} characters")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 from rnnsym.errors import ModelError
-from rnnsym.language import parse
+from rnnsym.language import load, parse
 
 
 def _equation(right: str) -> str:
@@ -137,9 +137,14 @@ def test_a_thousand_errors_are_reported_as_a_hundred():
 
 
 def test_a_file_that_is_not_text_is_refused_with_its_line(tmp_path):
-    from rnnsym.language import load
-
     path = tmp_path / "latin.rnn"
     path.write_bytes(b"x: input\n# gr\xf6sse\n")
     with pytest.raises(ModelError, match="line 2 is not UTF-8 text"):
+        load(path)
+
+
+def test_a_file_of_ten_megabytes_is_not_even_read_to_its_end(tmp_path):
+    path = tmp_path / "large.rnn"
+    path.write_bytes(b"\xc3\xa4" * 5_000_000)
+    with pytest.raises(ModelError, match="the file has more than"):
         load(path)
