@@ -10,15 +10,7 @@ from random import Random
 
 _WORD = re.compile(r"\w+|\*\*|<=|>=|==|[^\w\s]|\s+")
 _CHARACTERS = "()[]{}@*+-/=,.:;#\"'\\\n\t ~^%&|<>!?$`0123456789abtTWh_\u00e9\u03c3\u0302\u2080\ufeff\u00a0\u200b\x00\x0c\x1b\ud800\U0001d465\r"
-_WORDS = (
-    "t T loss h[t] h[t-1] h[t+1] h[0] h[T] h[T+1] x[t] W U b inf pi eye ones total split sum softmax cross_entropy def return if else and or not "
-    "lambda import for in is None True input target token param constant vector matrix scalar notation .T ** @ = == : [ ] ( ) -1 0 1 1e309 "
-    "9**9**9 1e-400 0x1f 1_000 1j 99999999999999999999 t-0 t-1000000 h[1:2] h[:n] h[t][t] h[t,t] [...] ... *x **k f(x) f(f(x)) __class__ "
-    "__import__('os') x.y x.T.T (yield) await async with raise assert del global print exec eval f'{x}' b'x' r'x' u'' @staticmethod -> := ; "
-    "n_h 2*n_h n_h+n_x -n_h n_h*n_h n_h/2 h_0 x[T] x[1] x[2] x[T-1] total(h[t]) total(total(h[t])) split(h[t],3) split(h[t],0) roll(h[t],k) "
-    "diag(eye(n)) concat() min(x[t]) norm(1) h[t]=h[t] loss=loss[t] loss[t]=1 t=1 T=1 a,b= (a,b)= a=b=c a+=1 a:b a:input[x] a:param[1/2] "
-    "a:param[0] a:vector a:input=3 a:param=x a:param=uniform() a:constant=inf a:token a:token[1,2] #"
-).split()
+_WORDS = ["t", "T", "loss", "h[t]", "h[t-1]", "h[t+1]", "h[0]", "h[T]", "h[T+1]", "x[t]", "W", "U", "b", "inf", "pi", "eye", "ones", "total", "split", "sum", "softmax", "cross_entropy", "def", "return", "if", "else", "and", "or", "not", "lambda", "import", "for", "in", "is", "None", "True", "input", "target", "token", "param", "constant", "vector", "matrix", "scalar", "notation", ".T", "**", "@", "=", "==", ":", "[", "]", "(", ")", "-1", "0", "1", "1e309", "9**9**9", "1e-400", "0x1f", "1_000", "1j", "99999999999999999999", "t-0", "t-1000000", "h[1:2]", "h[:n]", "h[t][t]", "h[t,t]", "[...]", "...", "*x", "**k", "f(x)", "f(f(x))", "__class__", "__import__('os')", "x.y", "x.T.T", "(yield)", "await", "async", "with", "raise", "assert", "del", "global", "print", "exec", "eval", "f'{x}'", "b'x'", "r'x'", "u''", "@staticmethod", "->", ":=", ";", "n_h", "2*n_h", "n_h+n_x", "-n_h", "n_h*n_h", "n_h/2", "h_0", "x[T]", "x[1]", "x[2]", "x[T-1]", "total(h[t])", "total(total(h[t]))", "split(h[t],3)", "split(h[t],0)", "roll(h[t],k)", "diag(eye(n))", "concat()", "min(x[t])", "norm(1)", "h[t]=h[t]", "loss=loss[t]", "loss[t]=1", "t=1", "T=1", "a,b=", "(a,b)=", "a=b=c", "a+=1", "a:b", "a:input[x]", "a:param[1/2]", "a:param[0]", "a:vector", "a:input=3", "a:param=x", "a:param=uniform()", "a:constant=inf", "a:token", "a:token[1,2]", "#"]
 
 
 def mutated(choices: Random, texts: list[str]) -> str:
