@@ -245,6 +245,10 @@ class ExpressionReader:
                 expected="a function of the language or of the file",
                 instead=f"{last}(…)" if last else "",
             )
+        when = self.when(node.args[0]) if len(node.args) == 1 else None
+        if when is not None and when.base == "t":
+            text = self.findings.text(self.span(node), 40)
+            raise self.refuse("E108", f"`{text}`: a time stands in square brackets", node, instead=f"{node.func.id}[{when}]")
         if node.func.id == "notation":
             raise self.refuse("E106", "notation stands inside an expression", node, instead="a line of its own")
         if node.keywords:
