@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -25,13 +25,17 @@ def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
 
 
 @contextmanager
-def progress(sentence: str) -> Iterator[None]:
-    """Show a sentence on stderr while the work lasts, when stderr is a terminal."""
+def progress(sentence: str) -> Iterator[Callable[[str], None]]:
+    """Show a sentence on stderr while the work lasts, when stderr is a terminal; what it gives adds how far the work is."""
     shown = sys.stderr.isatty()
-    if shown:
-        print(f"\r\033[K{sentence} …", end="", file=sys.stderr, flush=True)
+
+    def say(more: str) -> None:
+        if shown:
+            print(f"\r\033[K{sentence}{more} …", end="", file=sys.stderr, flush=True)
+
+    say("")
     try:
-        yield
+        yield say
     finally:
         if shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -14,10 +14,10 @@ from rnnsym.cli.terminal import GREEN, RED, paint, progress
 def verify(options: Namespace) -> int:
     """Measure, print, and fail with the name of the first wrong gradient."""
     system = read(options.model)
-    with progress(f"{system.name}: measuring"):
+    with progress(f"{system.name}: measuring") as say:
         from rnnsym.proof.measured import verify as measure  # brings NumPy and the module's making
 
-        report = measure(system, options.seed)
+        report = measure(system, options.seed, told=lambda name: say(f" {name}"))
     if options.json:
         print(json.dumps(report.as_dict(), indent=1))
     else:

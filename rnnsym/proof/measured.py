@@ -9,6 +9,7 @@ for sequences of equal length and once for a padded batch with nan in its paddin
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -104,10 +105,11 @@ def _finite(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
-def verify(system: System, seed: int = 0, module: ModuleType | None = None) -> Report:
+def verify(system: System, seed: int = 0, module: ModuleType | None = None, told: Callable[[str], None] | None = None) -> Report:
     """Measure every gradient of the model's module: of parameters, inputs, constants that the caller gives, initial values.
 
-    seed: of arrays and directions. module: what to measure instead of the generated module, of the same interface.
+    seed: of arrays and directions. module: what to measure instead of the generated module, of the same interface. told: is told
+    the name of each gradient before it is measured.
     Raises UsageError where the model has no cost, or no random arrays are found at which it is finite.
 
     >>> import rnnsym
@@ -122,15 +124,20 @@ def verify(system: System, seed: int = 0, module: ModuleType | None = None) -> R
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         point, loss, _ = bench.find_point(rng)
-        whole, ragged = (_measurements(b, point, rng) for b in (bench, replace(bench, ragged=True)))
+        whole, ragged = (_measurements(b, point, rng, told) for b in (bench, replace(bench, ragged=True)))
     return Report(system.name, seed, {**bench.sizes, "T": bench.steps, "B": BATCH}, loss, tuple(map(_worst, whole, ragged)))
 
 
-def _measurements(bench: Bench, point: Point, rng: np.random.Generator) -> list[Measurement]:
+def _measurements(bench: Bench, point: Point, rng: np.random.Generator, told: Callable[[str], None] | None) -> list[Measurement]:
     """Every gradient at a point, and those of initial values at the same point with initial values."""
     outside = bench.with_initial(point, rng)
-    points = [point, outside] if outside.initial else [point]
-    return [_measure(bench, p, claim, rng) for p in points for claim in bench.claims(p)[1]]
+    found = []
+    for here in [point, outside] if outside.initial else [point]:
+        for claim in bench.claims(here)[1]:
+            if told:
+                told(claim.name)
+            found.append(_measure(bench, here, claim, rng))
+    return found
 
 
 def _worst(left: Measurement, right: Measurement) -> Measurement:
