@@ -94,7 +94,7 @@ def _backward_program(adj: Adjoint, late: frozenset[str], optional: frozenset[st
 
 
 def _linear(adj: Adjoint) -> set[str]:
-    """Errors, and parts of errors: what is zero where all errors are; each is linear in them. (Other parts are values of the forward pass.)"""
+    """Errors, and parts of errors: what is zero where all errors are; and linear in them. (Other parts are forward values.)"""
     found = set(adj.errors.values()) | set(adj.gradients.values()) | set(adj.seeds.values()) | set(adj.upstream.values())
     found |= {name for pair in adj.initial.values() for name in pair if name}
     for component in adj.system.components:
