@@ -1,0 +1,1223 @@
+"""Long short-term memory with layer normalisation of both products and of the cell.
+
+Ba, Kiros & Hinton 2016, Layer normalization, eq. 20-22 (supplementary material).
+
+Equations, for one sequence and column vectors:
+
+    \"\"\"Long short-term memory with layer normalisation of both products and of the cell.
+    Ba, Kiros & Hinton 2016, Layer normalization, eq. 20-22 (supplementary material).\"\"\"
+    x: input[n_x]     # features of a step
+    y: target[n_y]    # classes
+    h: vector[n_h]
+    z: vector[4*n_h]
+    alpha_1: param[4*n_h]
+    W_h: param[4*n_h, n_h]
+    beta_1: param[4*n_h]
+    alpha_2: param[4*n_h]
+    W_x: param[4*n_h, n_x]
+    beta_2: param[4*n_h]
+    b: param[4*n_h]
+    f: vector[n_h]
+    i: vector[n_h]
+    o: vector[n_h]
+    g: vector[n_h]
+    c: vector[n_h]
+    alpha_3: param[n_h]
+    beta_3: param[n_h]
+    p: vector[n_y]
+    V: param[n_y, n_h]
+    b_y: param[n_y]
+    z[t] = alpha_1 * (W_h @ h[t-1] - mean(W_h @ h[t-1])) / sqrt(mean((W_h @ h[t-1] - mean(W_h @ h[t-1]))**2) + 1e-05) + beta_1 + alpha_2 * (W_x @ x[t] - mean(W_x @ x[t])) / sqrt(mean((W_x @ x[t] - mean(W_x @ x[t]))**2) + 1e-05) + beta_2 + b    # all pre-activations
+    f[t] = z[t][:n_h]                                             # forget, input, output gate, candidate
+    i[t] = z[t][n_h:2*n_h]                                        # forget, input, output gate, candidate
+    o[t] = z[t][2*n_h:3*n_h]                                      # forget, input, output gate, candidate
+    g[t] = z[t][3*n_h:4*n_h]                                      # forget, input, output gate, candidate
+    c[t] = sigmoid(f[t]) * c[t-1] + sigmoid(i[t]) * tanh(g[t])    # cell state
+    h[t] = sigmoid(o[t]) * tanh(alpha_3 * (c[t] - mean(c[t])) / sqrt(mean((c[t] - mean(c[t]))**2) + 1e-05) + beta_3)    # hidden state
+    p[t] = softmax(V @ h[t] + b_y)                                # class probabilities
+    loss[t] = cross_entropy(y[t], p[t])
+
+Arrays are time-major, with a batch axis: (T, B, n).
+
+    x: input (T, B, n_x)  features of a step
+    y: target (T, B, n_y)  classes
+    alpha_1: param (4*n_h,)
+    W_h: param (4*n_h, n_h)
+    beta_1: param (4*n_h,)
+    alpha_2: param (4*n_h,)
+    W_x: param (4*n_h, n_x)
+    beta_2: param (4*n_h,)
+    b: param (4*n_h,)
+    alpha_3: param (n_h,)
+    beta_3: param (n_h,)
+    V: param (n_y, n_h)
+    b_y: param (n_y,)
+
+Made by rnnsym 0.1.0: rnnsym generate ln_lstm
+Fingerprint: 6245e5acd1c867d33b13f1bfda58d802a9e9c88d2271552d6f0671a141f5e72d
+This file is yours: read it, change it, ship it; it needs NumPy and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Gradients",
+    "Params",
+    "State",
+    "Trace",
+    "backward",
+    "forward",
+    "init_params",
+    "initial_state",
+    "loss",
+    "loss_and_grads",
+    "sgd_step",
+    "step",
+]
+
+# Shapes in the model's sizes, without the axes of time T and batch B.
+SIZES: tuple[str, ...] = (
+    "n_x",
+    "n_y",
+    "n_h",
+)
+SHAPES: dict[str, tuple[str, ...]] = {
+    "alpha_1": ("4*n_h",),
+    "W_h": ("4*n_h", "n_h"),
+    "beta_1": ("4*n_h",),
+    "alpha_2": ("4*n_h",),
+    "W_x": ("4*n_h", "n_x"),
+    "beta_2": ("4*n_h",),
+    "b": ("4*n_h",),
+    "alpha_3": ("n_h",),
+    "beta_3": ("n_h",),
+    "V": ("n_y", "n_h"),
+    "b_y": ("n_y",),
+}
+DATA: dict[str, tuple[str, bool, tuple[str, ...]]] = {
+    "x": ("input", True, ("n_x",)),
+    "y": ("target", True, ("n_y",)),
+}
+CLASSES: frozenset[str] = frozenset({"y"})
+FIXED: dict[str, tuple[float, tuple[str, ...]]] = {}
+OUTSIDE: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "h": (1, 0, ("n_h",)),
+    "c": (1, 0, ("n_h",)),
+}
+CARRIED: dict[str, tuple[int, int]] = {
+    "h": (1, 1),
+    "c": (1, 1),
+}
+LATE: dict[str, tuple[str, ...]] = {}
+TIMED: frozenset[str] = frozenset(
+    {
+        "h",
+        "z",
+        "f",
+        "i",
+        "o",
+        "g",
+        "c",
+        "p",
+        "loss",
+        "z_hat",
+        "z_hat2",
+        "h_bar",
+        "h_bar2",
+        "p_bar",
+        "z_hat_sub",
+        "z_hat2_sub",
+    }
+)
+RENAMED: dict[str, str] = {}
+NO_CHUNKS = ""
+
+
+# ---------------------------------------------------------------- parameters, states, traces
+
+
+class Params:
+    """The parameters: one contiguous `vector`, and a view into it for every name.
+
+    `params.NAME` has the shape of the equations; to assign to it writes into the vector.
+    """
+
+    __slots__ = ("_views", "sizes", "vector")
+    sizes: dict[str, int]
+    vector: NDArray
+    _views: dict[str, NDArray]
+
+    def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        views, start = {}, 0
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            stop = start + int(np.prod(lengths))
+            views[name] = vector[start:stop].reshape(lengths)
+            start = stop
+        if vector.shape != (start,):
+            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+            object.__setattr__(self, slot, value)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
+        """Parameters from arrays by name; copied, dtype follows them.
+
+        `sizes` are needed only where the shapes of the parameters do not tell them. Raises ValueError for names that are unknown
+        or missing, and for wrong shapes.
+        """
+        given = {python_name(name): np.asarray(value) for name, value in arrays.items()}
+        for name in given:
+            if name not in SHAPES:
+                raise ValueError(
+                    f"{name}: no such parameter; expected {', '.join(SHAPES) or 'none'}"
+                )
+        for name in SHAPES:
+            if name not in given:
+                raise ValueError(f"{name}: expected an array, found nothing")
+            if given[name].dtype.kind not in "fciub":
+                raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
+        dtype = working_dtype(*(value.dtype for value in given.values()))
+        found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
+        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
+        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+
+    def __getattr__(self, name: str) -> NDArray:
+        if name.startswith("__") or name in Params.__slots__ or name not in self._views:
+            raise AttributeError(f"no parameter is called {name!r}; there are: {', '.join(SHAPES)}")
+        return self._views[name]
+
+    def __setattr__(self, name: str, value: ArrayLike) -> None:
+        if name == "vector":
+            self.vector[...] = value
+        else:
+            self[name][...] = value
+
+    def __getitem__(self, name: str) -> NDArray:
+        return self._views[python_name(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def keys(self) -> list[str]:
+        """The names, in the order of the model."""
+        return list(self._views)
+
+    def items(self) -> list[tuple[str, NDArray]]:
+        """Names and views."""
+        return list(self._views.items())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.vector.size} numbers, {self.vector.dtype}, {self.sizes}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.sizes, self.vector.copy())
+
+    def copy(self) -> Params:
+        """The same values in a vector of their own."""
+        return Params(self.sizes, self.vector.copy())
+
+    def save(self, path: Any) -> None:
+        """Write an npz file: `param/NAME` for every parameter, `size/NAME` for every size."""
+        arrays: dict[str, Any] = {f"param/{model_name(name)}": view for name, view in self.items()}
+        arrays |= {f"size/{name}": n for name, n in self.sizes.items()}
+        with open(path, "wb") as file:
+            np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Any) -> Params:
+        """Read what `save` wrote; names and shapes are checked."""
+        with np.load(path, allow_pickle=False) as file:
+            sizes = {key[5:]: int(file[key]) for key in file.files if key.startswith("size/")}
+            arrays = {key[6:]: file[key] for key in file.files if key.startswith("param/")}
+        return cls.from_arrays(arrays, **{name: n for name, n in sizes.items() if name in SIZES})
+
+
+class Gradients(Params):
+    """Gradients of all parameters, laid out as `Params`; what was asked for besides them in three dictionaries.
+
+    inputs     dC/d input, shaped as the input: (T, B, ...)
+    constants  dC/d constant, summed over the batch
+    initial    dC/d initial value, shaped as in `initial=`: (B, ...), or (K, B, ...) oldest first
+    """
+
+    __slots__ = ("constants", "initial", "inputs")
+    inputs: dict[str, NDArray]
+    constants: dict[str, NDArray]
+    initial: dict[str, NDArray]
+
+    def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        super().__init__(sizes, vector)
+        for slot in Gradients.__slots__:
+            object.__setattr__(self, slot, {})
+
+
+class Values(Mapping[str, Any]):
+    """Arrays by name, also as attributes."""
+
+    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
+        self._arrays = dict(arrays)
+
+    def __getattr__(self, name: str) -> NDArray:
+        if name.startswith("_") or name not in self._arrays:
+            raise AttributeError(
+                f"no value is called {name!r}; there are: {', '.join(self.keys())}"
+            )
+        return self._arrays[name]
+
+    def __getitem__(self, name: str) -> NDArray:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in self._arrays.items())
+        return f"<{type(self).__name__}: {shapes}>"
+
+
+class State(Values):
+    """What a sequence carries into its next chunk: (B, ...) for each name, (K, B, ...) oldest first where K steps are read."""
+
+    def __init__(self, arrays: Mapping[str, NDArray], started: bool = False) -> None:
+        super().__init__(arrays)
+        self._started = started
+
+
+class Trace(Values):
+    """Every variable of a forward pass: (T, B, ...) where it runs in time; zero in the padding."""
+
+    def __init__(
+        self, values: Mapping[str, NDArray], whole: Mapping[str, NDArray], run: Run
+    ) -> None:
+        super().__init__(values)
+        self._whole = dict(whole)  # arrays with the slots before step 1 and after step T
+        self._run = run
+
+    @property
+    def state(self) -> State:
+        """The state after each sequence's own last step."""
+        run = self._run
+        arrays = {}
+        for name, (lag, count) in CARRIED.items():
+            if all(target in run.data for target in LATE.get(name, ())):
+                first = lag + run.ends - count
+                past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
+                arrays[name] = past[0] if count == 1 else np.stack(past)
+        return State(arrays, started=True)
+
+
+# ---------------------------------------------------------------- calls
+
+
+class Run:
+    """What one call works on: checked data, sizes, values from outside 1 .. T, and where each sequence ends."""
+
+    def __init__(self, params: Params, initial: Any, lengths: ArrayLike | None) -> None:
+        self.sizes = dict(params.sizes)
+        self.dtype = params.vector.dtype
+        self.data: dict[str, NDArray] = {}
+        self.given: dict[str, NDArray] = {}
+        self.started = isinstance(initial, State) and initial._started
+        self.initial, self.lengths = initial, lengths
+        self.steps, self.batch = 0, 0
+        self.ends = np.zeros(0, int)
+        self.padding: NDArray | None = None
+
+    def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
+        """Zeros for every step, with slots before and after."""
+        return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
+
+    def extended(self, name: str, *shape: int, lag: int, lead: int) -> NDArray:
+        """Room for a variable, with the caller's values where they were given."""
+        if DATA.get(name, ("",))[0] == "token":
+            whole = np.full((lag + self.steps + lead, self.batch), -1)
+        else:
+            whole = self.zeros(*shape, lag=lag, lead=lead)
+        for k in range(lag):
+            if f"{name}[{-k}]" in self.given:
+                whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
+        if name in self.data:
+            whole[lag : lag + self.steps] = self.data[name]
+        for k in range(lead):
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = lag + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+        return whole
+
+    def after(self, name: str, *shape: int, lead: int) -> NDArray:
+        """The values after each sequence's own end that the caller gave."""
+        values = np.zeros((lead, self.batch, *shape), self.dtype)
+        for k in range(lead):
+            if f"{name}[T+{k + 1}]" in self.given:
+                values[k] = self.given[f"{name}[T+{k + 1}]"]
+        return values
+
+    def error(
+        self, cotangents: Mapping[str, NDArray], name: str, *shape: int, lag: int = 0, lead: int = 0
+    ) -> NDArray:
+        """Room for the error of a variable; it starts with what comes from outside."""
+        whole = self.zeros(*shape, lag=lag, lead=lead)
+        if name in cotangents:
+            whole[lag : lag + self.steps] = cotangents[name]
+        return whole
+
+    def quiet(self) -> Any:
+        """Overflow and underflow are harmless in these formulas; in the padding anything may be computed."""
+        if self.padding is not None:
+            return np.errstate(all="ignore")
+        return np.errstate(over="ignore", under="ignore")
+
+    def complain(self, *values: Any) -> None:
+        """Where warnings were off for the padding's sake: one if a result is not finite."""
+        if self.padding is not None and not all(np.isfinite(v).all() for v in values):
+            np.sqrt(np.float64(-1.0))
+
+
+def checked(
+    params: Params,
+    data: Mapping[str, Any],
+    initial: Any = None,
+    lengths: ArrayLike | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    single: bool = False,
+) -> Run:
+    """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
+    known = isinstance(params, Params)
+    if not known:
+        raise ValueError(f"params: expected Params, found {type(params).__name__}")
+    run = Run(params, initial, lengths)
+    arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
+    rows = []
+    for name, array in arrays.items():
+        kind, timed, shape = DATA[name]
+        wanted = "iu" if kind == "token" else "fciub"
+        if array.dtype.kind not in wanted:
+            expected = "whole numbers" if kind == "token" else "numbers"
+            raise ValueError(f"{name}: expected {expected}, found {array.dtype}")
+        lead = () if kind == "constant" else ("B",) if single or not timed else ("T", "B")
+        rows.append((name, lead, () if is_classes(name, array, len(lead)) else shape, array.shape))
+    if lengths is not None and np.ndim(lengths) == 1:
+        batch = len(np.asarray(lengths))
+    said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
+    run.sizes = bind(rows, run.sizes | said)
+    run.steps = 1 if single else run.sizes.pop("T", 0)
+    if run.steps < 1:
+        raise ValueError("T: expected at least one step, found 0")
+    run.batch = run.sizes.pop("B", state_batch(initial))
+    run.dtype = working_dtype(run.dtype, *(a.dtype for a in arrays.values() if a.dtype.kind == "c"))
+    set_lengths(run, lengths)
+    for name, array in arrays.items():
+        run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
+    for name, (value, shape) in FIXED.items():
+        if name not in run.data:
+            lengths_ = tuple(length_of(axis, run.sizes) for axis in shape)
+            run.data[name] = np.full(lengths_, value, run.dtype)
+    read_initial(run, initial)
+    return run
+
+
+def is_classes(name: str, array: NDArray, lead: int) -> bool:
+    """Whether data are class numbers: tokens, and whole numbers where a target may be given so."""
+    if DATA[name][0] == "token":
+        return True
+    return name in CLASSES and array.dtype.kind in "iu" and array.ndim == lead
+
+
+def read_data(run: Run, name: str, array: NDArray) -> NDArray:
+    """Data in the working dtype: class numbers checked (and made vectors where they are targets), padding set to zero."""
+    kind, timed, shape = DATA[name]
+    lead = 0 if kind == "constant" else 2 if timed else 1
+    padding = run.padding if timed else None
+    if not is_classes(name, array, lead):
+        return valid(array.astype(run.dtype), padding)
+    array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
+    count = length_of(shape[0], run.sizes)
+    checked_classes = array if padding is None else array[~padding]
+    wrong = (checked_classes < 0) | (checked_classes >= count)
+    if wrong.any():
+        raise ValueError(
+            f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
+        )
+    return array if kind == "token" else one_hot(array, count, run.dtype)
+
+
+def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
+    """Where each sequence ends, and which steps are padding."""
+    run.ends = np.full(run.batch, run.steps)
+    if lengths is None:
+        return
+    ends = np.asarray(lengths)
+    if ends.dtype.kind not in "iu" or ends.shape != (run.batch,):
+        raise ValueError(
+            f"lengths: expected whole numbers of shape ({run.batch},), found {ends.dtype} {ends.shape}"
+        )
+    if ends.size and (ends.min() < 1 or ends.max() > run.steps):
+        wrong = ends.min() if ends.min() < 1 else ends.max()
+        raise ValueError(f"lengths: expected 1 to {run.steps}, found {wrong}")
+    run.ends = ends.astype(int)
+    padding = np.arange(run.steps)[:, None] >= run.ends
+    run.padding = padding if padding.any() else None
+
+
+def read_initial(run: Run, initial: Any) -> None:
+    """Values outside 1 .. T: a State, or arrays by `h`, `h[0]`, `h[-1]`, `b`, `b[T+1]`."""
+    if initial is None:
+        return
+    if isinstance(initial, State) and NO_CHUNKS:
+        raise ValueError(f"initial: expected a dictionary, found a State; {NO_CHUNKS}")
+    known = isinstance(initial, Mapping)
+    if not known:
+        found = type(initial).__name__
+        raise ValueError(f"initial: expected a State or a dictionary of arrays, found {found}")
+    for key, value in initial.items():
+        name, _, place = key.partition("[")
+        if name not in OUTSIDE:
+            raise ValueError(f"initial: expected {', '.join(OUTSIDE) or 'nothing'}, found {key!r}")
+        lag, lead, shape = OUTSIDE[name]
+        before = [f"{name}[{-k}]" for k in reversed(range(lag))]
+        behind = [f"{name}[T+{k + 1}]" for k in range(lead)]
+        keys = [key] if place else before or behind
+        if place and key not in before + behind:
+            raise ValueError(f"initial: expected {', '.join(before + behind)}, found {key!r}")
+        lengths = tuple(length_of(axis, run.sizes) for axis in shape)
+        token = DATA.get(name, ("",))[0] == "token"
+        lengths = () if token else lengths
+        expected = (run.batch, *lengths) if len(keys) == 1 else (len(keys), run.batch, *lengths)
+        array = np.array(value, int if token else run.dtype)
+        if array.shape != expected:
+            raise ValueError(f"initial[{key!r}]: expected shape {expected}, found {array.shape}")
+        run.given |= dict(zip(keys, array if len(keys) > 1 else [array]))
+
+
+def state_batch(initial: Any) -> int:
+    """The number of sequences that an initial state is for; 1 where nothing says it."""
+    if isinstance(initial, Mapping):
+        for key, value in initial.items():
+            name = key.partition("[")[0]
+            if name in OUTSIDE:
+                shape = OUTSIDE[name][2]
+                axes = 0 if DATA.get(name, ("",))[0] == "token" else len(shape)
+                return int(np.shape(value)[np.ndim(value) - axes - 1])
+    return 1
+
+
+def working_dtype(*dtypes: Any) -> Any:
+    """float32, float64 or complex128: the smallest that holds them all."""
+    found = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+    if found.kind == "c":
+        return np.dtype(np.complex128)
+    is_small = found.kind == "f" and found.itemsize <= 4
+    return np.dtype(np.float32) if is_small else np.dtype(np.float64)
+
+
+def terms_of(axis: str) -> list[tuple[int, str]]:
+    """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    terms = []
+    for term in axis.replace("- ", "+ -").split(" + "):
+        factor, _, name = term.lstrip("-").rpartition("*")
+        terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    return terms
+
+
+def names_in(axis: str) -> list[str]:
+    """The sizes that a length is made of."""
+    return [name for _, name in terms_of(axis) if not name.isdigit()]
+
+
+def length_of(axis: str, sizes: Mapping[str, int]) -> int:
+    """The length of an axis in numbers."""
+    return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
+
+
+def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other."""
+    found = dict(sizes)
+    pending = []
+    for name, lead, shape, actual in rows:
+        if len(actual) != len(lead) + len(shape):
+            raise ValueError(
+                f"{name}: expected shape {shape_text(lead + shape, found)}, found {actual}"
+            )
+        pending += [(name, lead + shape, actual, axis, n) for axis, n in zip(lead + shape, actual)]
+    settled = -1
+    while settled != len(pending):
+        settled = len(pending)
+        waiting = []
+        for name, shape, actual, axis, n in pending:
+            unknown = [size for size in names_in(axis) if size not in found]
+            if len(unknown) > 1:
+                waiting.append((name, shape, actual, axis, n))
+                continue
+            if unknown:  # the axis is linear in its one unknown size
+                zero, one = (length_of(axis, found | {unknown[0]: k}) for k in (0, 1))
+                found[unknown[0]] = (n - zero) // (one - zero)
+            too_small = unknown and axis not in ("T", "B") and found[unknown[0]] < 1
+            if length_of(axis, found) != n or too_small:
+                raise ValueError(
+                    f"{name}: expected shape {shape_text(shape, found)}, found {actual}"
+                )
+        pending = waiting
+    return found
+
+
+def shape_text(shape: tuple[str, ...], sizes: Mapping[str, int]) -> str:
+    """A shape in names, and in numbers as far as they are known."""
+    numbers = []
+    for axis in shape:
+        try:
+            numbers.append(str(length_of(axis, sizes)))
+        except KeyError:
+            numbers.append(axis)
+    end = ",)" if len(shape) == 1 else ")"
+    text = f"({', '.join(shape)}{end}"
+    return text if list(shape) == numbers else f"{text} = ({', '.join(numbers)}{end}"
+
+
+def python_name(name: str) -> str:
+    """The Python name of a parameter."""
+    return RENAMED.get(name, name)
+
+
+def model_name(name: str) -> str:
+    """The model's name of a parameter."""
+    return next((model for model, python in RENAMED.items() if python == name), name)
+
+
+# ---------------------------------------------------------------- functions of the equations
+
+
+def sigmoid(u: NDArray) -> NDArray:
+    """1 / (1 + exp(-u)), without overflow."""
+    positive = np.real(u) >= 0
+    small = np.exp(np.where(positive, -u, u))
+    return np.where(positive, 1, small) / (1 + small)
+
+
+def softmax(z: NDArray) -> NDArray:
+    """exp(z) / sum(exp(z)), without overflow."""
+    small = np.exp(z - top(z))
+    return small / small.sum(-1, keepdims=True)
+
+
+def log_softmax(z: NDArray) -> NDArray:
+    """z - log(sum(exp(z))), without overflow or loss of digits."""
+    return z - logsumexp(z)[..., None]
+
+
+def logsumexp(z: NDArray) -> NDArray:
+    """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
+    highest = top(z)
+    with np.errstate(divide="ignore"):
+        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+
+
+def top(z: NDArray) -> NDArray:
+    """The largest real part of each vector, 0 where it is infinite."""
+    highest = np.real(z).max(-1, keepdims=True)
+    return np.where(np.isfinite(highest), highest, 0)
+
+
+def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
+    """-y log(p), given log(p)."""
+    return -y * np.where(y == 0, 0, log_p)
+
+
+def dot(a: NDArray, b: NDArray) -> NDArray:
+    """The inner product over the last axis."""
+    return (a * b).sum(-1)
+
+
+def outer_sum(a: NDArray, b: NDArray) -> NDArray:
+    """The sum of a b.T over all leading axes: one matrix product."""
+    lead = np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
+    a, b = (np.broadcast_to(v, lead + v.shape[-1:]).reshape(-1, v.shape[-1]) for v in (a, b))
+    return a.T @ b
+
+
+def one_hot(classes: NDArray, count: int, dtype: Any = float) -> NDArray:
+    """Class numbers as vectors with a single one; class -1 is the zero vector."""
+    return (classes[..., None] == np.arange(count)).astype(dtype)
+
+
+def concat(*parts: NDArray) -> NDArray:
+    """Vectors one after the other, with common leading axes."""
+    lead = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
+    return np.concatenate([np.broadcast_to(p, lead + p.shape[-1:]) for p in parts], axis=-1)
+
+
+def at_step(u: NDArray, number: int) -> NDArray:
+    """The value at step `number`, zero where there is none."""
+    return u[number - 1] if number <= len(u) else np.zeros_like(u[0])
+
+
+def valid(u: NDArray, padding: NDArray | None) -> NDArray:
+    """Values (T, B, ...) with zeros in the padding."""
+    if padding is None:
+        return u
+    return np.where(padding.reshape(padding.shape + (1,) * (u.ndim - 2)), 0, u)
+
+
+def glorot(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray:
+    """Uniform with variance 2 / (rows + columns) (Glorot & Bengio 2010)."""
+    bound = (6 / (shape[0] + shape[1] if len(shape) == 2 else sum(shape) + 1)) ** 0.5
+    return generator.uniform(-bound, bound, shape)
+
+
+def clear(where: NDArray | None, *arrays: NDArray) -> None:
+    """Set the rows of padding to zero, where there is any."""
+    for u in arrays if where is not None else ():
+        u[where] = 0
+
+
+# ---------------------------------------------------------------- forward
+
+
+def _forward(params: Params, run: Run) -> Trace:
+    """All variables at all steps, in an order in which each can be computed."""
+    steps = run.steps
+    n_h = run.sizes["n_h"]
+    x = run.data["x"]
+    y: Any = run.data.get("y")
+    alpha_1 = params.alpha_1
+    W_h = params.W_h
+    beta_1 = params.beta_1
+    alpha_2 = params.alpha_2
+    W_x = params.W_x
+    beta_2 = params.beta_2
+    b = params.b
+    alpha_3 = params.alpha_3
+    beta_3 = params.beta_3
+    V = params.V
+    b_y = params.b_y
+    h_all = run.extended("h", n_h, lag=1, lead=0)
+    h_prev = h_all[:steps]
+    h = h_all[1 : steps + 1]
+    z = run.zeros(4 * n_h)
+    f = run.zeros(n_h)
+    i = run.zeros(n_h)
+    o = run.zeros(n_h)
+    g = run.zeros(n_h)
+    c_all = run.extended("c", n_h, lag=1, lead=0)
+    c_prev = c_all[:steps]
+    c = c_all[1 : steps + 1]
+    z_hat = run.zeros(4 * n_h)
+    h_bar = run.zeros(n_h)
+    h_bar2 = run.zeros(n_h)
+    z_hat_sub = run.zeros(4 * n_h)
+
+    # all steps at once
+    z_hat2_sub = x @ W_x.T  # (12) used more than once
+    z_hat2 = z_hat2_sub - z_hat2_sub.mean(-1)[..., None]  # (13) operand of z
+    clear(run.padding, z_hat2_sub, z_hat2)
+
+    # step by step, forwards
+    for t in range(steps):
+        z_hat_sub[t] = h_prev[t] @ W_h.T  # (10) used more than once
+        z_hat[t] = z_hat_sub[t] - z_hat_sub[t].mean(-1)[..., None]  # (11) operand of z
+        # (1) all pre-activations
+        z[t] = (
+            alpha_1 * z_hat[t] / np.sqrt((z_hat[t] ** 2).mean(-1) + 1e-05)[..., None]
+            + beta_1
+            + alpha_2 * z_hat2[t] / np.sqrt((z_hat2[t] ** 2).mean(-1) + 1e-05)[..., None]
+            + beta_2
+            + b
+        )
+        f[t] = z[t][..., :n_h]  # (2) forget, input, output gate, candidate
+        i[t] = z[t][..., n_h : 2 * n_h]  # (3) forget, input, output gate, candidate
+        o[t] = z[t][..., 2 * n_h : 3 * n_h]  # (4) forget, input, output gate, candidate
+        g[t] = z[t][..., 3 * n_h : 4 * n_h]  # (5) forget, input, output gate, candidate
+        c[t] = sigmoid(f[t]) * c_prev[t] + sigmoid(i[t]) * np.tanh(g[t])  # (6) cell state
+        h_bar[t] = c[t] - c[t].mean(-1)[..., None]  # (14) pre-activation of h
+        # (15) pre-activation of h
+        part_1 = alpha_3 * h_bar[t] / np.sqrt((h_bar[t] ** 2).mean(-1) + 1e-05)[..., None]
+        h_bar2[t] = part_1 + beta_3
+        h[t] = sigmoid(o[t]) * np.tanh(h_bar2[t])  # (7) hidden state
+        if run.padding is not None:
+            clear(run.padding[t], z_hat_sub[t], z_hat[t], z[t], f[t], i[t], o[t], g[t], c[t])
+            clear(run.padding[t], h_bar[t], h_bar2[t], h[t])
+
+    # all steps at once
+    p_bar = h @ V.T + b_y  # (16) pre-activation of p
+    p = softmax(p_bar)  # (8) class probabilities
+    clear(run.padding, p_bar, p)
+    if "y" in run.data:
+        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (9)
+        clear(run.padding, loss)
+
+    values = {
+        "h": h,
+        "z": z,
+        "f": f,
+        "i": i,
+        "o": o,
+        "g": g,
+        "c": c,
+        "p": p,
+        "z_hat": z_hat,
+        "z_hat2": z_hat2,
+        "h_bar": h_bar,
+        "h_bar2": h_bar2,
+        "p_bar": p_bar,
+        "z_hat_sub": z_hat_sub,
+        "z_hat2_sub": z_hat2_sub,
+    }
+    if "y" in run.data:
+        values["loss"] = loss
+    whole = {
+        "h": h_all,
+        "c": c_all,
+    }
+    return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- backward
+
+
+def _backward(
+    params: Params, trace: Trace, cotangents: Mapping[str, NDArray], wrt: frozenset[str]
+) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    full = all(name in run.data for name in ("y",))
+    grads = Gradients(params.sizes, np.zeros(params.vector.shape, run.dtype))
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    n_h = run.sizes["n_h"]
+    n_y = run.sizes["n_y"]
+    x = run.data["x"]
+    d_loss = run.error(cotangents, "loss")
+    y: Any = run.data.get("y")
+    alpha_1 = params.alpha_1
+    W_h = params.W_h
+    alpha_2 = params.alpha_2
+    W_x = params.W_x
+    alpha_3 = params.alpha_3
+    V = params.V
+    h_all = trace._whole["h"]
+    h_prev = h_all[:steps]
+    h = h_all[1 : steps + 1]
+    f = trace._arrays["f"]
+    i = trace._arrays["i"]
+    o = trace._arrays["o"]
+    g = trace._arrays["g"]
+    c_all = trace._whole["c"]
+    c_prev = c_all[:steps]
+    p = trace._arrays["p"]
+    z_hat = trace._arrays["z_hat"]
+    z_hat2 = trace._arrays["z_hat2"]
+    h_bar = trace._arrays["h_bar"]
+    h_bar2 = trace._arrays["h_bar2"]
+    d_p = run.error(cotangents, "p", n_y)
+    d_h = run.error(cotangents, "h", n_h)
+    d_h_bar2 = run.zeros(n_h)
+    d_h_bar = run.zeros(n_h)
+    d_c_back_all = run.zeros(n_h, lag=0, lead=1)
+    d_c_back = d_c_back_all[:steps]
+    d_c_back_next = d_c_back_all[1 : steps + 1]
+    d_c = run.error(cotangents, "c", n_h)
+    d_g = run.error(cotangents, "g", n_h)
+    d_o = run.error(cotangents, "o", n_h)
+    d_i = run.error(cotangents, "i", n_h)
+    d_f = run.error(cotangents, "f", n_h)
+    d_z = run.error(cotangents, "z", 4 * n_h)
+    d_z_hat = run.zeros(4 * n_h)
+    d_z_hat_sub_all = run.zeros(4 * n_h, lag=0, lead=1)
+    d_z_hat_sub = d_z_hat_sub_all[:steps]
+    d_z_hat_sub_next = d_z_hat_sub_all[1 : steps + 1]
+    d_h_bar_sub2 = run.zeros(n_h)
+    d_z_hat_sub3 = run.zeros(4 * n_h)
+
+    # all steps at once
+    d_p_bar = p * (d_p - dot(d_p, p)[..., None])  # (17) error of p_bar
+    clear(run.padding, d_p, d_p_bar)
+    if full:
+        d_p_bar += d_loss[..., None] * (p * y.sum(-1)[..., None] - y)  # (17) error of p_bar
+        clear(run.padding, d_p_bar)
+    d_h_bar2_sub = sigmoid(o)  # (19) used more than once
+    d_h_bar2_sub2 = np.tanh(h_bar2)  # (19) used more than once
+    d_h_bar_sub = np.sqrt((h_bar**2).mean(-1) + 1e-05)  # (20) used more than once
+    d_c_back_sub = sigmoid(f)  # (21) used more than once
+    d_g_sub2 = np.tanh(g)  # (22) used more than once
+    d_g_sub = sigmoid(i)  # (22) used more than once
+    d_z_hat_sub2 = np.sqrt((z_hat**2).mean(-1) + 1e-05)  # (27) used more than once
+    clear(run.padding, d_h_bar2_sub, d_h_bar2_sub2, d_h_bar_sub, d_c_back_sub, d_g_sub2, d_g_sub)
+    clear(run.padding, d_z_hat_sub2)
+
+    # step by step, backwards
+    for t in reversed(range(steps)):
+        d_h[t] += d_p_bar[t] @ V + d_z_hat_sub_next[t] @ W_h  # (18) error of h
+        d_h_bar2[t] = d_h[t] * d_h_bar2_sub[t] * (1 - d_h_bar2_sub2[t] ** 2)  # (19) error of h_bar2
+        d_h_bar_sub2[t] = d_h_bar2[t] / d_h_bar_sub[t][..., None]  # (20) used more than once
+        # (20) error of h_bar
+        part_4 = (
+            d_h_bar2[t]
+            * (alpha_3 * h_bar[t] / d_h_bar_sub[t][..., None])
+            / d_h_bar_sub[t][..., None]
+        )
+        part_3 = part_4.sum(-1) * (1 / (2 * d_h_bar_sub[t])) / n_h * 2
+        part_2 = part_3[..., None]
+        part_1 = part_2 * h_bar[t]
+        d_h_bar[t] = d_h_bar_sub2[t] * alpha_3 - part_1
+        # (21) error of c
+        d_c[t] += (
+            d_h_bar[t]
+            - (d_h_bar[t].sum(-1) / n_h)[..., None] * np.ones(n_h, dtype)
+            + d_c_back_next[t]
+        )
+        d_c_back[t] = d_c[t] * d_c_back_sub[t]  # (21) what step t passes to c[t-1]
+        d_g[t] += d_c[t] * d_g_sub[t] * (1 - d_g_sub2[t] ** 2)  # (22) error of g
+        d_o[t] += d_h[t] * d_h_bar2_sub2[t] * d_h_bar2_sub[t] * (1 - d_h_bar2_sub[t])  # (23)
+        d_i[t] += d_c[t] * d_g_sub2[t] * d_g_sub[t] * (1 - d_g_sub[t])  # (24) error of i
+        d_f[t] += d_c[t] * c_prev[t] * d_c_back_sub[t] * (1 - d_c_back_sub[t])  # (25) error of f
+        d_z[t] += concat(d_f[t], d_i[t], d_o[t], d_g[t])  # (26) error of z
+        d_z_hat_sub3[t] = d_z[t] / d_z_hat_sub2[t][..., None]  # (27) used more than once
+        # (27) error of z_hat
+        part_8 = (
+            d_z[t] * (alpha_1 * z_hat[t] / d_z_hat_sub2[t][..., None]) / d_z_hat_sub2[t][..., None]
+        )
+        part_7 = part_8.sum(-1) * (1 / (2 * d_z_hat_sub2[t])) / (4 * n_h) * 2
+        part_6 = part_7[..., None]
+        part_5 = part_6 * z_hat[t]
+        d_z_hat[t] = d_z_hat_sub3[t] * alpha_1 - part_5
+        # (28) error of z_hat_sub
+        part_9 = (d_z_hat[t].sum(-1) / (4 * n_h))[..., None] * np.ones(4 * n_h, dtype)
+        d_z_hat_sub[t] = d_z_hat[t] - part_9
+        if run.padding is not None:
+            clear(run.padding[t], d_h[t], d_h_bar2[t], d_h_bar_sub2[t], d_h_bar[t], d_c[t])
+            clear(run.padding[t], d_c_back[t], d_g[t], d_o[t], d_i[t], d_f[t], d_z[t])
+            clear(run.padding[t], d_z_hat_sub3[t], d_z_hat[t], d_z_hat_sub[t])
+
+    # all steps at once
+    d_z_hat2_sub2 = np.sqrt((z_hat2**2).mean(-1) + 1e-05)  # (29) used more than once
+    d_z_hat2_sub3 = d_z / d_z_hat2_sub2[..., None]  # (29) used more than once
+    # (29) error of z_hat2
+    part_12 = (
+        (d_z * (alpha_2 * z_hat2 / d_z_hat2_sub2[..., None]) / d_z_hat2_sub2[..., None]).sum(-1)
+        * (1 / (2 * d_z_hat2_sub2))
+        / (4 * n_h)
+        * 2
+    )
+    part_11 = part_12[..., None]
+    part_10 = part_11 * z_hat2
+    d_z_hat2 = d_z_hat2_sub3 * alpha_2 - part_10
+    # (30) error of z_hat2_sub
+    d_z_hat2_sub = d_z_hat2 - (d_z_hat2.sum(-1) / (4 * n_h))[..., None] * np.ones(4 * n_h, dtype)
+    clear(run.padding, d_z_hat2_sub2, d_z_hat2_sub3, d_z_hat2, d_z_hat2_sub)
+    if "initial" in wrt:
+        d_h_at0 = at_step(d_z_hat_sub, 1) @ W_h
+        d_c_at0 = np.full((batch, n_h), at_step(d_c_back, 1), dtype)
+    if "x" in wrt:
+        d_x = d_z_hat2_sub @ W_x
+        clear(run.padding, d_x)
+    grads.alpha_1[...] = (d_z_hat_sub3 * z_hat).sum((0, 1))  # (31) gradient of alpha_1
+    grads.W_h[...] = outer_sum(d_z_hat_sub, h_prev)  # (32) gradient of W_h
+    grads.beta_1[...] = d_z.sum((0, 1))  # (33) gradient of beta_1
+    grads.alpha_2[...] = (d_z_hat2_sub3 * z_hat2).sum((0, 1))  # (34) gradient of alpha_2
+    grads.W_x[...] = outer_sum(d_z_hat2_sub, x)  # (35) gradient of W_x
+    grads.beta_2[...] = d_z.sum((0, 1))  # (36) gradient of beta_2
+    grads.b[...] = d_z.sum((0, 1))  # (37) gradient of b
+    grads.alpha_3[...] = (d_h_bar_sub2 * h_bar).sum((0, 1))  # (38) gradient of alpha_3
+    grads.beta_3[...] = d_h_bar2.sum((0, 1))  # (39) gradient of beta_3
+    grads.V[...] = outer_sum(d_p_bar, h)  # (40) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (41) gradient of b_y
+
+    if "x" in wrt:
+        grads.inputs["x"] = d_x
+    if "initial" in wrt:
+        grads.initial["h"] = d_h_at0
+        grads.initial["c"] = d_c_at0
+    return grads
+
+
+# ---------------------------------------------------------------- what a user calls
+
+
+def init_params(
+    *,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    rng: Any = None,
+    dtype: Any = np.float32,
+) -> Params:
+    """Parameters as training starts with them, from sizes.
+
+    `rng` is a seed or a numpy Generator; `dtype` float32, float64 or complex128.
+    """
+    sizes = {
+        "n_x": int(n_x),
+        "n_y": int(n_y),
+        "n_h": int(n_h),
+    }
+    for name, number in sizes.items():
+        if number < 1:
+            raise ValueError(f"{name}: expected a whole number from 1, found {number}")
+    shapes = [[length_of(axis, sizes) for axis in shape] for shape in SHAPES.values()]
+    total = sum(int(np.prod(shape)) for shape in shapes)
+    params = Params(sizes, np.zeros(total, working_dtype(np.dtype(dtype))))
+    generator = np.random.default_rng(rng)
+    params.alpha_1[...] = 1
+    params.W_h[...] = glorot(params.W_h.shape, generator)
+    params.alpha_2[...] = 1
+    params.W_x[...] = glorot(params.W_x.shape, generator)
+    params.alpha_3[...] = 1
+    params.V[...] = glorot(params.V.shape, generator)
+    return params
+
+
+def initial_state(
+    params: Params,
+    batch: int = 1,
+) -> State:
+    """The state before the first step, for `batch` sequences: what the file says, otherwise zero."""
+    data: dict[str, Any] = {}
+    run = checked(params, data, batch=batch, single=True)
+    run.steps, run.ends = 0, np.zeros(batch, int)
+    return _initial(params, run)
+
+
+def _initial(params: Params, run: Run) -> State:
+    """Values at and before step 0, as the equations give them."""
+    n_h = run.sizes["n_h"]
+    h_all = run.extended("h", n_h, lag=1, lead=0)
+    c_all = run.extended("c", n_h, lag=1, lead=0)
+    whole = {
+        "h": h_all,
+        "c": c_all,
+    }
+    return State(Trace({}, whole, run).state)
+
+
+def forward(
+    params: Params,
+    /,
+    *,
+    x: ArrayLike,
+    y: ArrayLike | None = None,
+    initial: Any = None,
+    lengths: ArrayLike | None = None,
+) -> Trace:
+    """Every variable at every step: `trace.NAME`, (T, B, ...).
+
+    x: (T, B, n_x); features of a step
+    y: (T, B, n_y); classes
+    initial: a State, or arrays by name: (B, ...), or (K, B, ...) oldest first
+    lengths: (B,) whole numbers 1 to T, where sequences end before T
+
+    Without a target, what depends on it is left out. Raises ValueError for wrong arguments.
+    """
+    data = {
+        "x": x,
+        "y": y,
+    }
+    run = checked(params, data, initial, lengths)
+    with run.quiet():
+        return _forward(params, run)
+
+
+def _cost(trace: Trace) -> Any:
+    """The mean over the batch of each sequence's loss."""
+    if trace._run.batch == 0:
+        return 0.0
+    return np.mean(trace.loss.sum(0)).item()
+
+
+def _shares(run: Run) -> dict[str, NDArray]:
+    """dC/dloss: each sequence has its share of the mean."""
+    share = 1 / max(run.batch, 1)
+    return {
+        "loss": valid(np.full((run.steps, run.batch), share, run.dtype), run.padding),
+    }
+
+
+def loss(
+    params: Params,
+    /,
+    *,
+    x: ArrayLike,
+    y: ArrayLike,
+    initial: Any = None,
+    lengths: ArrayLike | None = None,
+) -> Any:
+    """The cost: the losses summed over time, averaged over the batch.
+
+    x: (T, B, n_x); features of a step
+    y: (T, B, n_y); classes
+
+    Raises ValueError for wrong arguments.
+    """
+    data = {
+        "x": x,
+        "y": y,
+    }
+    run = checked(params, data, initial, lengths)
+    with run.quiet():
+        value = _cost(_forward(params, run))
+    run.complain(value)
+    return value
+
+
+def loss_and_grads(
+    params: Params,
+    /,
+    *,
+    x: ArrayLike,
+    y: ArrayLike,
+    initial: Any = None,
+    lengths: ArrayLike | None = None,
+    wrt: Any = (),
+) -> tuple[Any, Gradients, State]:
+    """The cost, its gradients, and the state after the last step.
+
+    wrt: further gradients: names of inputs (`grads.inputs[name]`), of constants
+        (`grads.constants[name]`), and "initial" (`grads.initial[name]`)
+    x: (T, B, n_x); features of a step
+    y: (T, B, n_y); classes
+
+    Raises ValueError for wrong arguments.
+    """
+    data = {
+        "x": x,
+        "y": y,
+    }
+    run = checked(params, data, initial, lengths)
+    extra = wanted(wrt)
+    with run.quiet():
+        trace = _forward(params, run)
+        value = _cost(trace)
+        grads = _backward(params, trace, _shares(run), extra)
+    run.complain(value, grads.vector)
+    return value, grads, trace.state
+
+
+def read_cotangent(trace: Trace, name: str, value: ArrayLike) -> NDArray:
+    """A cotangent in the working dtype, zero in the padding."""
+    run = trace._run
+    if name not in trace._arrays:
+        raise ValueError(
+            f"d_{name}: expected forward() to have been given the targets that {name} needs"
+        )
+    array, expected = np.asarray(value), np.shape(trace[name])
+    if array.dtype.kind not in "fciub":
+        raise ValueError(f"d_{name}: expected numbers, found {array.dtype}")
+    if array.shape != expected:
+        raise ValueError(f"d_{name}: expected shape {expected}, found {array.shape}")
+    array = array.astype(run.dtype)
+    return valid(array, run.padding) if name in TIMED else array
+
+
+def wanted(wrt: Any) -> frozenset[str]:
+    """The names in `wrt`, checked."""
+    names = frozenset([wrt] if isinstance(wrt, str) else wrt)
+    allowed = (
+        "x",
+        "initial",
+    )
+    for name in sorted(names):
+        if name not in allowed:
+            raise ValueError(f"wrt: expected {', '.join(allowed)}, found {name!r}")
+    return names
+
+
+def backward(
+    params: Params,
+    trace: Trace,
+    /,
+    *,
+    d_h: ArrayLike | None = None,
+    d_z: ArrayLike | None = None,
+    d_f: ArrayLike | None = None,
+    d_i: ArrayLike | None = None,
+    d_o: ArrayLike | None = None,
+    d_g: ArrayLike | None = None,
+    d_c: ArrayLike | None = None,
+    d_p: ArrayLike | None = None,
+    d_loss: ArrayLike | None = None,
+    wrt: Any = (),
+) -> Gradients:
+    """Vector-Jacobian product: gradients of sum(d_NAME * NAME), summed over the batch, no mean.
+
+    d_NAME: an array of the shape of `trace.NAME`, for any variables. With none, the gradients of
+        the cost, as `loss_and_grads` gives them.
+    wrt: as in `loss_and_grads`
+    """
+    run = trace._run
+    given: dict[str, Any] = {
+        "h": d_h,
+        "z": d_z,
+        "f": d_f,
+        "i": d_i,
+        "o": d_o,
+        "g": d_g,
+        "c": d_c,
+        "p": d_p,
+        "loss": d_loss,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    cotangents: dict[str, NDArray] = {} if given else _shares(run)
+    if not given and "y" not in run.data:
+        raise ValueError("y: expected it in forward(), or a cotangent d_NAME here")
+    for name, value in given.items():
+        cotangents[name] = read_cotangent(trace, name, value)
+    extra = wanted(wrt)
+    with run.quiet():
+        return _backward(params, trace, cotangents, extra)
+
+
+def step(
+    params: Params,
+    state: Any,
+    /,
+    *,
+    x: ArrayLike,
+) -> tuple[State, Values]:
+    """One step of every sequence, for streams: the new state, and every variable that needs no target.
+
+    Data are as in `forward`, without the time axis: (B, ...).
+    """
+    data = {
+        "x": x,
+    }
+    run = checked(params, data, state, single=True)
+    with run.quiet():
+        trace = _forward(params, run)
+    out = {
+        "h": trace.h[0],
+        "z": trace.z[0],
+        "f": trace.f[0],
+        "i": trace.i[0],
+        "o": trace.o[0],
+        "g": trace.g[0],
+        "c": trace.c[0],
+        "p": trace.p[0],
+    }
+    return trace.state, Values(out)
+
+
+def sgd_step(
+    params: Params, grads: Params, *, learning_rate: float, max_norm: float | None = None
+) -> None:
+    """params - learning_rate * grads, in place; gradients longer than `max_norm` are scaled to it."""
+    scale = learning_rate
+    if max_norm is not None:
+        length = float(np.linalg.norm(grads.vector))
+        scale *= min(1.0, max_norm / length) if length > 0 else 1.0
+    params.vector[...] -= scale * grads.vector
+
+
+# rnnsym-seal: sha256:77bec5962072753301550118dc4de58cf3749933f84bd336b431331967978ad7
