@@ -80,7 +80,8 @@ def erf(u: NDArray) -> NDArray:
     inverse = 1 / far**2
     rest = (1 / np.pi**0.5 - inverse * ratio(inverse, ERF_FAR[0], ERF_FAR[1])) / far
     outer_ = np.where(size <= 4, 1 - tail, 1 - np.exp(-(far**2)) * rest)
-    return (np.sign(u) * np.where(size <= 0.46875, inner, outer_)).astype(u.dtype, copy=False)
+    value = np.sign(u) * np.where(size <= 0.46875, inner, outer_)
+    return value.astype(u.dtype, copy=False) if u.dtype.kind == "f" else value
 
 
 def minimum(u: NDArray, v: NDArray) -> NDArray:
@@ -121,14 +122,23 @@ def softmax(z: NDArray) -> NDArray:
 
 def log_softmax(z: NDArray) -> NDArray:
     """z - log(sum(exp(z))), without overflow or loss of digits."""
-    return z - logsumexp(z)[..., None]
+    lowered = z - top(z)
+    return lowered - log_excess(lowered)
 
 
 def logsumexp(z: NDArray) -> NDArray:
     """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
     highest = top(z)
+    return (highest + log_excess(z - highest))[..., 0]
+
+
+def log_excess(lowered: NDArray) -> NDArray:
+    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
+    terms = np.exp(lowered)
+    largest = np.real(lowered).argmax(-1)[..., None]
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
     with np.errstate(divide="ignore"):
-        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+        return np.log1p(terms.sum(-1, keepdims=True))
 
 
 def top(z: NDArray) -> NDArray:

@@ -216,14 +216,22 @@ def _roll(node, sizes, v):
     return np.roll(v, int(node.args[1]))
 
 
+def _largest_and_rest(z: Array) -> tuple[Array, Array]:
+    """The largest real part, and log(sum(exp(z))) above it as log(1 + rest), so that no digits are lost where one entry is alone."""
+    place = np.argmax(z.real)
+    top = z[place].real if np.isfinite(z[place].real) else np.zeros_like(z[place].real)
+    lowered = z - top
+    return top, np.log1p(np.expm1(lowered[place]) + np.sum(np.delete(np.exp(lowered), place)))
+
+
 def logsumexp(z: Array) -> Array:
-    top = z[np.argmax(z.real)].real
-    top = top if np.isfinite(top) else 0.0
-    return top + np.log(np.sum(np.exp(z - top)))
+    top, rest = _largest_and_rest(z)
+    return top + rest
 
 
 def log_softmax(z: Array) -> Array:
-    return z - logsumexp(z)
+    top, rest = _largest_and_rest(z)
+    return z - top - rest
 
 
 @meaning(op.LogSumExp)
