@@ -276,6 +276,8 @@ class ExpressionReader:
             raise self.bad_index(node, name, index)
         if when.is_outside:
             raise self.outside(node, name, when)
+        if when.base != "t" and when.offset != (0 if when.base else 1):
+            raise self.between(node, name, when)
         return At(name, when, span=span)
 
     def bad_index(self, node: ast.Subscript, name: str, index: ast.expr) -> Refused:
@@ -285,6 +287,12 @@ class ExpressionReader:
         if isinstance(index, ast.Name):
             return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-1, t+1, T or 1")
         return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-k or t+k with a whole number k, T or 1")
+
+    def between(self, node: ast.Subscript, name: str, when: When) -> Refused:
+        """A fixed step that is neither the first nor the last: a sequence may be too short to have it."""
+        steps, end = (f"t{when.offset:+d}", "T") if when.base else (f"t{when.offset - 1:+d}", "1")
+        instead = f"a variable that carries it there: u[t] = {name}[{steps}], then u[{end}]"
+        return self.refuse("E108", f"`{name}[{when}]` is a fixed step", node, expected=f"{name}[T] or {name}[1]", instead=instead)
 
     def outside(self, node: ast.Subscript, name: str, when: When) -> Refused:
         steps = f"{name}[t{when.offset - 1:+d}] at t = 1" if when.base == "" else f"{name}[t{when.offset:+d}] at t = T"

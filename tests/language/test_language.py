@@ -294,10 +294,17 @@ def test_what_stays_open_names_the_line_to_add():
 # ---------------------------------------------------------------- time
 
 
-@pytest.mark.parametrize("text", ["h[t-3]", "h[1]", "h[T]", "h[T-2]", "h[4]"])
+@pytest.mark.parametrize("text", ["h[t-3]", "h[t+2]", "h[1]", "h[T]"])
 def test_a_time_is_read_and_printed_alike(text):
     system = parse(f"x: input\nh[t] = x[t]\nq[t] = {text} * x[t+2]\n")
     assert str(system.defined["q"]) == f"q[t] = {text} * x[t+2]"
+
+
+@pytest.mark.parametrize(("text", "carried"), [("h[T-2]", "u[t] = h[t-2], then u[T]"), ("h[4]", "u[t] = h[t+3], then u[1]")])
+def test_a_fixed_step_is_the_first_or_the_last(text, carried):
+    with pytest.raises(ModelError) as caught:
+        parse(f"x: input\nh[t] = x[t]\nq[t] = {text} * x[t+2]\n")
+    assert caught.value.code == "E108" and carried in str(caught.value)
 
 
 def test_initial_values_stand_before_and_after_the_sequence():
