@@ -344,7 +344,9 @@ class _Adjoining:
             definitions=self.forward.definitions + tuple(self.rows),
             source="",
         )
-        named = name_repeated(joined, [d.key for d in self.rows])
+        apart = per_sequence(self.forward)
+        summed = frozenset(name for name, key in self.origin.items() if key.partition("[")[0] not in apart)
+        named = name_repeated(joined, [d.key for d in self.rows], summed)
         origin = dict(self.origin)
         owner = ""
         for definition in reversed(named.definitions):  # a part named for an error stands just before it

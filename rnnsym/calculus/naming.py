@@ -28,16 +28,21 @@ _MAY_FAIL = {"log", "sqrt", "mod"}  # outside their domain, so never taken out o
 
 
 class _Names:
-    """The names given so far: which part has which quantity, and the definitions made for them."""
+    """The names given so far: which part has which quantity, and the definitions made for them.
 
-    def __init__(self, system: System):
+    summed: names that stand, over a batch, for the sum of their equation over its sequences, so that they are not what it says of one
+    """
+
+    def __init__(self, system: System, summed: frozenset[str] = frozenset()):
         self.system = system
         self.taken = {d.name for d in system.declarations} | {s.name for s in system.sizes} | {"t", "T", "loss", "inf", "pi"}
         self.known: dict[Basic, Quantity] = {}
+        self.twins: dict[Basic, Quantity] = {}  # the same for `summed`: one may stand for another, as a whole
         self.made: list[Declaration] = []
         for definition in system.definitions:
             if stands_for_its_equation(definition):
-                self.known.setdefault(definition.rhs, definition.lhs)
+                found = self.twins if definition.name in summed else self.known
+                found.setdefault(definition.rhs, definition.lhs)
 
     def give(self, part: Tensor, wanted: str, description: str, before: list[Definition]) -> Quantity:
         """The quantity that stands for a part; its definition is put into `before`, ahead of its reader."""
@@ -105,11 +110,15 @@ def name_arguments(system: System) -> System:
     return _rebuild(system, names, lambda d, before: visit(d.rhs, d, before, d.lhs.offset is not None, False))
 
 
-def name_repeated(system: System, keys: Iterable[str] | None = None) -> System:
-    """Name what occurs more than once in the equations (of these keys, or all)."""
+def name_repeated(system: System, keys: Iterable[str] | None = None, summed: frozenset[str] = frozenset()) -> System:
+    """Name what occurs more than once in the equations (of these keys, or all).
+
+    summed: names that are sums over a batch (gradients of what has one value per call), which no other equation may read in place of
+    their right side
+    """
     chosen = None if keys is None else set(keys)
     scope = [d for d in system.every_definition if chosen is None or d.key in chosen]
-    names = _Names(system)
+    names = _Names(system, summed)
     count: Counter[Basic] = Counter()
     seen: set[Basic] = set()
     work: list[tuple[Basic, bool]] = [(d.rhs, False) for d in scope]
@@ -151,6 +160,9 @@ def name_repeated(system: System, keys: Iterable[str] | None = None) -> System:
     def rewritten(definition: Definition, before: list[Definition]) -> Basic:
         if chosen is not None and definition.key not in chosen:
             return definition.rhs
+        twin = names.twins.get(definition.rhs, definition.lhs)
+        if definition.name in summed and twin != definition.lhs:
+            return twin
         own = names.known.get(definition.rhs)
         root = own is None or own == definition.lhs
         return visit(definition.rhs, definition, before, root)

@@ -272,7 +272,7 @@ def given_initial_values_are_seen(bench: Bench, seed: int) -> None:
 def single_precision_is_close(bench: Bench) -> None:
     """float32 stays float32, and near float64."""
     module = bench.module
-    data = {k: v.astype(np.float32) if getattr(v, "dtype", None) == float else v for k, v in bench.data().items()}
+    data = {k: v.astype(np.float32) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v for k, v in bench.data().items()}
     cost, grads, _ = module.loss_and_grads(bench.params(np.float32), **data)
     exact, _, _ = module.loss_and_grads(bench.params(), **bench.data())
     assert grads.vector.dtype == np.float32, f"gradients of float32 parameters are {grads.vector.dtype}"
