@@ -17,8 +17,8 @@ MODELS = {
     "a running name for what does not run": HEAD + "u[t] = a * b\nloss[t] = sum(u[t] * x[t])\nloss = sum((a * b)**2)\n",
     "a gradient that is another one negated": HEAD + "loss[t] = sum((a - b) * x[t])\n",
     "a sum over time of numbers": HEAD + "loss[t] = sum(a * x[t])\nloss = total(2 / 3) + total(0.5) + total(log(0.7))\n",
-    "a gradient that equals an error of each sequence": "v: input\nf[t] = a\nk = f[T] + b\nloss = k * v\na: param\nb: param\n",
-    "a gradient of a static variable, likewise": "v: input\nA = exp(a)\na: param\nf[t] = v\nk = f[T] + A\nloss = k**2\n",
+    "a gradient that equals an error of each sequence": HEAD + "f[t] = a\nloss = sum((f[T] + b) / (2 + sum(x[1])**2))\n",
+    "a gradient of a static variable, likewise": HEAD + "A = exp(a)\nf[t] = x[t]*b\nloss = sum((f[T] + A) / (2 + sum(x[1])**2))\n",
     "an error function of a whole number": HEAD + "z = erf(1)\nloss[t] = z * sum(a * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
 }
