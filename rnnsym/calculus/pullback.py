@@ -7,6 +7,7 @@ print it. `pull` applies the rules from the root of an expression to its quantit
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import Shape
 from rnnsym.algebra.tensor import Number, Quantity, Tensor
 from rnnsym.calculus.elementwise import partials
+from rnnsym.calculus.naming import may_fail
 from rnnsym.errors import InternalError
 
 Rule = Callable[[Basic, Tensor], "Sequence[Tensor | None]"]
@@ -49,10 +51,12 @@ class Pulled:
     summed: bool = False
 
 
-def pull(node: Basic, g: Tensor, wanted: Callable[[Quantity], bool], laws: tuple[str, ...] = ()) -> Iterator[Pulled]:
+def pull(node: Basic, g: Tensor, wanted: Callable[[Quantity], bool], laws: tuple[str, ...] = (), masked: bool = False) -> Iterator[Pulled]:
     """The cotangents of the wanted quantities of an expression, in the order of reading.
 
     A sum over time hands its cotangent to every step; what comes out of it is marked `summed` and stands at the generic step.
+    A condition over scalars is put around what comes out of its branches. One over entries goes in with the cotangent; `masked`
+    says that this has happened, and that entries of the cotangent may be zero because a branch is not taken.
     """
     if isinstance(node, Quantity):
         if wanted(node):
@@ -61,15 +65,40 @@ def pull(node: Basic, g: Tensor, wanted: Callable[[Quantity], bool], laws: tuple
     if not node.args or not any(wanted(q) for q in _quantities(node)):
         return
     if isinstance(node, op.Total):
-        for inner in pull(node.body, g, wanted, (*laws, law(node))):
-            yield Pulled(inner.quantity, inner.cotangent, inner.laws, True)
+        for inner in pull(node.body, g, wanted, (*laws, law(node)), masked):
+            yield dataclasses.replace(inner, summed=True)
+        return
+    if isinstance(node, op.Branch) and not node.args[0].shape:
+        yield from _pull_arms(node, g, wanted, (*laws, law(node)), masked)
         return
     rule = PULLBACKS.get(type(node))
     if rule is None:
         raise InternalError.at("E901", f"no pullback is known for {type(node).__name__}")
+    masked = masked or isinstance(node, op.Branch)
     for argument, cotangent in zip(node.args, rule(node, g), strict=True):
         if cotangent is not None and not op.is_zero(cotangent):
-            yield from pull(argument, cotangent, wanted, (*laws, law(node)))
+            guarded = _where_taken(g, cotangent) if masked else cotangent
+            yield from pull(argument, guarded, wanted, (*laws, law(node)), masked)
+
+
+def _pull_arms(node: op.Branch, g: Tensor, wanted: Callable[[Quantity], bool], laws: tuple[str, ...], masked: bool) -> Iterator[Pulled]:
+    """Each branch under its condition: what is not taken is never multiplied (0 · inf would be nan)."""
+    condition, u, v = node.args
+    zero = Number(0)
+    for arm, around in ((u, lambda out: op.Branch(condition, out, zero)), (v, lambda out: op.Branch(condition, zero, out))):
+        for inner in pull(arm, reduce_to(arm.shape, g), wanted, laws, masked):
+            yield dataclasses.replace(inner, cotangent=_fit(around(inner.cotangent), inner.quantity.shape))
+
+
+def _where_taken(g: Tensor, cotangent: Tensor) -> Tensor:
+    """A cotangent formed from g inside a branch: 0 where g is, also where the factor between them does not exist."""
+    bare = cotangent.args[0] if isinstance(cotangent, op.Negate) else cotangent
+    if isinstance(bare, op.Branch) or not may_fail(cotangent):
+        return cotangent
+    entries_of_g = op.apply("abs", g)
+    fits = g.shape == cotangent.shape or not g.shape
+    size = entries_of_g if fits else op.SumEntries(entries_of_g)
+    return op.Branch(op.Compare(">", size, Number(0)), cotangent, Number(0))
 
 
 def _quantities(node: Basic) -> Iterator[Quantity]:

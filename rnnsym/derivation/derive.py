@@ -103,7 +103,8 @@ def _at_end(parts: tuple[Contribution, ...], end: sympy.Expr, of: Quantity, resu
 def _decide(node: Basic, end: sympy.Expr) -> Basic:
     """`t == T` and `t == 1` at a given end, for T > 1."""
     if isinstance(node, op.Branch) and isinstance(node.args[0], op.TimeIs) and node.args[0].time == t:
-        return _decide(node.args[1] if node.args[0].mark == end else node.args[2], end)
+        decided = _decide(node.args[1] if node.args[0].mark == end else node.args[2], end)
+        return op.Times(decided, op.Ones(*node.shape)) if node.shape and not decided.shape else decided
     if isinstance(node, (Quantity, Number)) or not isinstance(node, (Tensor, op.Condition)) or not node.args:
         return node
     return node.func(*(_decide(a, end) for a in node.args))

@@ -117,6 +117,33 @@ def test_the_branch_not_taken_never_reaches_the_gradient():
     np.testing.assert_array_equal(total, [1.0, 1.0, 0.5])
 
 
+UNSAFE_ARMS = {
+    "a softmax of a quotient": lambda u, z: op.Branch(op.Compare(">", z, 0), op.SumEntries(op.Softmax(u / z)), op.Number(1)),
+    "a product with a root": lambda u, z: op.SumEntries(op.Branch(op.Compare(">", u, 5), op.Diagonal(u) @ op.apply("sqrt", u - 5), u)),
+    "a dot product of logarithms": lambda u, z: op.Branch(op.Compare(">", z, 0), op.Dot(op.apply("log", u), op.apply("log", u)), z),
+    "a norm over a scalar": lambda u, z: op.Branch(op.Compare(">", z, 0), op.Norm(u) / z, op.SumEntries(u)),
+    "one failing branch in another": lambda u, z: op.Branch(
+        op.Compare(">", z, 0), op.SumEntries(op.Branch(op.Compare(">", u, 0), op.apply("log", u) / z, u)), op.SumEntries(u)
+    ),
+    "a row of a matrix that fails": lambda u, z: op.SumEntries(
+        op.Branch(op.Compare(">", u, 9), op.Outer(u, u) @ (1 / op.apply("max", u, 0)), u)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNSAFE_ARMS)
+def test_an_arm_that_fails_where_it_is_not_taken_passes_no_gradient(name):
+    n = SAMPLES["norm"].args[0].shape
+    u, z = Quantity("u", n), Quantity("z")
+    expression = UNSAFE_ARMS[name](u, z)
+    values = {u: np.array([0.0, -1.0, -2.0]), z: np.array(0.0)}
+    with np.errstate(all="ignore"):
+        for quantity in (u, z):
+            parts = [value(p.cotangent, values) for p in pull(expression, op.Number(1), lambda q, w=quantity: q == w)]
+            expected = complex_step(expression, values, quantity, 1.0)
+            np.testing.assert_allclose(sum(parts, np.zeros(expected.shape)), expected, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("expression", "at", "slope"),
     [
