@@ -214,7 +214,7 @@ class _Adjoining:
             gathered.setdefault((pulled.quantity.name, when, pulled.summed), []).append((raw, pulled.laws))
         for (name, when, summed), parts in gathered.items():
             raw = collect([part for part, _ in parts])
-            raw = unless_zero(error, raw) if definition.name in self.unbounded else raw
+            raw = unless_zero(error, raw, acts_entrywise(definition.rhs)) if definition.name in self.unbounded else raw
             laws = tuple(dict.fromkeys(law for _, path in parts for law in path))
             contribution = self._place(definition, when, summed, raw, laws)
             if not op.is_zero(contribution.value):
@@ -394,11 +394,22 @@ def may_overflow(expression: Basic) -> bool:
     return bool(functions & {"exp", "log"}) or any(isinstance(n, (op.Quotient, op.Raise)) for n in walk(expression))
 
 
-def unless_zero(error: Tensor, cotangent: Tensor) -> Tensor:
-    """The cotangent, but 0 where the error that it is made of is 0."""
-    if not error.shape or same_shape(error.shape, cotangent.shape):
+def unless_zero(error: Tensor, cotangent: Tensor, entrywise: bool) -> Tensor:
+    """The cotangent, but 0 where the error that it is made of is 0: entry by entry, or where all its entries are."""
+    if not error.shape or (entrywise and same_shape(error.shape, cotangent.shape)):
         return where_nonzero(error, cotangent)
     return where_nonzero(op.scalar_sum(op.apply("abs", error)), cotangent)
+
+
+_ENTRYWISE = (
+    op.Plus, op.Negate, op.Times, op.Quotient, op.Raise, op.Elementwise, op.Complement, op.Branch, op.Condition, op.StopGradient,
+    op.Ones, op.Zeros, Quantity, Number,
+)  # fmt: skip
+
+
+def acts_entrywise(value: Tensor) -> bool:
+    """Whether an entry of the value depends on the same entries of what it reads, and on scalars, alone."""
+    return all(isinstance(node, _ENTRYWISE) for node in walk(value))
 
 
 def _first_factor(term: Tensor) -> tuple[Basic, Tensor | None]:

@@ -245,7 +245,8 @@ def _settled(condition: Basic) -> bool | None:
 def _branch(layout: Layout, node: op.Branch) -> Value:
     settled = _settled(node.args[0])
     if settled is not None and not node.args[0].shape:
-        return layout.lower(node.args[1] if settled else node.args[2])
+        arm = node.args[1] if settled else node.args[2]
+        return layout.lower(op.Times(arm, op.Ones(*node.shape)) if node.shape and not arm.shape else arm)
     condition, u, v = map(layout.lower, node.args)
     rank = max(condition.rank, u.rank, v.rank)
     quiet = _is_guard(node.args[0]) or any(map(_may_complain, node.args[1:]))

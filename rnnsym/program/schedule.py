@@ -142,6 +142,7 @@ def _looks_ahead(definition: Definition) -> Iterable[str]:
             yield str(read.quantity)
         elif read.delay == WHOLE and not (read.quantity.is_absolute and not when.has(T) and when <= 0):
             yield str(read.quantity) if read.quantity.is_absolute else f"total(… {read.quantity} …)"
+    yield from (str(node) for node in preorder_traversal(definition.rhs) if isinstance(node, Total))  # of numbers, too: T times them
 
 
 def _depends_on_target_now(system: System) -> set[str]:

@@ -322,7 +322,7 @@ class _Drawing:
             self.equations.append(f"{name}{when} = {p}")
             self._variable(name, shape, timed)
             p = name + when
-        forms = [f"cross_entropy({y}, {p})", f"-sum({y} * log({p}))", f"-dot({y}, log({p}))"]
+        forms = [f"cross_entropy({y}, {p})", f"-sum({y} * log({p}))", *([] if "dot" in self.hidden else [f"-dot({y}, log({p}))"])]
         return self.choices.choice(forms + ([f"binary_cross_entropy({y}, {p})", f"-sum((1 - {y}) * log(1 - {p}))"] if function == "sigmoid" else []))
 
     # -------------------------------------------------------- the whole

@@ -17,9 +17,14 @@ MODELS = {
     "a running name for what does not run": HEAD + "u[t] = a * b\nloss[t] = sum(u[t] * x[t])\nloss = sum((a * b)**2)\n",
     "a gradient that is another one negated": HEAD + "loss[t] = sum((a - b) * x[t])\n",
     "a sum over time of numbers": HEAD + "loss[t] = sum(a * x[t])\nloss = total(2 / 3) + total(0.5) + total(log(0.7))\n",
-    "a gradient that equals an error of each sequence": HEAD + "f[t] = a\nloss = sum((f[T] + b) / (2 + sum(x[1])**2))\n",
-    "a gradient of a static variable, likewise": HEAD + "A = exp(a)\nf[t] = x[t]*b\nloss = sum((f[T] + A) / (2 + sum(x[1])**2))\n",
+    "a gradient that equals an error of each sequence": HEAD + "c: param\nv: input\nf[t] = v\nloss = 1 / sum(a) * (total(f[t+1]) + c)\n",
+    "a static variable whose error equals one of each sequence": HEAD
+    + "c: param\nv: input\nA = exp(c)\nf[t] = v\nloss = 1 / sum(a) * (total(f[t+1]) + A)\n",
+    "a settled comparison between a vector and a scalar": HEAD + "g: vector[n]\ng[t] = a if 2 < 0.3 else sum(x[t])\nloss[t] = sum(g[t] * b)\n",
+    "a start that depends on the number of steps": HEAD + "h[0] = tanh(total(0.1 * a))\nh[t] = tanh(x[t] + h[t-1])\nloss[t] = sum(h[t])\n",
     "an error function of a whole number": HEAD + "z = erf(1)\nloss[t] = z * sum(a * x[t])\n",
+    "an error from outside alone, through a product of matrices": HEAD
+    + "W: param[n, n]\ne[t] = exp(x[t] * a)\nf[t] = max(W @ e[t], b)\ng[t] = W @ softmax(f[t])\nloss[t] = sum(a)\n",
     "a start of a variable that Python names otherwise": HEAD + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
 }
 
