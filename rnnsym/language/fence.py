@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import warnings
 
 import sympy
@@ -72,7 +73,12 @@ def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
         return findings.refusal("E102", found, Span(line, column, line, max(column + 1, len(row.rstrip()) + 1)), instead=instead)
     instead = ""
     found = "the line cannot be read from here on"
-    if "cannot assign" in message or "illegal target" in message:
+    kind = re.match(rf"\s*([A-Za-z]\w*)\s+((?:{'|'.join(KINDS)})\b.*)", row)
+    if kind:
+        found, instead = "a `:` is missing before the kind", f"{kind[1]}: {kind[2].split('#')[0].strip()}"
+    elif "can be annotated" in message:
+        found, instead = "a line declares one name", "a line for each name: x: input[n_x]"
+    elif "cannot assign" in message or "illegal target" in message:
         found, instead = "this cannot stand left of `=`", "a variable: h[t] = …, A = …, h[0] = …"
     elif "expression cannot contain assignment" in message or "keyword argument" in message:
         found, instead = "an argument is given by name", "arguments in their order, without names"

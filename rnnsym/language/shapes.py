@@ -211,8 +211,9 @@ class _Shapes:
         self.warn_of_precedence(node)
         texts = self.findings.text(node.left), self.findings.text(node.right)
         if len(left) != 2:
+            columns = f"{texts[1]} @ {texts[0]}, or {texts[1]}.T @ {texts[0]}; " if isinstance(node.right, Name) else ""
             instead = self.bracketed(node) or (
-                "dot(a, b) or outer(a, b) for two vectors" if len(left) == 1 else "`*` for a product with a scalar"
+                f"{columns}dot(a, b) or outer(a, b) for two vectors" if len(left) == 1 else "`*` for a product with a scalar"
             )
             raise self.wrong(
                 "E302",

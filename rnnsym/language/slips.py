@@ -5,6 +5,7 @@ Comes in: `Names`. Goes out: warnings.
 
 from __future__ import annotations
 
+from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
 from rnnsym.language.builtin import ARITY
 from rnnsym.language.findings import Findings
 from rnnsym.language.names import Names
@@ -14,6 +15,7 @@ MAX_COMPARED = 1_000  # names are compared in pairs
 
 def warn_of_slips(names: Names, findings: Findings) -> None:
     """Warn of parameters that were perhaps not meant to be: `T` and functions without brackets, names that nearly agree."""
+    _warn_of_a_misspelt_loss(names, findings)
     params = [s for s in names.symbols.values() if s.kind == "param"]
     long = [s.name for s in params if sum(c.isalpha() for c in s.name) >= 4][:MAX_COMPARED]
     for symbol in params:
@@ -38,6 +40,16 @@ def warn_of_slips(names: Names, findings: Findings) -> None:
                 symbol.first,
                 expected="that both are meant",
             )
+
+
+def _warn_of_a_misspelt_loss(names: Names, findings: Findings) -> None:
+    """Warn of `los[t] = …` where nothing is called loss: such a model has no gradients."""
+    if any(s.name in (STEP_LOSS, FINAL_LOSS) for s in names.symbols.values()):
+        return
+    for symbol in names.symbols.values():
+        if symbol.kind == "variable" and differ_by_one_letter(symbol.name, STEP_LOSS):
+            found = f"no equation defines `loss`, and `{symbol.name}` differs from it by one letter"
+            findings.warn("W206", found, symbol.first, instead="loss[t] = …, which is summed over time, or loss = …")
 
 
 def differ_by_one_letter(a: str, b: str) -> bool:

@@ -153,6 +153,8 @@ def test_the_last_step_is_meant_only_inside_brackets():
 
 def test_an_undeclared_T_used_as_a_number_is_warned_about():
     assert [w.code for w in parse("x: input\nh[t] = x[t] / T\n").warnings] == ["W202"]
+    assert [w.code for w in parse("x: input\nlos[t] = x[t]**2\n").warnings] == ["W206"]
+    assert [w.code for w in parse("x: input\nlos[t] = x[t]**2\nloss[t] = los[t]\n").warnings] == []
 
 
 def test_pi_and_inf_are_numbers_unless_the_file_defines_them():
