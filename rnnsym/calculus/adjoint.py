@@ -22,7 +22,7 @@ from rnnsym.algebra.sizes import Shape, same_shape
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t, time_text
 from rnnsym.calculus.naming import name_repeated, stands_for_its_equation, walk
-from rnnsym.calculus.pullback import pull, where_nonzero
+from rnnsym.calculus.pullback import ENTRYWISE, pull, where_nonzero
 
 INITIAL = "initial"  # in `wrt`: the gradients of all values outside 1 … T
 
@@ -401,15 +401,10 @@ def unless_zero(error: Tensor, cotangent: Tensor, entrywise: bool) -> Tensor:
     return where_nonzero(op.scalar_sum(op.apply("abs", error)), cotangent)
 
 
-_ENTRYWISE = (
-    op.Plus, op.Negate, op.Times, op.Quotient, op.Raise, op.Elementwise, op.Complement, op.Branch, op.Condition, op.StopGradient,
-    op.Ones, op.Zeros, Quantity, Number,
-)  # fmt: skip
-
-
 def acts_entrywise(value: Tensor) -> bool:
     """Whether an entry of the value depends on the same entries of what it reads, and on scalars, alone."""
-    return all(isinstance(node, _ENTRYWISE) for node in walk(value))
+    leaves = (Quantity, Number, op.Ones, op.Zeros, op.Condition)
+    return all(isinstance(node, (*ENTRYWISE, *leaves)) for node in walk(value))
 
 
 def _first_factor(term: Tensor) -> tuple[Basic, Tensor | None]:

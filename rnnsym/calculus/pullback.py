@@ -77,7 +77,7 @@ def pull(node: Basic, g: Tensor, wanted: Callable[[Quantity], bool], laws: tuple
     masked = masked or isinstance(node, op.Branch)
     for argument, cotangent in zip(node.args, rule(node, g), strict=True):
         if cotangent is not None and not op.is_zero(cotangent):
-            guarded = _where_taken(g, cotangent) if masked else cotangent
+            guarded = _where_taken(node, g, cotangent) if masked else cotangent
             yield from pull(argument, guarded, wanted, (*laws, law(node)), masked)
 
 
@@ -90,13 +90,22 @@ def _pull_arms(node: op.Branch, g: Tensor, wanted: Callable[[Quantity], bool], l
             yield dataclasses.replace(inner, cotangent=_fit(around(inner.cotangent), inner.quantity.shape))
 
 
-def _where_taken(g: Tensor, cotangent: Tensor) -> Tensor:
-    """A cotangent formed from g inside a branch: 0 where g is, also where the factor between them does not exist."""
+ENTRYWISE = (
+    op.Plus, op.Negate, op.Times, op.Quotient, op.Raise, op.Elementwise, op.Complement, op.Branch, op.StopGradient,
+)  # fmt: skip
+"""Operators of which an entry depends on the same entries of what they act on, and on scalars, alone."""
+
+
+def _where_taken(node: Basic, g: Tensor, cotangent: Tensor) -> Tensor:
+    """A cotangent formed from g inside a branch: 0 where g is, also where the factor between them does not exist.
+
+    Entry by entry where the operator acts so; an operator that mixes entries (softmax, a square matrix) passes what any of them has.
+    """
     bare = cotangent.args[0] if isinstance(cotangent, op.Negate) else cotangent
     if isinstance(bare, op.Branch) or not may_fail(cotangent):
         return cotangent
     entries_of_g = op.apply("abs", g)
-    fits = g.shape == cotangent.shape or not g.shape
+    fits = not g.shape or (g.shape == cotangent.shape and isinstance(node, ENTRYWISE))
     size = entries_of_g if fits else op.SumEntries(entries_of_g)
     return op.Branch(op.Compare(">", size, Number(0)), cotangent, Number(0))
 

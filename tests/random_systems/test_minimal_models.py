@@ -25,6 +25,9 @@ MODELS = {
     "an error function of a whole number": HEAD + "z = erf(1)\nloss[t] = z * sum(a * x[t])\n",
     "an error from outside alone, through a product of matrices": HEAD
     + "W: param[n, n]\ne[t] = exp(x[t] * a)\nf[t] = max(W @ e[t], b)\ng[t] = W @ softmax(f[t])\nloss[t] = sum(a)\n",
+    "a softmax in a branch over entries": HEAD + "h[t] = 1 if x[t] > 0.5 else softmax(a)\nloss[t] = norm(h[t] * b)\n",
+    "a square matrix in a branch over entries": HEAD
+    + "W: param[n, n]\nh[t] = W @ x[t] if x[t] > 1 / (1 + sum(a)**2) else b\nloss[t] = sum(h[t])\n",
     "a start of a variable that Python names otherwise": HEAD + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
 }
 
