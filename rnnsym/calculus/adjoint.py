@@ -22,7 +22,7 @@ from rnnsym.algebra.sizes import Shape, same_shape
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, at_time, quantities, shift, t, time_text
 from rnnsym.calculus.naming import name_repeated, stands_for_its_equation, walk
-from rnnsym.calculus.pullback import ENTRYWISE, pull, where_nonzero
+from rnnsym.calculus.pullback import ENTRYWISE, pull, reduce_to, where_nonzero
 
 INITIAL = "initial"  # in `wrt`: the gradients of all values outside 1 … T
 
@@ -208,7 +208,8 @@ class _Adjoining:
 
     def _collect(self, definition: Definition, error: Tensor) -> None:
         gathered: dict[tuple[str, object, bool], list[tuple[Tensor, tuple[str, ...]]]] = {}
-        for pulled in pull(definition.rhs, error, lambda q: q.name in self.active):
+        spread_over = reduce_to(definition.rhs.shape, error)  # a scalar right side fills a vector
+        for pulled in pull(definition.rhs, spread_over, lambda q: q.name in self.active):
             when = pulled.quantity.time
             raw = pulled.cotangent.xreplace(self.at_hand)
             gathered.setdefault((pulled.quantity.name, when, pulled.summed), []).append((raw, pulled.laws))

@@ -28,6 +28,10 @@ MODELS = {
     "a softmax in a branch over entries": HEAD + "h[t] = 1 if x[t] > 0.5 else softmax(a)\nloss[t] = norm(h[t] * b)\n",
     "a square matrix in a branch over entries": HEAD
     + "W: param[n, n]\nh[t] = W @ x[t] if x[t] > 1 / (1 + sum(a)**2) else b\nloss[t] = sum(h[t])\n",
+    "a scalar start of a vector": HEAD + "s: param\nh: vector[n]\nh[0] = s\nh[t] = tanh(x[t] + b * h[t-1])\nloss[t] = sum(h[t])\n",
+    "a scalar of each sequence beyond the end": HEAD
+    + "z: input\nh: vector[n]\nh[T+1] = z[T]\nh[t] = tanh(x[t] + b * h[t+1])\nloss[t] = sum(h[t])\n",
+    "a scalar right side of a vector": HEAD + "h: vector[n]\nh[t] = sum(a * x[t])\nk: vector[n]\nk = sum(b)\nloss[t] = sum(h[t] * b * k)\n",
     "a start of a variable that Python names otherwise": HEAD + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
 }
 
