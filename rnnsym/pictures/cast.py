@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import sympy
 
-from rnnsym.algebra.tensor import T, t
-from rnnsym.documents.mathematics import Node, row, separated, transposed, with_subscript
+from rnnsym.documents.mathematics import Identifier, Node, Operator, Scripts, row, separated, transposed, with_subscript
 from rnnsym.documents.names import Names, time_node
 from rnnsym.pictures.columns import Cell
 from rnnsym.pictures.drawing import label_room
@@ -97,8 +97,13 @@ class Cast:
     def neighbours(self, names: Iterable[str]) -> set[tuple[str, str]]:
         """The pairs that stand next to each other in a column, in both directions."""
         order = list(names)
-        pairs = set(zip(order, order[1:], strict=False))
+        pairs = set(pairwise(order))
         return pairs | {(b, a) for a, b in pairs}
+
+
+def lags(flows: Iterable[Flow]) -> list[int]:
+    """The distances in time of these flows, each once, the nearest first."""
+    return sorted({abs(f.steps) for f in flows if f.steps})
 
 
 def fixed_time(flow: Flow) -> sympy.Expr | None:
@@ -107,17 +112,15 @@ def fixed_time(flow: Flow) -> sympy.Expr | None:
 
 
 def is_lag(flow: Flow) -> bool:
-    return isinstance(flow.delay, int) and flow.delay < 0
+    return flow.steps < 0
 
 
 def is_lead(flow: Flow) -> bool:
-    return isinstance(flow.delay, int) and flow.delay > 0
+    return flow.steps > 0
 
 
 def taken_as(names: Names, flow: Flow, label: Node | None) -> Node | None:
     """What a folded picture says of a read at one fixed step or of all steps together: `V h_T`, `∑_t`."""
-    from rnnsym.documents.mathematics import Identifier, Operator, Scripts
-
     if flow.delay == SUM:
         return Scripts(Operator("∑", "prefix"), Identifier("t"))
     time = fixed_time(flow)
@@ -127,4 +130,4 @@ def taken_as(names: Names, flow: Flow, label: Node | None) -> Node | None:
     return whole if label is None else row(label, Operator("\u2062", "thin"), whole)
 
 
-__all__ = ["Cast", "T", "fixed_time", "is_lag", "is_lead", "t", "taken_as"]
+__all__ = ["Cast", "fixed_time", "is_lag", "is_lead", "lags", "taken_as"]

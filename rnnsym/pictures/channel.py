@@ -1,15 +1,16 @@
 """Routing in a channel: lines between what stands left and what stands right of it, with right angles and without overlap.
 
-Comes in: nets, each with the heights at which it enters on the left and on the right. Goes out: for each net its trunks (vertical, on numbered
-tracks) and wires (horizontal). Of two nets the one goes left whose wires then cross fewer trunks; where a wire would lie on another net's
-wire, that order is a must; where two musts contradict each other, a net changes tracks on a free height between.
-(After Sander's and ELK's routing of hyperedges.)
+Comes in: nets, each with the heights at which it enters on the left and on the right. Goes out: for each net its trunks (vertical, on
+numbered tracks) and wires (horizontal). Of two nets the one goes left whose wires then cross fewer trunks; where a wire would lie on
+another net's wire, that order is a must; where two musts contradict each other, a net changes tracks on a free height between. (After
+Sander's and ELK's routing of hyperedges.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 CLEARANCE = 7.0  # lines nearer than this count as lying on each other
 LEFT, RIGHT = -1, 10**6  # ends of a wire that are not tracks
@@ -92,7 +93,7 @@ def _crossings(a: Net, b: Net) -> int:
 
 def _without_contradiction(nets: list[Net], heights: list[float]) -> tuple[list[Net], list[tuple[int, int]]]:
     """The nets, those in a circle of musts cut in two at a free height; pairs of pieces that follow each other."""
-    pieces, chained = list(nets), []
+    pieces, chained = list(nets), list[tuple[int, int]]()
     taken = list(heights)
     while True:
         following = [[j for j, b in enumerate(pieces) if j != i and _must_precede(a, b)] for i, a in enumerate(pieces)]
@@ -138,8 +139,9 @@ def _free_height(taken: list[float], wanted: float) -> float:
     ordered = sorted(taken)
     room = 2 * CLEARANCE + 1
     candidates = [ordered[0] - room, ordered[-1] + room]
-    candidates += [(a + b) / 2 for a, b in zip(ordered, ordered[1:], strict=False) if b - a >= room]
-    return round(min(candidates, key=lambda h: (abs(h - wanted), h)), 2)
+    candidates += [(a + b) / 2 for a, b in pairwise(ordered) if b - a >= room]
+    nearest: float = min(candidates, key=lambda h: (abs(h - wanted), h))
+    return round(nearest, 2)
 
 
 def _order(pieces: list[Net], chained: list[tuple[int, int]]) -> list[int]:

@@ -1,8 +1,8 @@
 """Drawing in columns: the same rows in every column, lines between the columns with right angles.
 
-Comes in: cells, rungs (straight lines between neighbours of a column) and strands (lines that leave a cell at its side). Goes out: shapes, edges,
-labels and dots. Each row has ports at fixed heights, the same in every column, so that what repeats in time looks alike; each gap
-between columns is a channel with a zone for labels on both sides.
+Comes in: cells, rungs (straight lines between neighbours of a column) and strands (lines that leave a cell at its side). Goes out:
+shapes, edges, labels and dots. Each row has ports at fixed heights, the same in every column, so that what repeats in time looks alike;
+each gap between columns is a channel with a zone for labels on both sides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from rnnsym.documents.mathematics import Node
 from rnnsym.pictures.channel import Net, route
-from rnnsym.pictures.drawing import NODE_SIZE, Dot, Edge, Label, Point, Shape, corner_inset, label_room
+from rnnsym.pictures.drawing import NODE_SIZE, SIGN_SIZE, Dot, Edge, Label, Point, Shape, corner_inset, label_room
 from rnnsym.pictures.layered import HEAD, LIFT, PIN, TRACK, Parts
 from rnnsym.pictures.lettering import lettering
 from rnnsym.pictures.web import Web, spin
@@ -38,8 +38,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Port:
-    """Where lines meet the side of a row's cells. `height` fixes it (downwards from the row's line); else `pull` < 0 puts it above the
-    fixed ones, > 0 below, the further the greater. Ports of one `layer` share the side; those of delays and of passing lines have their own."""
+    """Where lines meet the side of a row's cells.
+
+    `height` fixes it (downwards from the row's line); else `pull` < 0 puts it above the fixed ones, > 0 below, the further the greater.
+    Ports of one `layer` share the side; those of delays have their own.
+    """
 
     row: str
     side: str  # "left" or "right"
@@ -63,7 +66,10 @@ class End:
 
 @dataclass(frozen=True)
 class Strand:
-    """A line from sources to targets (one of both is single); `passes` are the columns that it crosses at a port's height."""
+    """A line from sources to targets; `passes` are the columns that it crosses at a port's height.
+
+    Without sources, or without targets, it is a stub: its other end is too far away in time to be drawn.
+    """
 
     key: str
     kind: str
@@ -74,6 +80,10 @@ class Strand:
     @property
     def ends(self) -> tuple[End, ...]:
         return self.sources + self.targets
+
+    @property
+    def is_stub(self) -> bool:
+        return not self.sources or not self.targets
 
 
 @dataclass(frozen=True)
@@ -180,7 +190,7 @@ class _Layout:
             for column, port in strand.passes:
                 y = self.port_height(port)
                 webs[strand.key].join((self.x[column][0], y), (self.x[column][1], y))
-            parts.edges += _lines(strand, webs[strand.key], points)
+            parts.edges += [self._stub(strand, points)] if strand.is_stub else _lines(strand, webs[strand.key], points)
             parts.dots += [Dot(*point, strand.kind) for point in webs[strand.key].branches()]
         for rung in self.rungs:
             self._draw_rung(rung, placed, parts)
@@ -188,13 +198,14 @@ class _Layout:
 
     def _shapes(self) -> dict[Place, Shape]:
         """The shape of every cell, still at x = 0."""
-        shapes = {}
+        shapes: dict[Place, Shape] = {}
         for cell in self.cells:
             row = self.rows[cell.row]
             if cell.step is not None:
                 y = row.y + 2 * LOOP * cell.step
                 key = f"{cell.row} {cell.column} {cell.step}"
-                shapes[cell.column, cell.row, cell.step] = Shape(key, cell.kind, 0.0, y, DELAY, DELAY, 2.0, cell.label)
+                width = max(DELAY, lettering(cell.label, SIGN_SIZE).width + 4)
+                shapes[cell.column, cell.row, cell.step] = Shape(key, cell.kind, 0.0, y, width, DELAY, 2.0, cell.label)
                 continue
             height, middle = row.bottom - row.top, row.y + (row.top + row.bottom) / 2
             width = max(BODY, lettering(cell.label, NODE_SIZE).width + 18)
@@ -217,12 +228,23 @@ class _Layout:
             return tip
         away = -1.0 if end.port.side == "left" else 1.0
         x = shape.x + away * (shape.width / 2 - shape.inset(y - shape.y)) if shape else edge
-        web.join((edge, y), (x, y))
+        if not strand.is_stub:
+            web.join((edge, y), (x, y))
         if end.label is not None:
             width, height = label_room(end.label)
             side = shape.x + away * shape.width / 2 if shape else edge
             parts.labels.append(Label(end.label, side + away * (HEAD + width / 2), y - LIFT - height / 2, strand.kind))
         return x, y
+
+    def _stub(self, strand: Strand, points: Mapping[tuple[str, End], Point]) -> Edge:
+        """A short line at the only end of a strand, as long as its label."""
+        (end,) = strand.ends
+        x, y = points[strand.key, end]
+        length = HEAD + 4.0 + (label_room(end.label)[0] if end.label is not None else 0.0)
+        left, right = self.x[end.column]
+        far = left - length if end.port.side == "left" else right + length
+        way = ((far, y), (x, y)) if end in strand.targets else ((x, y), (far, y))
+        return Edge(strand.key, way, strand.kind, dashed=True)
 
     def _channel(self, column: int, left: float, webs: Mapping[str, Web], shapes: Mapping[Place, Shape]) -> float:
         """The lines between a column and the next one; where the next one begins."""
@@ -231,6 +253,8 @@ class _Layout:
         entering: dict[str, set[float]] = {}
         leaving: dict[str, set[float]] = {}
         for strand in self.strands:
+            if strand.is_stub:
+                continue
             pins = [(end.column, end.port.side, end.port) for end in strand.ends]
             pins += [(c, side, port) for c, port in strand.passes for side in ("left", "right")]
             for c, side, port in pins:

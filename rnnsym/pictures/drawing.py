@@ -1,6 +1,7 @@
 """A drawing: shapes, edges, labels and dots with coordinates, laid out once and independent of any format.
 
-Comes in: what a layout made. Goes out: `Drawing`, which writes itself as SVG and as TikZ. Coordinates are pixels, x to the right, y downwards.
+Comes in: what a layout made. Goes out: `Drawing`, which writes itself as SVG and as TikZ. Coordinates are pixels, x to the right, y
+downwards.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from rnnsym.documents.mathematics import Node
 from rnnsym.pictures.lettering import lettering
 
-NODE_SIZE, LABEL_SIZE, DETAIL_SIZE = 16, 13, 11  # of letters, in pixels
+NODE_SIZE, LABEL_SIZE, SIGN_SIZE, DETAIL_SIZE = 16, 13, 12, 11  # of letters, in pixels: in nodes, on lines, in delays, below
 MARGIN = 12.0
 
 Point = tuple[float, float]

@@ -1,7 +1,7 @@
 """One step as data flow: the picture of the equations between the values that come in and those that go out.
 
-Comes in: a System. Goes out: a Drawing: what comes in stands at the left, what goes on to other steps at the right, operations between, each
-one rank after the last of its operands.
+Comes in: a System. Goes out: a Drawing: what comes in stands at the left, what goes on to other steps at the right, operations between,
+each one rank after the last of its operands.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ def data_flow(system: System, names: Names | None = None) -> Drawing:
     parts = lay_out(items, graph.links)
     entering = [item for item in items if item.key.startswith("in ")]
     leaving = [item for item in items if item.key.startswith("out ")]
-    text = f"From the left come {listing(entering)}; to the right leave {listing(leaving)}; between them stand the operations of one step."
-    return cropped(f"{system.name}-data-flow", f"One step of {system.name} as data flow", text, parts.shapes, parts.edges, parts.labels, parts.dots)
+    title = f"One step of {system.name} as data flow"
+    text = f"From the left come {listing(entering)}; to the right leave {listing(leaving)}; between stand operations, first operands above."
+    return cropped(f"{system.name}-data-flow", title, text, parts.shapes, parts.edges, parts.labels, parts.dots)
 
 
 def listing(items: Sequence[Item]) -> str:

@@ -1,7 +1,7 @@
 """Is a drawing clean: nothing lies on anything else; and how often lines cross.
 
-Comes in: a Drawing. Goes out: faults in words (none for a clean drawing) and the number of crossings. The check knows nothing of how the drawing
-was laid out, so that it can judge the layout.
+Comes in: a Drawing. Goes out: faults in words (none for a clean drawing) and the number of crossings. The check knows nothing of how
+the drawing was laid out, so that it can judge the layout.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def _faults(drawing: Drawing) -> Iterator[str]:
     for node in drawing.nodes:
         yield from (f"the line {e.net} goes through node {node.key}" for e, a, b in pieces if _goes_through(node, a, b))
         yield from _crowded(node)
-    for (edge, a, b), (other, c, d) in combinations(pieces, 2):
-        if edge.net != other.net and _lies_on(a, b, c, d):
-            yield f"the line {edge.net} lies on the line {other.net}"
-    for edge, a, b in pieces:
-        if a[0] != b[0] and a[1] != b[1]:
+    for one, two in combinations(pieces, 2):
+        if one[0].net != two[0].net and _lies_on(*one[1:], *two[1:]):
+            yield f"the line {one[0].net} lies on the line {two[0].net}"
+    for edge, start, end in pieces:
+        if start[0] != end[0] and start[1] != end[1]:
             yield f"the line {edge.net} is askew"
     yield from _outside(drawing)
 
@@ -70,7 +70,8 @@ def _hull(a: Point, b: Point) -> Box:
 
 def _overlap(a: Box, b: Box) -> bool:
     """Whether two boxes share more than a border."""
-    return a[0] < b[2] - SLACK and b[0] < a[2] - SLACK and a[1] < b[3] - SLACK and b[1] < a[3] - SLACK or _inside(a, b) or _inside(b, a)
+    both = a[0] < b[2] - SLACK and b[0] < a[2] - SLACK and a[1] < b[3] - SLACK and b[1] < a[3] - SLACK
+    return both or _inside(a, b) or _inside(b, a)
 
 
 def _inside(a: Box, b: Box) -> bool:
@@ -121,6 +122,7 @@ def _crossing(level: Segment, upright: Segment) -> tuple[str, str, Point] | None
 
 
 def _outside(drawing: Drawing) -> Iterator[str]:
-    boxes = [part.box for part in (*drawing.nodes, *drawing.labels)] + [_hull(a, b) for _, a, b in segments(drawing)]
+    boxes = [node.box for node in drawing.nodes] + [label.box for label in drawing.labels]
+    boxes += [_hull(a, b) for _, a, b in segments(drawing)]
     if any(b[0] < 0 or b[1] < 0 or b[2] > drawing.width or b[3] > drawing.height for b in boxes):
         yield "something lies outside the drawing"

@@ -1,7 +1,7 @@
 """Letters of a picture: the tree of mathematics as runs of text with sizes and shifts, and how much room they take.
 
-Comes in: a tree and a size in pixels. Goes out: `Lettering`: runs in reading order, each with a shift and a rise of its own, and the width and
-height of the whole. The widths are those of a wide serif face, so that what has room here has room in any other.
+Comes in: a tree and a size in pixels. Goes out: `Lettering`: runs in reading order, each with a shift and a rise of its own, and the
+width and height of the whole. The widths are those of a wide serif face, so that what has room here has room in any other.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from rnnsym.documents.mathematics import (
 SCRIPT = 0.72  # a script's size beside its base
 SUP_RISE, SUB_DROP = 0.38, 0.24
 _ACCENTS = {
-    "tilde": "˜", "hat": "ˆ", "bar": "¯", "dot": "˙", "vec": "→", "rvec": "→", "lvec": "←", "under": "_", "ddot": "¨", "check": "ˇ", "breve": "˘",
-    "acute": "´", "grave": "`", "ring": "˚",
+    "tilde": "˜", "hat": "ˆ", "bar": "¯", "dot": "˙", "vec": "→", "rvec": "→", "lvec": "←", "under": "_", "ddot": "¨", "check": "ˇ",
+    "breve": "˘", "acute": "´", "grave": "`", "ring": "˚",
 }  # fmt: skip
 _WIDE, _BROAD, _NARROW = set("mwMWΩΨΦ∞→←"), set("+−=<>≤≥⊙⊘⊗⊕×∑√‖"), set("ijlftrI1ιτ⟨⟩,.;:|()[]{}'′·˜ˆ¯˙ ")
 
@@ -182,7 +182,7 @@ def _big_operator(setter: _Setter, node: BigOperator, size: float, rise: float) 
     return _scripts(setter, Scripts(Operator(node.text, "prefix"), node.lower, node.upper), size, rise)
 
 
-def _plain(text: Callable[[Node], str]) -> Callable[[_Setter, Node, float, float], float]:
+def _plain(text: Callable[..., str]) -> Callable[[_Setter, Node, float, float], float]:
     return lambda setter, node, size, rise: setter.put(text(node), size, rise)
 
 

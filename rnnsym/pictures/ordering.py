@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 Ranks = list[list[str]]
 Links = Mapping[str, Sequence[str]]  # key → keys in the next rank (or the one before)
@@ -15,7 +16,7 @@ Links = Mapping[str, Sequence[str]]  # key → keys in the next rank (or the one
 
 def crossings(ranks: Ranks, following: Links) -> int:
     """How many pairs of links between neighbouring ranks cross."""
-    return sum(_between(upper, {k: i for i, k in enumerate(lower)}, following) for upper, lower in zip(ranks, ranks[1:], strict=False))
+    return sum(_between(upper, {k: i for i, k in enumerate(lower)}, following) for upper, lower in pairwise(ranks))
 
 
 def _between(upper: Sequence[str], place: Mapping[str, int], following: Links) -> int:

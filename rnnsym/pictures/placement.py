@@ -25,7 +25,9 @@ class Tie:
 Wish = tuple[float, float]  # place, weight
 
 
-def placed(ranks: Sequence[Sequence[str]], distance: Callable[[str, str], float], ties: Sequence[Tie], rounds: int = 10) -> dict[str, float]:
+def placed(
+    ranks: Sequence[Sequence[str]], distance: Callable[[str, str], float], ties: Sequence[Tie], rounds: int = 10
+) -> dict[str, float]:
     """A place (of the middle) for every key."""
     incoming: dict[str, list[Tie]] = {}
     outgoing: dict[str, list[Tie]] = {}

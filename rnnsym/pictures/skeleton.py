@@ -1,7 +1,8 @@
 """The skeleton of a System: the few values that a picture of the whole network shows, and who reads whom and when.
 
-Comes in: a System, or a Derivation for the errors. Goes out: rows from bottom to top, and flows between them. Kept are data, what is carried
-from step to step, what every way from a carried value to the cost passes through, and the cost; all else is told inside its reader.
+Comes in: a System, or a Derivation for the errors. Goes out: rows from bottom to top, and flows between them. Kept are data, what is
+carried from step to step, what every way from a carried value to the cost passes through, and the cost; all else is told inside its
+reader.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import sympy
 from sympy import Basic
@@ -17,11 +19,12 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.graph import WHOLE, Read, per_sequence, reads
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, quantities
+from rnnsym.calculus.adjoint import Contribution
 from rnnsym.derivation.derivation import Derivation
 
 SUM = "sum"  # delay of a flow that takes all steps together
 LOSSES = (STEP_LOSS, FINAL_LOSS)
-Delay = int | str | sympy.Expr  # k for u[t+k]; SUM; the fixed time of u[T], u[1]
+Delay: TypeAlias = int | str | sympy.Expr  # k for u[t+k]; SUM; the fixed time of u[T], u[1]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Flow:
     target: str
     delay: Delay
     through: tuple[Basic, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """By how many steps the value is later than its reader; 0 also for sums and fixed times."""
+        return self.delay if isinstance(self.delay, int) else 0
 
 
 class Skeleton:
@@ -62,9 +70,7 @@ class Skeleton:
         readers: dict[str, list[str]] = {name: [] for name in self.running}
         for definition in self.definitions.values():
             for read in reads(definition.rhs):
-                if read.name in self.running and not isinstance(read.delay, int):
-                    readers[read.name].append(definition.name)
-                elif read.delay == 0:
+                if read.name in self.running and (read.delay == 0 or not isinstance(read.delay, int)):
                     readers[read.name].append(definition.name)
         ends = {name for name in self.definitions if name in LOSSES or not any(_others(self.system, name))}
         passed: dict[str, frozenset[str]] = {}
@@ -168,7 +174,7 @@ def _settled(names: list[str], flows: tuple[Flow, ...], targets: frozenset[str])
         improved = False
         for name in list(order):
             rest = [n for n in order if n != name]
-            trials = [rest[:i] + [name] + rest[i:] for i in range(len(order))]
+            trials = [[*rest[:i], name, *rest[i:]] for i in range(len(order))]
             found = min(trials, key=cost)
             if cost(found) < best:
                 order, best, improved = found, cost(found), True
@@ -181,40 +187,56 @@ def _settled(names: list[str], flows: tuple[Flow, ...], targets: frozenset[str])
 
 
 def _error_flows(skeleton: Skeleton, derivation: Derivation) -> Iterator[Flow]:
-    """For every contribution of the derivation: the error that travels from its reader's node back to the node of what is read."""
-    owner = _owners(skeleton, derivation.prepared)
+    """For every contribution of the derivation: the error that travels from its reader's node back to the node of what is read.
+
+    A value that is told inside several nodes sends its error along those ways on which values come forwards.
+    """
+    owners = _owners(skeleton, derivation.prepared)
     joined = derivation.adjoint
+    forward = {(f.source, f.target, f.delay) for f in skeleton.flows}
     found: dict[tuple[str, str, Delay], dict[str, None]] = {}
     for name, contributions in joined.contributions.items():
-        if name not in owner:
-            continue
-        for contribution in contributions:
+        for contribution in contributions if name in owners else ():
             reader = contribution.reader.name
-            if reader not in owner:
-                continue
-            for read in reads(contribution.reader.rhs):
-                delay = _delay_of(read)
-                summed = read.delay == WHOLE and not read.quantity.is_absolute and isinstance(contribution.delay, int)
-                taken = read.name == name and (summed or read.delay == contribution.delay)
-                if taken and (owner[reader] != owner[name] or delay != 0):
-                    found.setdefault((owner[name], owner[reader], delay), {})[reader] = None
-    for (source, reader_owner, delay), readers in found.items():
-        told = next(iter(readers)) if len(readers) == 1 else reader_owner
+            for delay in _delays(contribution, name):
+                ways = [(s, v, _composed(delay, d)) for s, _ in owners[name] for v, d in owners.get(reader, ())]
+                taken = [way for way in ways if way in forward]
+                if not taken and not any(s == v and k == 0 for s, v, k in ways):
+                    taken = ways[:1]
+                for way in taken:
+                    found.setdefault(way, {})[reader if len(taken) == 1 else way[1]] = None
+    for (source, target, delay), readers in found.items():
+        told = next(iter(readers)) if len(readers) == 1 else target
         has_error = told in joined.errors and told not in LOSSES
-        yield Flow(source, reader_owner, delay, (derivation.prepared.quantity(told),) if has_error else ())
+        yield Flow(source, target, delay, (derivation.prepared.quantity(told),) if has_error else ())
 
 
-def _owners(skeleton: Skeleton, prepared: System) -> dict[str, str]:
-    """In whose node each value of the prepared System is told: its own, or that of its lowest reader at the same step."""
+def _delays(contribution: Contribution, name: str) -> Iterator[Delay]:
+    """The delays, as flows have them, with which a contribution's reader reads a name."""
+    for read in reads(contribution.reader.rhs):
+        summed = read.delay == WHOLE and not read.quantity.is_absolute and isinstance(contribution.delay, int)
+        if read.name == name and (summed or read.delay == contribution.delay):
+            yield _delay_of(read)
+
+
+def _composed(delay: Delay, onward: Delay) -> Delay:
+    return delay if onward == 0 else onward
+
+
+def _owners(skeleton: Skeleton, prepared: System) -> dict[str, tuple[tuple[str, Delay], ...]]:
+    """In whose nodes each value of the prepared System is told, lowest first, and how these take it: its own, or those that read it."""
     height = {name: i for i, name in enumerate(skeleton.rows)}
-    owner: dict[str, str] = {}
+    owners: dict[str, tuple[tuple[str, Delay], ...]] = {}
     order = [d for component in prepared.components for d in component.definitions if not d.is_boundary]
     for definition in reversed(order):
         name = definition.name
         if name in height:
-            owner[name] = name
+            owners[name] = ((name, 0),)
             continue
-        found = [owner[d.name] for d, delay in prepared.readers[name] if d.name in owner and (delay in (0, None) or delay == WHOLE)]
-        if found:
-            owner[name] = min(found, key=height.__getitem__)
-    return owner
+        found: dict[tuple[str, Delay], None] = {}
+        for reader in dict.fromkeys(d for d, _ in prepared.readers[name]):
+            for read in reads(reader.rhs):
+                if read.name == name:
+                    found.update(dict.fromkeys((v, _composed(_delay_of(read), d)) for v, d in owners.get(reader.name, ())))
+        owners[name] = tuple(sorted(found, key=lambda way: height[way[0]]))
+    return owners

@@ -1,7 +1,7 @@
 """One step as a graph: what flows into which operation, from the equations.
 
-Comes in: a System. Goes out: items and links for the layered layout. An operation with several running operands is a node of its own; static
-factors (parameters) stand on the links, static terms inside the boxes. What is written twice is one node.
+Comes in: a System. Goes out: items and links for the layered layout. An operation with several running operands is a node of its own;
+static factors (parameters) stand on the links, static terms inside the boxes. What is written twice is one node.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _WORDS: dict[type, str] = {
     op.StopGradient: "stop", op.Concat: "concat", op.Diagonal: "diag", op.Norm: "norm",
 }  # fmt: skip
 _SIGNS: dict[type, Node] = {
-    op.Plus: Operator("+", "prefix"), op.MatrixProduct: Operator("×", "prefix"), op.Outer: Operator("⊗", "prefix"), op.Dot: Operator("⟨,⟩", "prefix"),
-    op.Raise: Scripts(Identifier("a"), sup=Identifier("b")),
+    op.Plus: Operator("+", "prefix"), op.MatrixProduct: Operator("×", "prefix"), op.Outer: Operator("⊗", "prefix"),
+    op.Dot: Operator("⟨,⟩", "prefix"), op.Raise: Scripts(Identifier("a"), sup=Identifier("b")),
 }  # fmt: skip
 Operand = tuple[Basic, Node | None]  # what comes in, and the letters on its link
 
@@ -151,7 +151,9 @@ class StepGraph:
         width = max(48.0, lettering(label, NODE_SIZE).width + 20)
         width = max(width, lettering(detail, DETAIL_SIZE).width + 16 if detail else 0.0)
         key = f"box {len(self.items)}"
-        return self._join(Item(key, self.kind, width, 54.0 if detail else 40.0, False, 0, label, detail, None, False, keeps_order), operands)
+        return self._join(
+            Item(key, self.kind, width, 54.0 if detail else 40.0, False, 0, label, detail, None, False, keeps_order), operands
+        )
 
     def _circle(self, sign: Node, operands: list[Operand], keeps_order: bool = False) -> str:
         key = f"sign {len(self.items)}"
@@ -220,7 +222,11 @@ class StepGraph:
         parts: list[Node] = []
         for term in terms:
             negative = isinstance(term, op.Negate)
-            parts += [Operator("−" if negative else "+", "prefix"), Identifier(" "), self.setter.expression(term.args[0] if negative else term)]
+            parts += [
+                Operator("−" if negative else "+", "prefix"),
+                Identifier(" "),
+                self.setter.expression(term.args[0] if negative else term),
+            ]
         tree = row(*parts) if parts else None
         return tree if tree is not None and lettering(tree, DETAIL_SIZE).width <= WIDEST else None
 

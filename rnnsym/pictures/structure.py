@@ -1,18 +1,19 @@
 """The structure of a network, folded: every value once, and delays as small squares on the lines that go back.
 
-Comes in: a System. Goes out: a Drawing: values of the running step from bottom to top; at the right what reads the past, at the left what reads
-the future; static values in columns of their own.
+Comes in: a System. Goes out: a Drawing: values of the running step from bottom to top; at the right what reads the past, at the left
+what reads the future; static values in columns of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import t
 from rnnsym.documents.mathematics import Node, Numeral, Operator, row
 from rnnsym.documents.names import Names
-from rnnsym.pictures.cast import Cast, is_lag, is_lead, taken_as
+from rnnsym.pictures.cast import Cast, is_lag, is_lead, lags, taken_as
 from rnnsym.pictures.columns import LOOP, Cell, End, Port, Rung, Strand, lay_out
 from rnnsym.pictures.drawing import Drawing, cropped
 from rnnsym.pictures.skeleton import Flow, Skeleton
@@ -21,11 +22,11 @@ BEFORE, LEADS, MAIN, LAGS, AFTER = range(5)
 
 
 def structure(system: System, names: Names | None = None) -> Drawing:
-    """The folded network; a small square holds a value for one step."""
+    """The folded network; a small square holds a value for as many steps as it says."""
     cast = Cast(Skeleton(system), names or Names.of(system))
     folding = _Folding(cast)
     parts = lay_out(cast.rows, 5, folding.cells(), folding.rungs(), folding.strands())
-    text = "From bottom to top " + ", ".join(cast.rows[::-1]) + ". A small square passes on the value of the step before (−1) or of the step after (+1)."
+    text = "From bottom to top " + ", ".join(cast.rows[::-1]) + ". Small squares hold values of earlier (−) or later (+) steps."
     return cropped(f"{system.name}-structure", f"Structure of {system.name}", text, parts.shapes, parts.edges, parts.labels, parts.dots)
 
 
@@ -46,12 +47,13 @@ class _Folding:
             column = self._column(name)
             yield self.cast.cell(column, name, t if column == MAIN else None)
             for word, place in (("lag", LAGS), ("lead", LEADS)):
-                for step in range(self._farthest(name, word)):
-                    yield Cell(place, name, "delay", delay_sign(word), round=False, step=step)
+                distances = [0, *self._distances(name, word)]
+                for step, (near, far) in enumerate(pairwise(distances)):
+                    yield Cell(place, name, "delay", delay_sign(word, far - near), round=False, step=step)
 
-    def _farthest(self, name: str, word: str) -> int:
+    def _distances(self, name: str, word: str) -> list[int]:
         wanted = is_lag if word == "lag" else is_lead
-        return max([abs(f.delay) for f in self.flows if f.source == name and wanted(f)], default=0)
+        return lags(f for f in self.flows if f.source == name and wanted(f))
 
     def rungs(self) -> Iterator[Rung]:
         for flow in self.flows:
@@ -72,7 +74,12 @@ class _Folding:
         whole = [f for f in flows if self._column(f.target) == start and f.delay != 0]
         later = [f for f in flows if self._column(f.target) > start]
         earlier = [f for f in flows if self._column(f.target) < start]
-        for group, side, towards in ((inner, "left", "left"), (whole, "right", "right"), (later, "right", "left"), (earlier, "left", "right")):
+        for group, side, towards in (
+            (inner, "left", "left"),
+            (whole, "right", "right"),
+            (later, "right", "left"),
+            (earlier, "left", "right"),
+        ):
             for delay in dict.fromkeys(f.delay for f in group):
                 some = [f for f in group if f.delay == delay]
                 out = Port(source, side, f"out {towards} {delay}", self.cast.pull(source, some[0].target) - 0.3)
@@ -97,16 +104,16 @@ class _Folding:
         out = Port(source, side, f"{word} out", height=-LOOP)
         entry = Port(source, inner, f"{word} 0", height=-LOOP, layer=word)
         yield Strand(f"{source} {word} 0", "forward", (End(MAIN, out),), (End(place, entry, step=0),))
-        farthest = self._farthest(source, word)
-        for distance in range(1, farthest + 1):
-            tap = Port(source, inner, f"{word} {distance}", height=LOOP + 2 * LOOP * (distance - 1), layer=word)
-            targets = [self._delayed(f, side, word) for f in flows if abs(f.delay) == distance]
-            onward = [End(place, tap, step=distance)] if distance < farthest else []
-            yield Strand(f"{source} {word} {distance}", "forward", (End(place, tap, step=distance - 1),), tuple(targets + onward))
+        distances = self._distances(source, word)
+        for step, distance in enumerate(distances):
+            tap = Port(source, inner, f"{word} {distance}", height=LOOP + 2 * LOOP * step, layer=word)
+            targets = [self._delayed(f, side, word, step) for f in flows if abs(f.steps) == distance]
+            onward = [End(place, tap, step=step + 1)] if step + 1 < len(distances) else []
+            yield Strand(f"{source} {word} {distance}", "forward", (End(place, tap, step=step),), tuple(targets + onward))
 
-    def _delayed(self, flow: Flow, side: str, word: str) -> End:
-        end = self._reader(flow, side, f"{word} {abs(flow.delay)}")
-        if flow.source == flow.target and abs(flow.delay) == 1:
+    def _delayed(self, flow: Flow, side: str, word: str, step: int) -> End:
+        end = self._reader(flow, side, f"{word} {abs(flow.steps)}")
+        if flow.source == flow.target and step == 0:
             return End(end.column, Port(flow.target, side, f"{word} in", height=LOOP), end.label)
         return end
 
@@ -116,6 +123,6 @@ def _between(start: int, targets: list[End]) -> list[int]:
     return list(range(min([start, *columns]) + 1, max([start, *columns])))
 
 
-def delay_sign(word: str) -> Node:
-    """What stands in a delay's square."""
-    return row(Operator("−" if word == "lag" else "+", "prefix"), Numeral("1"))
+def delay_sign(word: str, steps: int) -> Node:
+    """What stands in a delay's square: how many steps it holds a value."""
+    return row(Operator("−" if word == "lag" else "+", "prefix"), Numeral(str(steps)))

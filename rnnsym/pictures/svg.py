@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from rnnsym.documents.mathematics import Node
-from rnnsym.pictures.drawing import DETAIL_SIZE, LABEL_SIZE, NODE_SIZE, Drawing, Edge, Label, Point, Shape
+from rnnsym.pictures.drawing import DETAIL_SIZE, LABEL_SIZE, NODE_SIZE, SIGN_SIZE, Drawing, Edge, Label, Point, Shape
 from rnnsym.pictures.lettering import lettering
 
 FONTS = "'STIX Two Text','STIX Two Math','Latin Modern Roman','Cambria Math',Cambria,'Times New Roman','DejaVu Serif',serif"
@@ -127,7 +127,7 @@ def _shape(shape: Shape) -> str:
         )
     lift = 7.0 if shape.detail is not None else 0.0
     if shape.label is not None:
-        out += letters(shape.label, shape.x, shape.y - lift, 12.0 if shape.kind == "delay" else NODE_SIZE)
+        out += letters(shape.label, shape.x, shape.y - lift, SIGN_SIZE if shape.kind == "delay" else NODE_SIZE)
     if shape.detail is not None:
         out += letters(shape.detail, shape.x, shape.y + 12, DETAIL_SIZE)
     return out

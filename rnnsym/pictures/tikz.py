@@ -1,14 +1,14 @@
 """A drawing as TikZ.
 
-Comes in: a Drawing. Goes out: a `tikzpicture` with absolute coordinates that needs the library arrows.meta and amsmath; letters are those of the
-document, set by the LaTeX printer of the tree of mathematics.
+Comes in: a Drawing. Goes out: a `tikzpicture` with absolute coordinates that needs the library arrows.meta and amsmath; letters are
+those of the document, set by the LaTeX printer of the tree of mathematics.
 """
 
 from __future__ import annotations
 
 from rnnsym.documents.latex import latex
 from rnnsym.documents.mathematics import Node
-from rnnsym.pictures.drawing import DETAIL_SIZE, LABEL_SIZE, NODE_SIZE, Drawing, Edge, Point, Shape
+from rnnsym.pictures.drawing import DETAIL_SIZE, LABEL_SIZE, NODE_SIZE, SIGN_SIZE, Drawing, Edge, Point, Shape
 from rnnsym.pictures.svg import COLOURS, number
 
 LARGEST = 0.5625  # points per pixel: letters of 16 pixels become 9 points
@@ -45,7 +45,9 @@ def _point(point: Point) -> str:
 
 
 def _edge(edge: Edge) -> str:
-    options = ["line"] + (["error"] if edge.kind == "error" else []) + (["head"] if edge.arrow else []) + (["dashed line"] if edge.dashed else [])
+    options = (
+        ["line"] + (["error"] if edge.kind == "error" else []) + (["head"] if edge.arrow else []) + (["dashed line"] if edge.dashed else [])
+    )
     return f"  \\path[{', '.join(options)}] {' -- '.join(map(_point, edge.points))};"
 
 
@@ -63,7 +65,7 @@ def _shape(shape: Shape, scale: float) -> list[str]:
         rows.append(f"  \\path[{options}] {_point((left, top))} rectangle {_point((right, bottom))};")
     lift = 7.0 if shape.detail is not None else 0.0
     if shape.label is not None:
-        size = 12.0 if shape.kind == "delay" else NODE_SIZE
+        size = SIGN_SIZE if shape.kind == "delay" else NODE_SIZE
         rows.append(_letters(shape.label, shape.x, shape.y - lift, size, scale))
     if shape.detail is not None:
         rows.append(_letters(shape.detail, shape.x, shape.y + 12, DETAIL_SIZE, scale))

@@ -1,12 +1,14 @@
 """The network unfolded in time, and the errors that travel back.
 
-Comes in: a System, or a Derivation. Goes out: a Drawing: one column for each of the steps t-1, t, t+1, lines between them for what one step reads
-of another, dashed where the drawing ends and time goes on. Static values stand in columns of their own, before and after the steps.
+Comes in: a System, or a Derivation. Goes out: a Drawing: one column for each of the steps t-1, t, t+1, lines between them for what one
+step reads of another, dashed where the drawing ends and time goes on. Static values stand in columns of their own, before and after the
+steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import sympy
 
@@ -14,14 +16,16 @@ from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import T, t
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.derivation_document import derivation_names
-from rnnsym.documents.names import Names
-from rnnsym.pictures.cast import Cast, fixed_time, is_lag, is_lead
+from rnnsym.documents.mathematics import Operator, row, with_subscript
+from rnnsym.documents.names import Names, time_node
+from rnnsym.pictures.cast import Cast, fixed_time, is_lag, is_lead, lags
 from rnnsym.pictures.columns import Cell, End, Port, Rung, Strand, lay_out
 from rnnsym.pictures.drawing import Drawing, cropped
 from rnnsym.pictures.skeleton import SUM, Flow, Skeleton
 
 STEPS = (-1, 0, 1)  # the steps that are drawn, from t
 EDGE = 2  # the columns beside them, where lines go on
+FAR = 3  # the greatest distance in time that is drawn as a line; what is farther is said in letters
 LANE = 12.0  # half the distance between a value's line and its error's
 
 
@@ -29,7 +33,7 @@ def unfolded(system: System, names: Names | None = None) -> Drawing:
     """The network over the steps t-1, t and t+1."""
     cast = Cast(Skeleton(system), names or Names.of(system))
     title = f"{system.name} unfolded over three steps"
-    text = "One column for each of the steps t−1, t and t+1; from bottom to top " + ", ".join(cast.rows[::-1]) + ". Lines between columns carry values from step to step."
+    text = f"One column for each of the steps t−1, t and t+1; from bottom to top {', '.join(cast.rows[::-1])}."
     return _drawn(cast, f"{system.name}-unfolded", title, text, errors=False)
 
 
@@ -38,7 +42,7 @@ def backpropagation(derivation: Derivation, names: Names | None = None) -> Drawi
     system = derivation.model
     cast = Cast(Skeleton(system, derivation), names or derivation_names(derivation))
     title = f"Backpropagation through time in {system.name}"
-    text = "The unfolded network; red lines carry the errors back, from every reader to what it has read, and where red lines meet, errors add up."
+    text = "The unfolded network; red lines carry errors back, from every reader to what it has read; where they meet, errors add up."
     return _drawn(cast, f"{system.name}-backpropagation", title, text, errors=True)
 
 
@@ -62,8 +66,8 @@ class _Unfolding:
     def _slots(self, name: str) -> list[str]:
         """The empty rows above a value's row in which its lines pass the columns of other steps."""
         flows = [f for group in self.groups.values() for f in group if f.source == name]
-        lag = max([-f.delay for f in flows if is_lag(f)], default=0)
-        lead = max([f.delay for f in flows if is_lead(f)], default=0)
+        lag = max(lags(f for f in flows if is_lag(f) and not _is_far(f)), default=0)
+        lead = max(lags(f for f in flows if is_lead(f) and not _is_far(f)), default=0)
         slots = [f"{name} lag {j}" for j in range(1, lag)] + [f"{name} lead {j}" for j in range(1, lead)]
         slots += [f"{name} sum"] if any(f.delay == SUM for f in flows) else []
         slots += [f"{name} at {time}" for time in dict.fromkeys(map(fixed_time, flows)) if time is not None and self._passes(name, time)]
@@ -120,7 +124,9 @@ class _Unfolding:
                 yield from self._of_one_step(kind, source, [f for f in flows if fixed_time(f) is not None])
                 yield from self._of_all_steps(kind, source, [f for f in flows if f.delay == SUM])
 
-    def _strand(self, kind: str, key: str, sources: Iterable[End], targets: Iterable[End], passes: Iterable[tuple[int, Port]] = ()) -> Iterator[Strand]:
+    def _strand(
+        self, kind: str, key: str, sources: Iterable[End], targets: Iterable[End], passes: Iterable[tuple[int, Port]] = ()
+    ) -> Iterator[Strand]:
         """A strand, turned round for an error; none where nothing is read."""
         sources, targets = tuple(sources), tuple(targets)
         if sources and targets:
@@ -154,14 +160,18 @@ class _Unfolding:
         if source in self.cast.timed:
             out = self._port(kind, source, "left", "out", self.cast.pull(source, flows[0].target))
             for k in STEPS:
-                yield from self._strand(kind, f"{source} now {k}", [End(self.at[k], out)], [self._reader(kind, f, k, "left", "now") for f in flows])
+                yield from self._strand(
+                    kind, f"{source} now {k}", [End(self.at[k], out)], [self._reader(kind, f, k, "left", "now") for f in flows]
+                )
             return
         start = "before" if source in self.cast.before else "after"
         side, towards = ("right", "left") if start == "before" else ("left", "right")
         inner = [f for f in flows if self._columns_of(f.target) == (start,)]
         outer = [f for f in flows if f not in inner]
         out = self._port(kind, source, "left", "out", -0.5)
-        yield from self._strand(kind, f"{source} beside", [End(self.at[start], out)], [self._reader(kind, f, start, "left", "now") for f in inner])
+        yield from self._strand(
+            kind, f"{source} beside", [End(self.at[start], out)], [self._reader(kind, f, start, "left", "now") for f in inner]
+        )
         out = self._port(kind, source, side, "rail", height=8.0 if kind == "error" else 0.0)
         targets = [self._reader(kind, f, column, towards, "static") for f in outer for column in self._columns_of(f.target)]
         yield from self._strand(kind, f"{source} rail", [End(self.at[start], out)], targets, self._between(self.at[start], targets, out))
@@ -177,7 +187,9 @@ class _Unfolding:
         if not flows:
             return
         word, out, side = ("lag", "right", "left") if step > 0 else ("lead", "left", "right")
-        farthest = max(abs(f.delay) for f in flows)
+        yield from self._far(kind, [f for f in flows if _is_far(f)], side, word)
+        flows = [f for f in flows if not _is_far(f)]
+        farthest = max(lags(flows), default=0)
         first, last = -EDGE * step, EDGE * step  # the column that values come from, and the one where they go on
         for start in range(first - (farthest - 1) * step, last, step):
             inside = start in STEPS
@@ -188,16 +200,32 @@ class _Unfolding:
             for distance in range(1, farthest + 1):
                 column = start + step * distance
                 if column in STEPS:
-                    targets += [self._delayed(kind, f, column, side, word) for f in flows if abs(f.delay) == distance]
+                    targets += [self._delayed(kind, f, column, side, word) for f in flows if abs(f.steps) == distance]
                     passes += [(self.at[column], self._slot(kind, f"{source} {word} {distance}"))] if distance < farthest else []
                 elif column == last:
-                    goal = self._lane(kind, source, side, "edge") if distance == 1 else _on(self._slot(kind, f"{source} {word} {distance - 1}"), side)
+                    goal = (
+                        self._lane(kind, source, side, "edge")
+                        if distance == 1
+                        else _on(self._slot(kind, f"{source} {word} {distance - 1}"), side)
+                    )
                     targets.append(End(self.at[last], goal, dashed=True))
             yield from self._strand(kind, f"{source} {word} {start}", [origin], targets, passes)
 
+    def _far(self, kind: str, flows: list[Flow], side: str, word: str) -> Iterator[Strand]:
+        """Reads of steps far away: a stub with the name of the value."""
+        for flow in flows:
+            for k in STEPS:
+                end = self._reader(kind, flow, k, side, f"{word} {abs(flow.steps)}")
+                value = with_subscript(self.cast.names.base(flow.source), time_node(t + k + flow.steps))
+                said = [end.label, value] if kind == "forward" else [end.label or value]
+                present = [part for part in said if part is not None]
+                tree = row(present[0], Operator("\u2062", "thin"), present[1]) if len(present) > 1 else present[0]
+                ends = ((), (replace(end, label=tree),))
+                yield Strand(f"{kind} {flow.source} {flow.target} {flow.delay} {k}", kind, *(ends if kind == "forward" else ends[::-1]))
+
     def _delayed(self, kind: str, flow: Flow, column: int, side: str, word: str) -> End:
-        end = self._reader(kind, flow, column, side, f"{word} {abs(flow.delay)}")
-        if flow.source == flow.target and abs(flow.delay) == 1:
+        end = self._reader(kind, flow, column, side, f"{word} {abs(flow.steps)}")
+        if flow.source == flow.target and abs(flow.steps) == 1:
             return End(end.column, self._lane(kind, flow.target, side, f"{word} in"), end.label)
         return end
 
@@ -226,6 +254,10 @@ class _Unfolding:
         sources = [End(self.at[k], out) for k in STEPS] + [End(self.at[-EDGE], _on(slot, "right"), dashed=True)]
         targets = [self._reader(kind, f, column, "left", "sum") for f in flows for column in self._columns_of(f.target)]
         yield from self._strand(kind, f"{source} sum", sources, targets, self._between(self.at[-EDGE], [*sources, *targets], slot))
+
+
+def _is_far(flow: Flow) -> bool:
+    return abs(flow.steps) > FAR
 
 
 def _on(port: Port, side: str) -> Port:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from rnnsym.pictures.channel import LEFT, RIGHT, Net, Routing
 from rnnsym.pictures.drawing import Point
@@ -108,5 +109,5 @@ def spin(routing: Routing, nets: Iterable[Net], webs: Mapping[str, Web], left: f
     for trunk in routing.trunks:
         x = at[trunk.track]
         heights = sorted(h for h in meets[trunk.net, trunk.track] if trunk.top <= h <= trunk.bottom)
-        for above, below in zip(heights, heights[1:], strict=False):
+        for above, below in pairwise(heights):
             webs[trunk.net].join((x, above), (x, below))
