@@ -190,7 +190,9 @@ def _negation(w: Writer, shape: Shape, depth: int) -> Piece:
 
 @rule(8)
 def _function(w: Writer, shape: Shape, depth: int) -> Piece:
-    name = w.choices.choice(["sigmoid", "tanh", "relu", "abs", "sign", "sin", "cos", "erf", "softplus", "silu", "gelu", "elu", "tanh", "sigmoid"])
+    name = w.choices.choice(
+        ["sigmoid", "tanh", "relu", "abs", "sign", "sin", "cos", "erf", "softplus", "silu", "gelu", "elu", "tanh", "sigmoid"]
+    )
     return Piece(f"{name}({w.write(shape, depth).text})")
 
 
@@ -203,8 +205,10 @@ def _guarded_function(w: Writer, shape: Shape, depth: int) -> Piece:
 @rule(2)
 def _stable_form(w: Writer, shape: Shape, depth: int) -> Piece:
     u = w.write(shape, depth).text
-    forms = [Piece(f"log(sigmoid({u}))"), Piece(f"1 - sigmoid({u})", SUM), Piece(f"log(1 + exp({u}))"), Piece(f"1 / (1 + exp(-({u})))", PRODUCT),
-             Piece(f"log(1 - sigmoid({u}))"), Piece(f"(1 - sigmoid({u})) * sigmoid({u})", PRODUCT)]  # fmt: skip
+    forms = [
+        Piece(f"log(sigmoid({u}))"), Piece(f"1 - sigmoid({u})", SUM), Piece(f"log(1 + exp({u}))"),
+        Piece(f"1 / (1 + exp(-({u})))", PRODUCT), Piece(f"log(1 - sigmoid({u}))"), Piece(f"(1 - sigmoid({u})) * sigmoid({u})", PRODUCT),
+    ]  # fmt: skip
     return w.choices.choice(forms)
 
 
@@ -323,7 +327,7 @@ def _roll(w: Writer, shape: Shape, depth: int) -> Piece:
 
 @rule(4, 1)
 def _concatenation(w: Writer, shape: Shape, depth: int) -> Piece | None:
-    parts = [((name, 1),) for name, count in shape[0] for _ in range(count)]
+    parts: list[Length] = [((name, 1),) for name, count in shape[0] for _ in range(count)]
     if not 2 <= len(parts) <= 6:
         return None
     w.choices.shuffle(parts)

@@ -1,24 +1,39 @@
 """Random well-formed models, as text, over the whole equation language.
 
-Comes in: a source of choices. Goes out: a `RandomModel`: the `.rnn` text and small sizes, all different. A model is drawn in stages, each of
-which reads only earlier ones: data, then recurrences (forwards or backwards, of one or several variables), equations without memory, static
-equations, losses. So no drawn model has a cycle; every other rule of the language it keeps by construction, too. With `declared`
-every parameter and variable has a line, and then such a model must be read; without, some lines are left to inference, which may
-find other shapes, or ask for a line.
+Comes in: a source of choices. Goes out: a `RandomModel`: the `.rnn` text and small sizes, all different. A model is drawn in stages, each
+of which reads only earlier ones: data, then recurrences (forwards or backwards, of one or several variables), equations without
+memory, static equations, losses. So no drawn model has a cycle; every other rule of the language it keeps by construction, too. With
+`declared` every parameter and variable has a line, and then such a model must be read; without, some lines are left to inference, which
+may find other shapes, or ask for a line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from rnnsym.proof.random_expressions import SUM, Length, Macro, Piece, Scope, Shape, Writer, length, length_text
 
-PLAIN_NAMES = ["a", "b", "c", "d", "e", "f", "g", "h", "k", "m", "n", "o", "q", "r", "s", "u", "v", "z", "A", "B", "C", "D", "F", "G", "H", "K", "M", "P", "Q", "R", "S", "U", "V", "W", "Z", "h_1", "h_2", "W_1", "U_h", "b_y", "alpha", "beta", "gamma"]
-ODD_NAMES = ["E", "S", "Q", "O", "N", "I", "zeta", "re", "im", "dt", "params", "np", "out", "self", "lengths", "initial", "work", "dtype", "rng", "vector", "matrix", "scalar", "input", "target", "token", "param", "constant", "norm", "sum", "exp", "tanh", "softmax", "lambda_", "print", "list", "dict", "range", "trace", "forward", "backward", "step", "state", "steps", "batch", "d_h", "d_loss", "dot_h", "save", "load", "grads", "Params", "array", "float", "total", "h_0", "d_W", "x_", "class_", "sigmoid_", "loss_", "concat", "dot", "outer", "eye", "diag", "split", "roll", "clip", "mod", "min", "max", "log", "sqrt", "abs", "C_1", "theta_hat", "h_tilde", "one", "zero", "zeros", "ones", "shape", "dim", "time", "B_", "T_", "t_", "values", "name", "copy", "seed", "where", "length", "axis", "cost", "gradient", "init", "object"]
-HIDEABLE = ("silu", "gelu", "roll", "dot")  # built-in functions that an own function may hide: nothing but their own rule writes them
-SIZE_NAMES = ["n_x", "n_h", "n_y", "n_k", "N", "m_1", "d_model"]
+PLAIN_NAMES = (
+    "a", "b", "c", "d", "e", "f", "g", "h", "k", "m", "n", "o", "q", "r", "s", "u", "v", "z", "A", "B", "C", "D", "F", "G", "H", "K",
+    "M", "P", "Q", "R", "S", "U", "V", "W", "Z", "h_1", "h_2", "W_1", "U_h", "b_y", "alpha", "beta", "gamma",
+)  # fmt: skip
+ODD_NAMES = (
+    "E", "S", "Q", "O", "N", "I", "zeta", "re", "im", "dt", "params", "np", "out", "self", "lengths", "initial", "work", "dtype",
+    "rng", "vector", "matrix", "scalar", "input", "target", "token", "param", "constant", "norm", "sum", "exp", "tanh", "softmax",
+    "lambda_", "print", "list", "dict", "range", "trace", "forward", "backward", "step", "state", "steps", "batch", "d_h", "d_loss",
+    "dot_h", "save", "load", "grads", "Params", "array", "float", "total", "h_0", "d_W", "x_", "class_", "sigmoid_", "loss_",
+    "concat", "dot", "outer", "eye", "diag", "split", "roll", "clip", "mod", "min", "max", "log", "sqrt", "abs", "C_1", "theta_hat",
+    "h_tilde", "one", "zero", "zeros", "ones", "shape", "dim", "time", "B_", "T_", "t_", "values", "name", "copy", "seed", "where",
+    "length", "axis", "cost", "gradient", "init", "object",
+)  # fmt: skip
+HIDEABLE = ("silu", "gelu", "roll")  # built-in functions that an own function may hide: nothing but their own rule writes them
+SIZE_NAMES = (
+    "n_x", "n_h", "n_y", "n_k", "N", "m_1", "d_model",
+)  # fmt: skip
+Leaf = tuple[Shape, Callable[[], str]]
 RANK_WORDS = ("scalar", "vector", "matrix")
 
 
@@ -75,7 +90,9 @@ class _Drawing:
         self.names = [odd.pop() if odd and self.chance(share) else plain.pop() for _ in range(len(plain))][::-1]
         self.lengths = [length((n, 1)) for n in self.sizes]
         if self.chance(0.2):
-            self.lengths.append(length((self.choices.choice(list(self.sizes)), 1), self.choices.choice([("", 1), (next(iter(self.sizes)), 1)])))
+            self.lengths.append(
+                length((self.choices.choice(list(self.sizes)), 1), self.choices.choice([("", 1), (next(iter(self.sizes)), 1)]))
+            )
         if self.chance(0.15):
             self.lengths.append(length(("", self.choices.choice([1, 2, 3]))))
 
@@ -107,19 +124,27 @@ class _Drawing:
     def remark(self) -> str:
         if not self.chance(0.15):
             return ""
-        return "    # " + self.choices.choice(['a "quoted" word', "back\\slash", "{{ braces }} {% x %}", "100 % & _under_ $math$", "'''", '"""', "# twice", "é σ ≤"])
+        return "    # " + self.choices.choice(
+            ['a "quoted" word', "back\\slash", "{{ braces }} {% x %}", "100 % & _under_ $math$", "'''", '"""', "# twice", "é σ ≤"]
+        )
 
     # -------------------------------------------------------- what may be read
 
-    def scope(self, timed: bool, macros: bool = True, own: list[tuple[Shape, Callable[[], str]]] | None = None) -> Scope:
-        leaves: list[tuple[Shape, Callable[[], str]]] = list(own or []) * 3
+    def scope(self, timed: bool, macros: bool = True, own: list[Leaf] | None = None) -> Scope:
+        leaves: list[Leaf] = list(own or []) * 3
         for quantity in self.quantities:
             if not quantity.timed:
-                leaves.append((quantity.shape, lambda q=quantity: q.name))
+                leaves.append((quantity.shape, partial(str, quantity.name)))
             else:
-                leaves.append((quantity.shape, lambda q=quantity: f"{q.name}[{self._when(q, timed)}]"))
+                leaves.append((quantity.shape, partial(self._read, quantity, timed)))
         summed = None if timed or not any(q.timed for q in self.quantities) else self.scope(True, macros)
         return Scope(leaves, self.parameter, self.lengths, self.macros if macros else [], timed, summed, self.hidden)
+
+    def _read(self, quantity: _Quantity, timed: bool) -> str:
+        return f"{quantity.name}[{self._when(quantity, timed)}]"
+
+    def _past(self, name: str, sign: int, lags: list[int]) -> str:
+        return f"{name}[{_time(sign * self.choices.choice(lags))}]"
 
     def _when(self, quantity: _Quantity, timed: bool) -> str:
         if not timed or self.chance(0.04):
@@ -175,8 +200,8 @@ class _Drawing:
         lags = {name: sorted(self.choices.sample([1, 2, 3, 4], self.choice_of_lags())) for name, _ in members}
         rows = []
         for place, (name, shape) in enumerate(members):
-            own = [(s, lambda n=n: f"{n}[{_time(sign * self.choices.choice(lags[n]))}]") for n, s in members]
-            own += [(s, lambda n=n: f"{n}[t]") for n, s in members[:place]]
+            own: list[Leaf] = [(s, partial(self._past, n, sign, lags[n])) for n, s in members]
+            own += [(s, partial(str, f"{n}[t]")) for n, s in members[:place]]
             back = f"{name}[{_time(sign * lags[name][0])}]"
             rows.append(f"{name}[t] = {self._kept(shape, back, self.scope(True, own=own))}{self.remark()}")
         for name, shape in members:
@@ -205,7 +230,7 @@ class _Drawing:
         u = self.write(shape, 3, scope)
         gate = f"sigmoid({self.write(() if self.chance(0.3) else shape, 1, scope).text})"
         forms = [f"tanh({u.at(SUM)} + {back})", f"{gate} * {back} + {u.at(SUM)}", f"0.5 * {back} - sin({u.text})",
-                 f"max({back} - 0.1, tanh({u.text}))", f"({back} if {back.split('[')[0]}_ else 0)"][: 4 if self.chance(0.3) else 3]  # fmt: skip
+                 f"max({back} - 0.1, tanh({u.text}))"][: 4 if self.chance(0.3) else 3]  # fmt: skip
         if len(shape) >= 1:
             forms.append(f"tanh({self.parameter((shape[0], shape[0]))} @ {back} + {u.at(SUM)})")
         return self.choices.choice(forms)
@@ -259,11 +284,11 @@ class _Drawing:
     def function(self) -> None:
         """An own function: local names, one or several results; its names may be those of the file."""
         taken = {m.name for m in self.macros}
-        hiding = HIDEABLE if self.chance(0.15) else PLAIN_NAMES
+        hiding = HIDEABLE if not taken and self.chance(0.15) else PLAIN_NAMES  # before another body may use the built-in one
         name = self.choices.choice([n for n in hiding if n not in taken])
         arguments = self.choices.sample(["x", "h", "a", "z", "u", "W", "t_1", "gain"], self.choices.choice([1, 1, 2, 3]))
         shapes = [self.shape(0, 1, 1, 2) for _ in arguments]
-        leaves: list[tuple[Shape, Callable[[], str]]] = [(s, lambda n=n: n) for n, s in zip(arguments, shapes, strict=True)]
+        leaves: list[Leaf] = [(s, partial(str, n)) for n, s in zip(arguments, shapes, strict=True)]
         if name in HIDEABLE:
             self.hidden |= {name}
         earlier = list(self.macros) if self.chance(0.3) else []
@@ -272,8 +297,10 @@ class _Drawing:
             if local in arguments:
                 continue
             shape = self.shape(0, 1, 1)
-            body.append(f"    {local} = {self.write(shape, 2, Scope(leaves, None, self.lengths, earlier, False, None, self.hidden | {name})).text}")
-            leaves = [*leaves, (shape, lambda n=local: n)]
+            body.append(
+                f"    {local} = {self.write(shape, 2, Scope(leaves, None, self.lengths, earlier, False, None, self.hidden | {name})).text}"
+            )
+            leaves = [*leaves, (shape, partial(str, local))]
         results = [self.shape(0, 1, 1, 2) for _ in range(self.choices.choice([1, 1, 1, 2, 3]))]
         inner = Scope(leaves, None, self.lengths, earlier, False, None, self.hidden | {name})
         returned = ", ".join(self.write(s, 2, inner).text for s in results)
@@ -303,14 +330,22 @@ class _Drawing:
             if target.shape and self.chance(0.6):
                 terms.append(self._classification(where, u, target.shape, timed))
             else:
-                terms.append(self.choices.choice([f"squared_error({where}, {u})", f"0.5 * squared_error({where}, {u})", f"binary_cross_entropy({where}, sigmoid({u}))"]))
+                terms.append(
+                    self.choices.choice(
+                        [
+                            f"squared_error({where}, {u})",
+                            f"0.5 * squared_error({where}, {u})",
+                            f"binary_cross_entropy({where}, sigmoid({u}))",
+                        ]
+                    )
+                )
         terms.append(self.write((), 3, scope).at(SUM + 1))
         self.choices.shuffle(terms)
         return " + ".join(terms)
 
     def _term(self, where: str, shape: Shape) -> str:
         if not shape:
-            return self.choices.choice([f"0.5 * {where}", f"{where}**2", f"tanh({where})", f"({where} if t_0 else 0)"][:3])
+            return self.choices.choice([f"0.5 * {where}", f"{where}**2", f"tanh({where})"])
         return self.choices.choice([f"sum({where})", f"mean({where}**2)", f"0.1 * norm({where} + 0.1)", f"sum(sin({where}))"])
 
     def _classification(self, y: str, u: str, shape: Shape, timed: bool) -> str:
@@ -322,8 +357,10 @@ class _Drawing:
             self.equations.append(f"{name}{when} = {p}")
             self._variable(name, shape, timed)
             p = name + when
-        forms = [f"cross_entropy({y}, {p})", f"-sum({y} * log({p}))", *([] if "dot" in self.hidden else [f"-dot({y}, log({p}))"])]
-        return self.choices.choice(forms + ([f"binary_cross_entropy({y}, {p})", f"-sum((1 - {y}) * log(1 - {p}))"] if function == "sigmoid" else []))
+        forms = [f"cross_entropy({y}, {p})", f"-sum({y} * log({p}))", f"-dot({y}, log({p}))"]
+        return self.choices.choice(
+            forms + ([f"binary_cross_entropy({y}, {p})", f"-sum((1 - {y}) * log(1 - {p}))"] if function == "sigmoid" else [])
+        )
 
     # -------------------------------------------------------- the whole
 
@@ -339,7 +376,9 @@ class _Drawing:
         if self.chance(0.5):
             self.choices.shuffle(self.equations)
             self.choices.shuffle(self.declarations)
-        blocks = [self.functions, self.declarations, self.equations] if self.chance(0.5) else [self.declarations, self.equations, self.functions]
+        blocks = (
+            [self.functions, self.declarations, self.equations] if self.chance(0.5) else [self.declarations, self.equations, self.functions]
+        )
         text = "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
         return RandomModel(f'"""A random model."""\n\n{text}' if self.chance(0.3) else text, self.sizes)
 

@@ -16,7 +16,7 @@ import numpy as np
 from witnesses import STEP, Arrays, Unmeasurable, arrays_of, kinks_seen
 
 from rnnsym.algebra.graph import closure
-from rnnsym.algebra.operators import StopGradient
+from rnnsym.algebra.operators import Compare, Elementwise, StopGradient
 from rnnsym.algebra.system import System
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.names import python_names
@@ -238,7 +238,9 @@ def cotangents_flow_back(bench: Bench, seed: int) -> None:
     wanted = sum(float(np.sum(np.imag(shifted[n]) / STEP * e)) for n, e in errors.items())
     given = {**grads.inputs, **grads.constants}
     parts = [float(np.sum(grads.vector * direction)), *(float(np.sum(given[n] * v)) for n, v in inputs.items())]
-    assert abs(sum(parts) - wanted) <= TOLERANCE * max(1.0, sum(map(abs, parts)), abs(wanted)), f"VJP: {sum(parts)!r}, complex step {wanted!r}"
+    assert abs(sum(parts) - wanted) <= TOLERANCE * max(1.0, sum(map(abs, parts)), abs(wanted)), (
+        f"VJP: {sum(parts)!r}, complex step {wanted!r}"
+    )
 
 
 def given_initial_values_are_seen(bench: Bench, seed: int) -> None:
@@ -278,4 +280,7 @@ def single_precision_is_close(bench: Bench) -> None:
     assert grads.vector.dtype == np.float32, f"gradients of float32 parameters are {grads.vector.dtype}"
     for name, value in module.forward(bench.params(np.float32), **data).items():
         assert value.dtype == np.float32, f"{name} is {value.dtype} in single precision"
-    assert_same("cost in single precision", cost, exact, SINGLE)
+    rows = [d.rhs for d in bench.system.every_definition]
+    jumps = any(node.has(Compare) or {"mod", "sign"} & {e.function for e in node.atoms(Elementwise)} for node in rows)
+    if not jumps:  # rounding may take another branch
+        assert_same("cost in single precision", cost, exact, SINGLE)

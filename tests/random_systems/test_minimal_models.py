@@ -20,7 +20,8 @@ MODELS = {
     "a gradient that equals an error of each sequence": HEAD + "c: param\nv: input\nf[t] = v\nloss = 1 / sum(a) * (total(f[t+1]) + c)\n",
     "a static variable whose error equals one of each sequence": HEAD
     + "c: param\nv: input\nA = exp(c)\nf[t] = v\nloss = 1 / sum(a) * (total(f[t+1]) + A)\n",
-    "a settled comparison between a vector and a scalar": HEAD + "g: vector[n]\ng[t] = a if 2 < 0.3 else sum(x[t])\nloss[t] = sum(g[t] * b)\n",
+    "a settled comparison between a vector and a scalar": HEAD
+    + "g: vector[n]\ng[t] = a if 2 < 0.3 else sum(x[t])\nloss[t] = sum(g[t] * b)\n",
     "a start that depends on the number of steps": HEAD + "h[0] = tanh(total(0.1 * a))\nh[t] = tanh(x[t] + h[t-1])\nloss[t] = sum(h[t])\n",
     "an error function of a whole number": HEAD + "z = erf(1)\nloss[t] = z * sum(a * x[t])\n",
     "an error from outside alone, through a product of matrices": HEAD
@@ -32,7 +33,8 @@ MODELS = {
     "a scalar of each sequence beyond the end": HEAD
     + "z: input\nh: vector[n]\nh[T+1] = z[T]\nh[t] = tanh(x[t] + b * h[t+1])\nloss[t] = sum(h[t])\n",
     "a scalar right side of a vector": HEAD + "h: vector[n]\nh[t] = sum(a * x[t])\nk: vector[n]\nk = sum(b)\nloss[t] = sum(h[t] * b * k)\n",
-    "a start of a variable that Python names otherwise": HEAD + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
+    "a start of a variable that Python names otherwise": HEAD
+    + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
 }
 
 
