@@ -138,6 +138,10 @@ class _Scanner:
 
     def odd_character(self, place: int) -> None:
         char = self.source[place]
+        before = self.source[place - 1] if place else " "
+        if char == "'" and (before.isalnum() or before in "_)]"):
+            instead = "M.T for a transpose; a name of its own for what is marked, such as h_prime"
+            self.refuse("E102", "a `'` stands after a name", place, place + 1, instead=instead)
         if char in "\"'":
             end = self.source.find("\n", place)
             self.refuse(
