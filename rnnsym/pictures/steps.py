@@ -31,7 +31,7 @@ _WORDS: dict[type, str] = {
 }  # fmt: skip
 _SIGNS: dict[type, Node] = {
     op.Plus: Operator("+", "prefix"), op.MatrixProduct: Operator("×", "prefix"), op.Outer: Operator("⊗", "prefix"),
-    op.Dot: Operator("⟨,⟩", "prefix"), op.Raise: Scripts(Identifier("a"), sup=Identifier("b")),
+    op.Dot: Operator("⟨,⟩", "prefix"), op.Negate: Operator("−", "prefix"), op.Raise: Scripts(Identifier("a"), sup=Identifier("b")),
 }  # fmt: skip
 Operand = tuple[Basic, Node | None]  # what comes in, and the letters on its link
 
@@ -212,7 +212,7 @@ class StepGraph:
         terms = argument.args if isinstance(argument, op.Plus) and argument not in self.made else (argument,)
         running = [self._folded(term) for term in terms if self._runs(term)]
         static = [term for term in terms if not self._runs(term)]
-        detail = self._detail(static)
+        detail = self._detail(static) if running else None
         if static and running and detail is None:
             return self._box(sign, [*running, *((term, None) for term in static)])
         return self._box(sign, running or [(argument, None)], detail)

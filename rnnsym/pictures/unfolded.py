@@ -60,7 +60,7 @@ class _Unfolding:
         self.columns: list[int | str] = [*(["before"] if cast.before else []), -EDGE, *STEPS, EDGE, *(["after"] if cast.after else [])]
         self.at = {column: i for i, column in enumerate(self.columns)}
         self.beside = cast.neighbours(cast.timed) | cast.neighbours(cast.after) | cast.neighbours(cast.before)
-        self.with_errors = {f.source for f in self.groups.get("error", ()) if f.delay != 0}
+        self.lanes = {name: self._lanes(name) for name in cast.rows}
         self.rows = tuple(row for name in cast.rows for row in (*self._slots(name), name))
 
     def _slots(self, name: str) -> list[str]:
@@ -138,10 +138,18 @@ class _Unfolding:
         shift = 0.05 if kind == "error" else 0.0
         return Port(name, side, f"{kind} {role}", pull + shift, height)
 
-    def _lane(self, kind: str, name: str, side: str, role: str) -> Port:
-        """A port on the straight line through a value's row."""
-        paired = name in self.with_errors
-        return self._port(kind, name, side, role, height=(-LANE if kind == "forward" else LANE) if paired else 0.0)
+    def _lanes(self, name: str) -> dict[tuple[str, str], float]:
+        """The heights of the straight lines through a value's row: to later and to earlier steps, for the value and for its error."""
+        found = []
+        for word, wanted in (("lag", is_lag), ("lead", is_lead)):
+        """Heights of the straight lines through a value's row: to later and to earlier steps, for the value and for its error."""
+                (k, word) for k, group in self.groups.items() if any(f.source == name and wanted(f) and not _is_far(f) for f in group)
+            ]
+        return {lane: 2 * LANE * i - LANE * (len(found) - 1) for i, lane in enumerate(found)}
+
+    def _lane(self, kind: str, name: str, side: str, word: str, role: str) -> Port:
+        """A port on one of the straight lines through a value's row."""
+        return self._port(kind, name, side, f"{word} {role}", height=self.lanes[name][kind, word])
 
     def _slot(self, kind: str, row: str) -> Port:
         paired = "error" in self.groups
@@ -189,12 +197,14 @@ class _Unfolding:
         word, out, side = ("lag", "right", "left") if step > 0 else ("lead", "left", "right")
         yield from self._far(kind, [f for f in flows if _is_far(f)], side, word)
         flows = [f for f in flows if not _is_far(f)]
-        farthest = max(lags(flows), default=0)
+        if not flows:
+            return
+        farthest = max(lags(flows))
         first, last = -EDGE * step, EDGE * step  # the column that values come from, and the one where they go on
         for start in range(first - (farthest - 1) * step, last, step):
             inside = start in STEPS
             away = abs(first - start)
-            begin = self._lane(kind, source, out, f"{word} out") if inside or not away else self._slot(kind, f"{source} {word} {away}")
+            begin = self._lane(kind, source, out, word, "out") if inside or not away else self._slot(kind, f"{source} {word} {away}")
             origin = End(self.at[start if inside else first], begin if inside or not away else _on(begin, out), dashed=not inside)
             targets, passes = [], []
             for distance in range(1, farthest + 1):
@@ -204,7 +214,7 @@ class _Unfolding:
                     passes += [(self.at[column], self._slot(kind, f"{source} {word} {distance}"))] if distance < farthest else []
                 elif column == last:
                     goal = (
-                        self._lane(kind, source, side, "edge")
+                        self._lane(kind, source, side, word, "edge")
                         if distance == 1
                         else _on(self._slot(kind, f"{source} {word} {distance - 1}"), side)
                     )
@@ -226,7 +236,7 @@ class _Unfolding:
     def _delayed(self, kind: str, flow: Flow, column: int, side: str, word: str) -> End:
         end = self._reader(kind, flow, column, side, f"{word} {abs(flow.steps)}")
         if flow.source == flow.target and abs(flow.steps) == 1:
-            return End(end.column, self._lane(kind, flow.target, side, f"{word} in"), end.label)
+            return End(end.column, self._lane(kind, flow.target, side, word, "in"), end.label)
         return end
 
     def _of_one_step(self, kind: str, source: str, flows: list[Flow]) -> Iterator[Strand]:
@@ -253,7 +263,8 @@ class _Unfolding:
         out = self._port(kind, source, "right", "sum", -0.6)
         sources = [End(self.at[k], out) for k in STEPS] + [End(self.at[-EDGE], _on(slot, "right"), dashed=True)]
         targets = [self._reader(kind, f, column, "left", "sum") for f in flows for column in self._columns_of(f.target)]
-        yield from self._strand(kind, f"{source} sum", sources, targets, self._between(self.at[-EDGE], [*sources, *targets], slot))
+        columns = [*targets, End(self.at[EDGE], slot)]  # the rail takes in the last step's value behind that step
+        yield from self._strand(kind, f"{source} sum", sources, targets, self._between(self.at[-EDGE], columns, slot))
 
 
 def _is_far(flow: Flow) -> bool:
