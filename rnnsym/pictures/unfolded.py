@@ -139,10 +139,10 @@ class _Unfolding:
         return Port(name, side, f"{kind} {role}", pull + shift, height)
 
     def _lanes(self, name: str) -> dict[tuple[str, str], float]:
-        """The heights of the straight lines through a value's row: to later and to earlier steps, for the value and for its error."""
+        """Heights of the straight lines through a value's row: to later and to earlier steps, for the value and for its error."""
         found = []
         for word, wanted in (("lag", is_lag), ("lead", is_lead)):
-        """Heights of the straight lines through a value's row: to later and to earlier steps, for the value and for its error."""
+            found += [
                 (k, word) for k, group in self.groups.items() if any(f.source == name and wanted(f) and not _is_far(f) for f in group)
             ]
         return {lane: 2 * LANE * i - LANE * (len(found) - 1) for i, lane in enumerate(found)}
