@@ -1,7 +1,7 @@
 """What must agree between the generated NumPy module of a model and the reference interpreter on its equations.
 
 Comes in: a System, its sizes, a seed. Each function raises AssertionError and names what differs. The interpreter runs one sequence at a
-time, each to its own end; the module runs the padded batch, in chunks, in single steps, in float32, and backwards from any error.
+time, each to its own end; the module runs the padded batch, in chunks, in float32, and backwards from any error.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def check(system: System, sizes: dict[str, int], seed: int) -> None:
         warnings.simplefilter("error")
         agrees_with_interpreter(bench, runs, whole, None)
         agrees_with_interpreter(bench, bench.runs(bench.lengths), bench.lengths, np.asarray(bench.lengths))
-        chunks_and_steps_are_one_run(bench)
+        chunks_are_one_run(bench)
         cotangents_flow_back(bench, seed)
         given_initial_values_are_seen(bench, seed)
     if system.params:  # the dtype of a call follows its parameters
@@ -192,8 +192,8 @@ def joined_extents(bench: Bench) -> dict[str, tuple[int, int]]:
     return {n: e for n, e in bench.joined.forward.extents.items() if n in bench.system.by_name}
 
 
-def chunks_and_steps_are_one_run(bench: Bench) -> None:
-    """Two chunks, and single steps, give the values of one run, where the module offers them."""
+def chunks_are_one_run(bench: Bench) -> None:
+    """Two chunks give the values of one run, where the module offers them."""
     module = bench.module
     if module.NO_CHUNKS or bench.steps < 2 or any("t == T" in str(d.rhs) for d in bench.system.every_definition):
         return
