@@ -27,7 +27,7 @@ class Element:
 
     __slots__ = ("bottom", "dot_bottom", "dot_top", "dots", "field", "top", "value")
 
-    def __init__(self, field: Field, value: int | float, top: int = 0, bottom: int = 0, dots=None, dot_top: int = 0, dot_bottom: int = 0):
+    def __init__(self, field: Field, value: Any, top: int = 0, bottom: int = 0, dots=None, dot_top: int = 0, dot_bottom: int = 0):
         self.field, self.value, self.top, self.bottom = field, value, top, bottom
         self.dots, self.dot_top, self.dot_bottom = dots, dot_top, dot_bottom
 

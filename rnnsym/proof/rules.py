@@ -1,0 +1,265 @@
+"""Proof of each equation's pullback and pushforward, for all sizes.
+
+Comes in: an expression, or a System. Goes out: for each, whether SymPy's own derivative of its index form equals what our rules give,
+entry by entry, with symbolic indices and sizes. For the pullback ∂/∂u_r of Σ g_i f_i(u) is compared with the cotangent of u at r; for the
+pushforward the derivative of f_i(u + ε du) at ε = 0 with the tangent at i. A difference that is not shown to vanish is `open`: neither
+proved nor wrong.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import sympy
+from sympy import Basic, Expr
+
+from rnnsym.algebra import operators as op
+from rnnsym.algebra.sizes import size
+from rnnsym.algebra.system import System
+from rnnsym.algebra.tensor import Number, Quantity, Tensor, quantities
+from rnnsym.calculus.prepare import prepare
+from rnnsym.calculus.pullback import law, pull
+from rnnsym.calculus.pushforward import push
+from rnnsym.proof.index_form import IndexForm, Within
+from rnnsym.proof.sums import Normal
+
+PULLBACK, PUSHFORWARD = "pullback", "pushforward"
+
+
+@dataclass(frozen=True)
+class Open:
+    """What was not shown: of which rule, with respect to what, and what is left of the difference (or why it was not formed)."""
+
+    rule: str
+    quantity: str
+    difference: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The proof of one expression's rules.
+
+    expression   what was differentiated
+    compared     how many derivatives were compared, each for all entries
+    open         those that were not shown
+    conventions  what holds at kinks by the language's own statement, and is no theorem
+    seconds      how long it took
+    """
+
+    expression: Tensor
+    compared: int
+    open: tuple[Open, ...]
+    conventions: tuple[str, ...]
+    seconds: float
+    by_parts: bool = False  # operator by operator; the chain rule puts them together
+
+    @property
+    def is_proved(self) -> bool:
+        return not self.open
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    """The proofs of a System's equations.
+
+    proofs  by key of the (prepared) equation; equal forms share one proof
+    laws    the pullback laws that are used
+    """
+
+    proofs: Mapping[str, Proof]
+    laws: tuple[str, ...]
+
+    @property
+    def is_proved(self) -> bool:
+        return all(p.is_proved for p in self.proofs.values())
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The equations whose rules were not proved."""
+        return tuple(key for key, proof in self.proofs.items() if not proof.is_proved)
+
+    @property
+    def conventions(self) -> tuple[str, ...]:
+        """What the equations rest on at kinks."""
+        return tuple(dict.fromkeys(c for p in self.proofs.values() for c in p.conventions))
+
+    @property
+    def forms(self) -> tuple[Proof, ...]:
+        """The different proofs."""
+        return tuple({id(p): p for p in self.proofs.values()}.values())
+
+
+def prove(model: System) -> RuleReport:
+    """Prove the pullback and pushforward of every equation of a model, for all sizes."""
+    prepared = prepare(model)
+    known: dict[Basic, Proof] = {}
+    proofs, laws = {}, {}
+    for definition in prepared.every_definition:
+        form = standard_form(definition.rhs)
+        if isinstance(form, (Quantity, Number)) or not form.atoms(Quantity):
+            continue
+        if form not in known:
+            known[form] = prove_expression(form)
+        proofs[definition.key] = known[form]
+        laws.update(dict.fromkeys(law(n) for n in sympy.preorder_traversal(definition.rhs) if isinstance(n, Tensor) and _has_rule(n)))
+    return RuleReport(proofs, tuple(laws))
+
+
+def _has_rule(node: Tensor) -> bool:
+    return bool(node.args) and not isinstance(node, (Quantity, Number, op.Zeros, op.Ones, op.Identity))
+
+
+def standard_form(expression: Basic) -> Basic:
+    """The expression with standard names for quantities and sizes, sums over time opened: equal forms have equal proofs."""
+    opened = _without_totals(expression)
+    leaves = list(dict.fromkeys(quantities(opened)))
+    renamed = opened.xreplace({q: Quantity(f"u{n}", q.shape) for n, q in enumerate(leaves)})
+    symbols: dict[sympy.Symbol, None] = {}
+    for leaf in dict.fromkeys(quantities(renamed)):
+        for length in leaf.shape:
+            symbols.update(dict.fromkeys(sorted(length.free_symbols, key=str)))
+    return renamed.xreplace({s: size(f"n{n}") for n, s in enumerate(symbols)})
+
+
+def _without_totals(node: Basic) -> Basic:
+    """Every sum over time as its summand at one step: the sum's derivative is the sum of the summand's."""
+    if isinstance(node, op.Total):
+        return _without_totals(node.body)
+    if isinstance(node, Quantity) or not isinstance(node, (Tensor, op.Condition)) or not node.args:
+        return node
+    arguments = [_without_totals(a) for a in node.args]
+    return node if all(a is b for a, b in zip(arguments, node.args, strict=True)) else node.func(*arguments)
+
+
+def prove_expression(expression: Tensor) -> Proof:
+    """Compare both rules of an expression with SymPy's derivative; nothing about its quantities is assumed but that they are real."""
+    start = time.perf_counter()
+    task = _Task(expression)
+    left = [*task.pullbacks(), *task.pushforward()]
+    parts = _parts(expression) if left else []
+    if len(parts) > 1:
+        proofs = [prove_expression(part) for part in parts]
+        left = [opened for proof in proofs for opened in proof.open]
+    seconds = time.perf_counter() - start
+    return Proof(expression, len(task.leaves) + 1, tuple(left), tuple(task.form.conventions), seconds, len(parts) > 1)
+
+
+def _parts(expression: Tensor) -> list[Tensor]:
+    """Every operator of an expression by itself, its compound arguments taken as quantities of their own."""
+    found: dict[Tensor, None] = {}
+    for node in sympy.preorder_traversal(expression):
+        if not isinstance(node, Tensor) or not _has_rule(node):
+            continue
+        arguments = []
+        for number, argument in enumerate(node.args):
+            compound = isinstance(argument, Tensor) and _has_rule(argument)
+            arguments.append(Quantity(f"part{number}", argument.shape) if compound else argument)
+        part = node.func(*arguments)
+        if not isinstance(part, (Quantity, Number)):
+            found[part] = None
+    return list(found)
+
+
+class _Task:
+    """The proof of one expression: its leaves, its index form, and the cotangent and tangents as further leaves."""
+
+    def __init__(self, expression: Tensor):
+        self.expression = expression
+        self.leaves = list(dict.fromkeys(quantities(expression)))
+        taken = {q.name for q in self.leaves}
+        self.g = Quantity(next(n for n in ("g", "g_", "g__") if n not in taken), expression.shape)
+        self.dots = {q: Quantity(f"d{n}_", q.shape) for n, q in enumerate(self.leaves)}
+        names = {q: f"{q.name}" if q.time is None else f"{q.name}({q.time})" for q in (*self.leaves, self.g, *self.dots.values())}
+        self.form = IndexForm(names, expression.atoms(op.Compare))
+        self.facts = [f for s in expression.atoms(op.Slice) for f in (s.args[1], s.args[2] - s.args[1], s.args[0].shape[0] - s.args[2])]
+
+    def pullbacks(self) -> Iterable[Open]:
+        """What is not shown of ∂/∂u_r Σ g_i f_i = the cotangent of u at r, for every quantity u."""
+        pulled: dict[Quantity, list[Tensor]] = {q: [] for q in self.leaves}
+        for found in pull(self.expression, self.g, lambda q: True):
+            pulled[found.quantity].append(found.cotangent)
+        form = self.form
+        cost = form.total(lambda i: form.entry(self.g, i) * form.entry(self.expression, i), self.expression.shape)
+        for quantity in self.leaves:
+            at = tuple(form.index() for _ in quantity.shape)
+            ranges = dict(zip(at, quantity.shape, strict=True))
+
+            def difference(quantity: Quantity = quantity, at=at) -> tuple[Expr, Expr]:
+                truth = sympy.diff(cost, form.leaf(quantity, at))
+                return truth, sympy.Add(*(form.at(c, at) for c in pulled[quantity]))
+
+            yield from self._open(PULLBACK, quantity.name, difference, ranges)
+
+    def pushforward(self) -> Iterable[Open]:
+        """What is not shown of d/dε f_i(u + ε du) = the tangent at i."""
+        form = self.form
+        at = tuple(form.index() for _ in self.expression.shape)
+        ranges = dict(zip(at, self.expression.shape, strict=True))
+
+        def difference() -> tuple[Expr, Expr]:
+            step = sympy.Symbol("epsilon", real=True)
+            value = form.entry(self.expression, at)
+            moved = value.xreplace(dict(self._moved(value, step)))
+            truth = sympy.diff(moved, step).subs(step, 0)
+            tangent = push(self.expression, self.dots.get)
+            return truth, sympy.Integer(0) if tangent is None else form.at(tangent, at)
+
+        yield from self._open(PUSHFORWARD, "", difference, ranges)
+
+    def _moved(self, value: Expr, step: sympy.Symbol) -> Iterable[tuple[Expr, Expr]]:
+        """u → u + ε du for every entry of every quantity that occurs."""
+        by_name = {self.form.leaves[q]: self.form.leaves[d] for q, d in self.dots.items()}
+        for entry in value.atoms(sympy.Indexed):
+            yield entry, entry + step * sympy.IndexedBase(by_name[str(entry.base)], real=True)[entry.indices]
+        for symbol in value.free_symbols:
+            if str(symbol) in by_name and not isinstance(symbol, sympy.Indexed) and symbol.is_integer is None:
+                yield symbol, symbol + step * sympy.Symbol(by_name[str(symbol)], real=True)
+
+    def _open(self, rule: str, quantity: str, difference: Callable[[], tuple[Expr, Expr]], ranges: Mapping) -> Iterable[Open]:
+        try:
+            truth, ours = difference()
+            left = _what_is_left(truth - ours, ranges, (self.facts, self.form.negative))
+        except (NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError, AssertionError) as error:
+            yield Open(rule, quantity, f"{type(error).__name__}: {error}")
+            return
+        if left is not None:
+            yield Open(rule, quantity, str(left))
+
+
+def _what_is_left(difference: Expr, ranges: Mapping, known: tuple[Iterable[Expr], Iterable[Expr]], depth: int = 0) -> Expr | None:
+    """The difference in normal form, None where it vanishes; a free index whose range is cut is gone through piece by piece."""
+    normal = Normal(ranges, *known)
+    left = normal(difference)
+    if normal.is_zero(left):
+        return None
+    cut = _cut(left, ranges) if depth < 6 else None
+    if cut is None:
+        return left
+    index, place = cut
+    low = {**ranges, index: place}
+    high = {**ranges, index: sympy.expand(ranges[index] - place)}
+    for pieces, shifted in ((low, difference), (high, difference.xreplace({index: index + place}))):
+        rest = _what_is_left(shifted, pieces, known, depth + 1)
+        if rest is not None:
+            return rest
+    return None
+
+
+def _cut(expression: Expr, ranges: Mapping) -> tuple[sympy.Symbol, Expr] | None:
+    """A free index and a place inside its range at which a `Within` changes."""
+    for within in sorted(expression.atoms(Within), key=str):
+        argument, low, high = within.args
+        for index, length in ranges.items():
+            shift = sympy.expand(argument - index)
+            if shift.has(index) or any(shift.has(j) for j in ranges):
+                continue
+            for edge in (low, high):
+                place = sympy.expand(edge - shift)
+                if place.is_positive and sympy.expand(length - place) != 0 and (length - place).is_negative is not True:
+                    return index, place
+    return None
+
+
+__all__ = ["Open", "Proof", "RuleReport", "prove", "prove_expression", "standard_form"]
