@@ -66,6 +66,11 @@ class Label:
     kind: str = "forward"
 
     @property
+    def drop(self) -> float:
+        """How far below y the base line of the letters is."""
+        return lettering(self.tree, LABEL_SIZE).drop
+
+    @property
     def box(self) -> tuple[float, float, float, float]:
         """left, top, right, bottom"""
         width, height = label_room(self.tree)

@@ -52,11 +52,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Lettering:
-    """Runs in the order of setting, with the room they take: width and height in pixels."""
+    """Runs in the order of setting, with the room they take: width and height in pixels, and how far below its middle the base line is."""
 
     runs: tuple[Run, ...]
     width: float
     height: float
+    drop: float
 
 
 @dataclass
@@ -90,7 +91,8 @@ def lettering(tree: Node, size: float) -> Lettering:
     """
     setter = _Setter()
     width = _set(setter, tree, size, 0.0)
-    return Lettering(tuple(setter.runs), round(width, 1), round(max(setter.top - setter.bottom, 0.9 * size), 1))
+    height = max(setter.top - setter.bottom, 0.9 * size)
+    return Lettering(tuple(setter.runs), round(width, 1), round(height, 1), round((setter.top + setter.bottom) / 2, 1))
 
 
 def _em(character: str) -> float:
@@ -149,12 +151,17 @@ def _over(setter: _Setter, node: Over, size: float, rise: float) -> float:
     room = _em(sign) * small
     setter.skip(-(width + room) / 2)
     lift = 0.22 if _is_tall(node.base) else 0.0
+    inner = node.base
+    while isinstance(inner, Over):  # an accent above an accent
+        lift, inner = lift + 0.2, inner.base
     setter.put(sign, small, rise + (lift + (0.5 if arrow else 0.04)) * size)
     setter.skip((width - room) / 2)
     return width
 
 
 def _is_tall(node: Node) -> bool:
+    while isinstance(node, Over):
+        node = node.base
     return isinstance(node, Identifier) and any(c.isupper() or c in "bdfhkltβδζθλξ" for c in node.text)
 
 

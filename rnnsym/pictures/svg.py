@@ -134,7 +134,7 @@ def _shape(shape: Shape) -> str:
 
 
 def _label(label: Label) -> str:
-    return letters(label.tree, label.x, label.y, LABEL_SIZE, label.kind)
+    return letters(label.tree, label.x, label.y + label.drop - 0.32 * LABEL_SIZE, LABEL_SIZE, label.kind)
 
 
 def letters(tree: Node, x: float, y: float, size: float, kind: str = "") -> str:

@@ -31,7 +31,9 @@ def tikz_source(drawing: Drawing, width: float) -> str:
     rows += [_edge(edge) for edge in drawing.edges]
     rows += [_dot(dot.x, dot.y, dot.kind, scale) for dot in drawing.dots]
     rows += [line for shape in drawing.nodes for line in _shape(shape, scale)]
-    rows += [_letters(label.tree, label.x, label.y, LABEL_SIZE, scale, label.kind) for label in drawing.labels]
+    rows += [
+        _letters(label.tree, label.x, label.y + label.drop - 0.32 * LABEL_SIZE, LABEL_SIZE, scale, label.kind) for label in drawing.labels
+    ]
     return "\n".join([*rows, "\\end{tikzpicture}", ""])
 
 

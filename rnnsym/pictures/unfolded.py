@@ -20,13 +20,13 @@ from rnnsym.documents.mathematics import Operator, row, with_subscript
 from rnnsym.documents.names import Names, time_node
 from rnnsym.pictures.cast import Cast, fixed_time, is_lag, is_lead, lags
 from rnnsym.pictures.columns import Cell, End, Port, Rung, Strand, lay_out
-from rnnsym.pictures.drawing import Drawing, cropped
+from rnnsym.pictures.drawing import Drawing, cropped, label_room
 from rnnsym.pictures.skeleton import SUM, Flow, Skeleton
 
 STEPS = (-1, 0, 1)  # the steps that are drawn, from t
 EDGE = 2  # the columns beside them, where lines go on
 FAR = 3  # the greatest distance in time that is drawn as a line; what is farther is said in letters
-LANE = 12.0  # half the distance between a value's line and its error's
+LANE = 12.0  # half the least distance between a value's line and its error's
 
 
 def unfolded(system: System, names: Names | None = None) -> Drawing:
@@ -145,7 +145,9 @@ class _Unfolding:
             found += [
                 (k, word) for k, group in self.groups.items() if any(f.source == name and wanted(f) and not _is_far(f) for f in group)
             ]
-        return {lane: 2 * LANE * i - LANE * (len(found) - 1) for i, lane in enumerate(found)}
+        labels = [self.cast.label(f, kind, t + 1) for kind, group in self.groups.items() for f in group if f.source == name and f.steps]
+        apart = max([2 * LANE, *(label_room(label)[1] + 8.0 for label in labels if label is not None)])
+        return {lane: round(apart * (i - (len(found) - 1) / 2), 1) for i, lane in enumerate(found)}
 
     def _lane(self, kind: str, name: str, side: str, word: str, role: str) -> Port:
         """A port on one of the straight lines through a value's row."""
