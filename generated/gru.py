@@ -589,14 +589,17 @@ def softmax(z: NDArray) -> NDArray:
 
 def log_softmax(z: NDArray) -> NDArray:
     """z - log(sum(exp(z))), without overflow or loss of digits."""
-    return z - logsumexp(z)[..., None]
+    lowered = z - top(z)
+    return lowered - log_excess(lowered)
 
 
-def logsumexp(z: NDArray) -> NDArray:
-    """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
-    highest = top(z)
+def log_excess(lowered: NDArray) -> NDArray:
+    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
+    terms = np.exp(lowered)
+    largest = np.real(lowered).argmax(-1)[..., None]
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
     with np.errstate(divide="ignore"):
-        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+        return np.log1p(terms.sum(-1, keepdims=True))
 
 
 def top(z: NDArray) -> NDArray:
@@ -1087,4 +1090,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:bc85acb6d39238571c17dd33e9b9b94e9bff4e86f408bd0237d0857edad476df
+# rnnsym-seal: sha256:2f4b0ef7a363c288ed4d68ab2907202a731343c6e70e2c2cf7e11d7710441740

@@ -563,14 +563,17 @@ def softmax(z: NDArray) -> NDArray:
 
 def log_softmax(z: NDArray) -> NDArray:
     """z - log(sum(exp(z))), without overflow or loss of digits."""
-    return z - logsumexp(z)[..., None]
+    lowered = z - top(z)
+    return lowered - log_excess(lowered)
 
 
-def logsumexp(z: NDArray) -> NDArray:
-    """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
-    highest = top(z)
+def log_excess(lowered: NDArray) -> NDArray:
+    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
+    terms = np.exp(lowered)
+    largest = np.real(lowered).argmax(-1)[..., None]
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
     with np.errstate(divide="ignore"):
-        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+        return np.log1p(terms.sum(-1, keepdims=True))
 
 
 def top(z: NDArray) -> NDArray:
@@ -985,4 +988,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:af99b2eedc9320e248f68625bd70b3493367042998ed4d992c244135ec3d334e
+# rnnsym-seal: sha256:42496c3690625b8043de6569648ed55079b708afa2842f1c8701c180333fe956

@@ -615,14 +615,17 @@ def softmax(z: NDArray) -> NDArray:
 
 def log_softmax(z: NDArray) -> NDArray:
     """z - log(sum(exp(z))), without overflow or loss of digits."""
-    return z - logsumexp(z)[..., None]
+    lowered = z - top(z)
+    return lowered - log_excess(lowered)
 
 
-def logsumexp(z: NDArray) -> NDArray:
-    """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
-    highest = top(z)
+def log_excess(lowered: NDArray) -> NDArray:
+    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
+    terms = np.exp(lowered)
+    largest = np.real(lowered).argmax(-1)[..., None]
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
     with np.errstate(divide="ignore"):
-        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+        return np.log1p(terms.sum(-1, keepdims=True))
 
 
 def top(z: NDArray) -> NDArray:
@@ -929,8 +932,8 @@ def _backward(
     grads.beta_1[...] = d_z.sum((0, 1))  # (33) gradient of beta_1
     grads.alpha_2[...] = (d_z_hat2_sub3 * z_hat2).sum((0, 1))  # (34) gradient of alpha_2
     grads.W_x[...] = outer_sum(d_z_hat2_sub, x)  # (35) gradient of W_x
-    grads.beta_2[...] = d_z.sum((0, 1))  # (36) gradient of beta_2
-    grads.b[...] = d_z.sum((0, 1))  # (37) gradient of b
+    grads.beta_2[...] = grads.beta_1  # (36) gradient of beta_2
+    grads.b[...] = grads.beta_1  # (37) gradient of b
     grads.alpha_3[...] = (d_h_bar_sub2 * h_bar).sum((0, 1))  # (38) gradient of alpha_3
     grads.beta_3[...] = d_h_bar2.sum((0, 1))  # (39) gradient of beta_3
     grads.V[...] = outer_sum(d_p_bar, h)  # (40) gradient of V
@@ -1220,4 +1223,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:77bec5962072753301550118dc4de58cf3749933f84bd336b431331967978ad7
+# rnnsym-seal: sha256:fb93be849b6f06ddb4a3d4730f30447ff2c9643057eac344b08198f628c0b70a

@@ -607,14 +607,17 @@ def softmax(z: NDArray) -> NDArray:
 
 def log_softmax(z: NDArray) -> NDArray:
     """z - log(sum(exp(z))), without overflow or loss of digits."""
-    return z - logsumexp(z)[..., None]
+    lowered = z - top(z)
+    return lowered - log_excess(lowered)
 
 
-def logsumexp(z: NDArray) -> NDArray:
-    """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
-    highest = top(z)
+def log_excess(lowered: NDArray) -> NDArray:
+    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
+    terms = np.exp(lowered)
+    largest = np.real(lowered).argmax(-1)[..., None]
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
     with np.errstate(divide="ignore"):
-        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+        return np.log1p(terms.sum(-1, keepdims=True))
 
 
 def top(z: NDArray) -> NDArray:
@@ -1176,4 +1179,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:2cfee7a9265f921fa3b1da1b2f03f44623a3b6fd7b5a80315d105811befd02de
+# rnnsym-seal: sha256:f57efd965d250d5e55c86036b2f0a257b0fc64fc258a04b58784b2c95e20483d

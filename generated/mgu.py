@@ -576,14 +576,17 @@ def softmax(z: NDArray) -> NDArray:
 
 def log_softmax(z: NDArray) -> NDArray:
     """z - log(sum(exp(z))), without overflow or loss of digits."""
-    return z - logsumexp(z)[..., None]
+    lowered = z - top(z)
+    return lowered - log_excess(lowered)
 
 
-def logsumexp(z: NDArray) -> NDArray:
-    """log(sum(exp(z))), without overflow; minus infinity where all entries are."""
-    highest = top(z)
+def log_excess(lowered: NDArray) -> NDArray:
+    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
+    terms = np.exp(lowered)
+    largest = np.real(lowered).argmax(-1)[..., None]
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
     with np.errstate(divide="ignore"):
-        return highest[..., 0] + np.log(np.exp(z - highest).sum(-1))
+        return np.log1p(terms.sum(-1, keepdims=True))
 
 
 def top(z: NDArray) -> NDArray:
@@ -1048,4 +1051,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:d55295710caf972a8eb11a68adad056e89066b287e52059edab1c20eb27e541c
+# rnnsym-seal: sha256:1f3c51f1324e97bc28cce50cf69e7295ee95c62b4f08a8c4c72714964c749187

@@ -68,7 +68,7 @@ def _aligned(rows: list[tuple[str, str]]) -> list[str]:
 
 
 def _docstring(doc: str) -> str:
-    escaped = re.sub(r'"(?="|\Z)', r'\"', doc.replace("\\", "\\\\"))  # no three quotes in a row, none before the closing ones
+    escaped = re.sub(r'"(?="|\Z)', r"\"", doc.replace("\\", "\\\\"))  # no three quotes in a row, none before the closing ones
     return f'"""{escaped}"""'
 
 

@@ -251,8 +251,11 @@ class Body:
             when = "np.arange(1, steps + 1)" + (f" + {delay}" if delay > 0 else f" - {-delay}" if delay else "")
             name = mark_name(first, delay)
             if first:
-                rows.append(f"{name} = np.outer(({when}) == 1, np.full(batch, not run.started))" if delay else
-                            f"{name} = np.outer({when} == 1, np.full(batch, not run.started))")
+                rows.append(
+                    f"{name} = np.outer(({when}) == 1, np.full(batch, not run.started))"
+                    if delay
+                    else f"{name} = np.outer({when} == 1, np.full(batch, not run.started))"
+                )
             else:
                 rows.append(f"{name} = ({when})[:, None] == run.ends" if delay else f"{name} = {when}[:, None] == run.ends")
         return rows

@@ -65,9 +65,7 @@ def _with_slots_of(forward: Program, adj: Adjoint, needs: Mapping[str, frozenset
     """The forward Program with the slots that the backward pass reads too, and the targets that each statement needs."""
     joined = schedule(adj.system).buffers
     buffers = {name: replace(joined[name], batched=b.batched, ends=b.ends) for name, b in forward.buffers.items()}
-    blocks = tuple(
-        replace(b, statements=tuple(replace(s, needs=needs[s.definition.key]) for s in b.statements)) for b in forward.blocks
-    )
+    blocks = tuple(replace(b, statements=tuple(replace(s, needs=needs[s.definition.key]) for s in b.statements)) for b in forward.blocks)
     return replace(forward, buffers=buffers, blocks=blocks)
 
 

@@ -222,5 +222,3 @@ def _outside(initial: Mapping[str, Any], steps: int) -> dict[tuple[str, int], Ar
         place = rest.rstrip("]")
         found[name, steps + int(place[1:]) if place.startswith("T") else int(place)] = np.asarray(value)
     return found
-
-

@@ -211,6 +211,4 @@ def without(expression, names: Iterable[str]):
     return expression.xreplace(zero) if zero else expression
 
 
-
-
 __all__ = ["Streaming", "batched_names", "buffers_of", "needed_targets", "restricted", "schedule", "streaming", "without"]

@@ -216,8 +216,9 @@ def moved(array: np.ndarray, moves: list[tuple[int, np.ndarray]], count: int) ->
     out = np.array(array, dtype=object)
     for index, direction in moves:
         for place in np.ndindex(out.shape):
-            entry = direction[place].field.coerce(out[place])
-            out[place] = entry.field.moving(entry, index, count, direction[place])
+            element: Any = direction[place]
+            entry = element.field.coerce(out[place])
+            out[place] = entry.field.moving(entry, index, count, element)
     return out
 
 
@@ -321,8 +322,8 @@ class _Trial:
         """The gradient's value and its direction, at every step where it has one."""
         for (name, step), direction in self.directions.items():
             if name == key:
-                timed = self.joined.system.by_name[variable].timed
-                value = self.adjoint_run.timed[variable, step] if timed else self.adjoint_run.statics[variable]
+                timed = step is not None and self.joined.system.by_name[variable].timed
+                value = self.adjoint_run.timed[variable, step or 0] if timed else self.adjoint_run.statics[variable]
                 yield value, direction
 
     # ------------------------------------------------------------ running
@@ -330,8 +331,10 @@ class _Trial:
     def run(self, system: System, leaves, moves, count: int) -> _Moving:
         """Compute a System at the point, with some of its leaves and equations moving."""
         run = _Moving(system, self.steps, self.sizes, dict(self.given), table=self.table, moves=moves, count=count)
-        for (name, step), array in self.point.items():
-            value = moved(array, leaves[name, step], count) if (name, step) in leaves else array
+        place: Place
+        for place, array in self.point.items():
+            name, step = place
+            value = moved(array, leaves[place], count) if place in leaves else array
             if step is None:
                 run.statics[name] = value
             else:
@@ -352,19 +355,19 @@ class _Trial:
     def first_fault(self) -> tuple[Definition, str] | None:
         """The first adjoint equation, in the order of computation, whose error is not dC/du."""
         forward = self.joined.forward
-        places: list[tuple[str, int | None]] = []
+        places: list[tuple[str, str, int | None]] = []
         for component in self.joined.system.components:
             walk: Iterable[int | None] = range(1, self.steps + 1)
             walk = (None,) if component.kind == "static" else reversed(list(walk)) if component.direction < 0 else walk
             by_error = {error: key for key, error in (*self.joined.errors.items(), *self.joined.gradients.items())}
             for step in walk:
-                places += [(d.name, by_error[d.name], step) for d in component.definitions if d.name in by_error]  # type: ignore[misc]
+                places += [(d.name, by_error[d.name], step) for d in component.definitions if d.name in by_error]
         moves: dict[tuple[str, int | None], list[tuple[int, np.ndarray]]] = {}
         leaves: dict[Place, list[tuple[int, np.ndarray]]] = {}
-        for index, (_, key, step) in enumerate(places):  # type: ignore[misc]
+        for index, (_, key, step) in enumerate(places):
             name, outside = self._boundary(key)
             direction = self.random(forward.by_name[name].shape)
-            self.directions["fault", index] = direction  # type: ignore[index]
+            self.directions["fault", index] = direction
             at = outside if outside is not None else step
             if key in forward.defined:
                 moves.setdefault((key, None if outside is not None else step), []).append((index, direction))
@@ -372,9 +375,9 @@ class _Trial:
                 leaves.setdefault((name, at), []).append((index, direction))
         dual = self.run(forward, leaves, moves, len(places))
         cost = self.field.coerce(dual.cost[()] if isinstance(dual.cost, np.ndarray) else dual.cost)
-        for index, (error, key, step) in enumerate(places):  # type: ignore[misc]
+        for index, (error, key, step) in enumerate(places):
             value = self.adjoint_run.statics[error] if step is None else self.adjoint_run.timed[error, step]
-            claimed = _inner(self.field, self.field.coerce(0), value, self.directions["fault", index])  # type: ignore[index]
+            claimed = _inner(self.field, self.field.coerce(0), value, self.directions["fault", index])
             if self._outcome(cost.dot(index), claimed)[0] != EQUAL:
                 return self.joined.system.defined[error], key
         return None

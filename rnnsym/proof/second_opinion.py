@@ -70,7 +70,9 @@ def _slope(system: System, arrays: Mapping[str, Any], name: str, direction: Any,
             return float("nan")  # a value that an equation gives cannot be moved from outside
         run = interpret(system, arrays, steps=steps, sizes=sizes, initial={name: 1j * STEP * direction})
     else:
-        fixed = {d.name: float(d.start.amount) for d in system.constants if d.name == name and d.start is not None}
+        fixed = {
+            d.name: float(d.start.amount) for d in system.constants if d.name == name and d.start is not None and d.start.amount is not None
+        }
         start = arrays.get(name, fixed.get(name, 0.0))
         run = interpret(system, {**arrays, name: start + 1j * STEP * direction}, steps=steps, sizes=sizes)
     return float(np.imag(run.cost) / STEP)

@@ -26,7 +26,7 @@ def test_an_expression_prints_in_the_users_order():
     [
         (h + 0, "h"),
         (1 * h, "h"),
-        (-(-h), "h"),
+        (op.Negate(-h), "h"),
         ((-h) * (-s), "h * s"),
         (h * -s, "-h * s"),
         (h - (x - h), "h - (x - h)"),

@@ -55,4 +55,6 @@ def test_log_forms_keep_relative_accuracy(trace, name, row):
 
 
 def test_the_loss_of_a_certain_right_answer_is_not_rounded_to_zero(trace):
-    np.testing.assert_allclose(trace.loss[:, 0], [-exact(FORMS["q"], z[0])[c] for z, c in zip(LOGITS, (0, 1, 2, 0), strict=True)], rtol=4e-15)
+    np.testing.assert_allclose(
+        trace.loss[:, 0], [-exact(FORMS["q"], z[0])[c] for z, c in zip(LOGITS, (0, 1, 2, 0), strict=True)], rtol=4e-15
+    )

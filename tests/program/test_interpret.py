@@ -67,7 +67,9 @@ def test_every_operator_has_a_meaning():
         return {cls} | {c for sub in cls.__subclasses__() for c in below(sub)}
 
     known_elsewhere = {Quantity, op.Total, op.TimeIs, op.Condition}
-    ours = {c for c in below(op.Tensor) | below(op.Condition) if not c.__name__.startswith("_") and c.__module__.startswith("rnnsym.algebra")}
+    ours = {
+        c for c in below(op.Tensor) | below(op.Condition) if not c.__name__.startswith("_") and c.__module__.startswith("rnnsym.algebra")
+    }
     assert ours - known_elsewhere - {op.Tensor} == set(MEANINGS)
 
 

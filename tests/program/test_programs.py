@@ -16,7 +16,9 @@ from models import system_of
 
 
 def test_what_needs_no_recurrence_is_a_map():
-    system = rnnsym.parse("x: input[n]\nb: vector[n]\na[t] = W @ x[t]\nb[t] = tanh(a[t] + b[t+1])\nA = exp(g)\nc[t] = A * b[t]\nW: param[n, n]")
+    system = rnnsym.parse(
+        "x: input[n]\nb: vector[n]\na[t] = W @ x[t]\nb[t] = tanh(a[t] + b[t+1])\nA = exp(g)\nc[t] = A * b[t]\nW: param[n, n]"
+    )
     blocks = [(b.kind, b.direction, [s.name for s in b.statements]) for b in schedule(system).blocks]
     assert blocks == [("map", 0, ["a"]), ("scan", -1, ["b"]), ("static", 0, ["A"]), ("map", 0, ["c"])]
 
