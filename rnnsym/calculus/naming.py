@@ -247,12 +247,14 @@ def is_heavy(part: Basic) -> bool:
 
 def may_fail(part: Basic) -> bool:
     """Whether a part has values that it cannot be computed for (log of a negative number, a division by zero)."""
-    for node in walk(part):
-        if isinstance(node, (op.Quotient, op.Raise, op.CrossEntropy, op.BinaryCrossEntropy)):
-            return True
-        if isinstance(node, op.Elementwise) and node.function in _MAY_FAIL:
-            return True
-    return False
+    return any(fails_itself(node) for node in walk(part))
+
+
+def fails_itself(node: Basic) -> bool:
+    """Whether the operator at the root has arguments that it cannot be computed for."""
+    if isinstance(node, (op.Quotient, op.Raise, op.CrossEntropy, op.BinaryCrossEntropy)):
+        return True
+    return isinstance(node, op.Elementwise) and node.function in _MAY_FAIL
 
 
 def walk(node: Basic) -> Iterator[Basic]:

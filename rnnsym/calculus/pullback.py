@@ -18,7 +18,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import Shape
 from rnnsym.algebra.tensor import Number, Quantity, Tensor
 from rnnsym.calculus.elementwise import partials
-from rnnsym.calculus.naming import may_fail
+from rnnsym.calculus.naming import fails_itself
 from rnnsym.errors import InternalError
 
 Rule = Callable[[Basic, Tensor], "Sequence[Tensor | None]"]
@@ -102,12 +102,19 @@ def _where_taken(node: Basic, g: Tensor, cotangent: Tensor) -> Tensor:
     Entry by entry where the operator acts so; an operator that mixes entries (softmax, a square matrix) passes what any of them has.
     """
     bare = cotangent.args[0] if isinstance(cotangent, op.Negate) else cotangent
-    if isinstance(bare, op.Branch) or not may_fail(cotangent):
+    if isinstance(bare, op.Branch) or not _fails_in_the_open(cotangent):
         return cotangent
     entries_of_g = op.apply("abs", g)
     fits = not g.shape or (g.shape == cotangent.shape and isinstance(node, ENTRYWISE))
     size = entries_of_g if fits else op.SumEntries(entries_of_g)
     return op.Branch(op.Compare(">", size, Number(0)), cotangent, Number(0))
+
+
+def _fails_in_the_open(node: Basic) -> bool:
+    """Whether something may fail that no branch with a zero beside it keeps away already."""
+    if isinstance(node, op.Branch):
+        return not any(map(op.is_zero, node.args[1:])) and any(map(_fails_in_the_open, node.args[1:]))
+    return fails_itself(node) or any(_fails_in_the_open(a) for a in node.args if isinstance(a, Tensor))
 
 
 def _quantities(node: Basic) -> Iterator[Quantity]:
