@@ -179,6 +179,18 @@ def exp_over_sum(node: Basic, look: Look) -> Tensor | None:
     return None
 
 
+def sigmoid_written_out(node: Basic, look: Look) -> Tensor | None:
+    if not isinstance(node, op.Quotient) or not op.is_one(look(node.args[0])):
+        return None
+    below = look(node.args[1])
+    if isinstance(below, op.Plus) and len(below.args) == 2:
+        for one, other in (below.args, below.args[::-1]):
+            u = _exp_argument(other, look)
+            if op.is_one(one) and u is not None:
+                return op.apply("sigmoid", op.Negate(u))
+    return None
+
+
 def cross_entropy_of_softmax(node: Basic, look: Look) -> Tensor | None:
     if not isinstance(node, op.CrossEntropy):
         return None
@@ -201,6 +213,7 @@ REWRITES: tuple[tuple[str, Callable[[Basic, Look], Tensor | None]], ...] = (
     ("log Σ exp(z), computed as one", log_of_sum_of_exp),
     ("log exp(u) = u", log_of_exp),
     ("exp(z) / Σ exp(z) = softmax(z)", exp_over_sum),
+    ("1 / (1 + exp(-u)) = sigmoid(u)", sigmoid_written_out),
     ("1 - sigmoid(u) = sigmoid(-u)", one_minus_sigmoid),
     ("cross-entropy of a softmax, computed as one", cross_entropy_of_softmax),
     ("cross-entropy of a sigmoid, computed as one", cross_entropy_of_sigmoid),
