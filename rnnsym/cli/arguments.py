@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from rnnsym import __version__
 
 MODEL = "a name of the library (see `rnnsym list`), or a path: anything with a `/` or ending in .rnn"
+DERIVED = "text: equations alone; tex, html, md, pdf: a document (default: by -o, else text); pdf needs latexmk"
 OVERVIEW = """\
 examples:
   rnnsym list                         the models of the library
@@ -128,10 +129,10 @@ def _derive(commands: Any) -> None:
         "derive",
         "rnnsym.cli.make:derive",
         "Derive backpropagation through time: every variable's error, every parameter's gradient.",
-        "rnnsym derive gru\nrnnsym derive gru --format tex -o gru.tex",
+        "rnnsym derive gru\nrnnsym derive gru -o gru.tex\nrnnsym derive lstm -o lstm.html",
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
-    command.add_argument("--format", choices=("text", "tex"), help="text: equations alone; tex: a document (default: by -o, else text)")
+    command.add_argument("--format", choices=("text", "tex", "html", "md", "pdf"), help=DERIVED)
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
     _force(command)
 

@@ -19,28 +19,29 @@ from pathlib import Path
 from rnnsym.errors import UsageError
 
 MARK = "rnnsym-seal: sha256:"
+_CLOSING = " -->"
 
 
 def seal(text: str, comment: str = "#") -> str:
-    """The text with its seal as a last comment line (`comment` opens it: "#" in Python, "%" in LaTeX).
+    """The text with its seal as a last comment line (`comment` opens it: "#" in Python, "%" in LaTeX, "<!--" in HTML and Markdown).
 
     >>> is_untouched(seal("a = 1\\n")), is_untouched(seal("a = 1\\n").replace("1", "2", 1))
     (True, False)
     """
     body = text.rstrip("\n") + "\n"
     gap = "\n\n" if comment == "#" else "\n"
-    return f"{body}{gap}{comment} {MARK}{_digest(body)}\n"
+    return f"{body}{gap}{comment} {MARK}{_digest(body)}{_CLOSING if comment == '<!--' else ''}\n"
 
 
 def is_sealed(text: str) -> bool:
     """Whether the text was written by rnnsym (and perhaps edited since)."""
-    return re.search(rf"(?m)^[#%] {MARK}[0-9a-f]{{64}}\r?$", text) is not None
+    return re.search(rf"(?m)^(?:[#%]|<!--) {MARK}[0-9a-f]{{64}}(?:{_CLOSING})?\r?$", text) is not None
 
 
 def is_untouched(text: str) -> bool:
     """Whether the text is as rnnsym wrote it. Line ends do not count: a checkout may have changed them."""
     body, _, last = text.replace("\r\n", "\n").rstrip().rpartition("\n")
-    return MARK in last and last.endswith(MARK + _digest(body.rstrip("\n") + "\n"))
+    return MARK in last and last.removesuffix(_CLOSING).endswith(MARK + _digest(body.rstrip("\n") + "\n"))
 
 
 def _digest(body: str) -> str:

@@ -8,25 +8,29 @@ from __future__ import annotations
 import keyword
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from rnnsym import library
 from rnnsym.algebra import System
 from rnnsym.cli.check import print_warnings
 from rnnsym.cli.files import seal, write_all
+from rnnsym.cli.pdf import write_pdf
 from rnnsym.cli.terminal import progress
 from rnnsym.errors import UsageError
 
 
 def derive(options: Namespace) -> int:
-    """Print or write the derivation, as equations or as a LaTeX document."""
+    """Print or write the derivation: as equations, or as a document."""
     system = read(options.model)
-    suffix = Path(options.output or "").suffix
-    kind = options.format or ("tex" if suffix == ".tex" else "text")
-    if kind == "text" and suffix == ".tex":
-        raise UsageError.at("U301", f"`{options.output}` would hold plain text", instead="--format tex", file="rnnsym")
-    text = derivation_file(system) if kind == "tex" else _equations(system)
-    _out(text if kind == "tex" or not options.output else seal(text), options)
+    suffix = Path(options.output or "").suffix.removeprefix(".")
+    kind = options.format or (suffix if suffix in FORMATS else "text")
+    if kind == "text" and suffix in FORMATS:
+        raise UsageError.at("U301", f"`{options.output}` would hold plain text", instead=f"--format {suffix}", file="rnnsym")
+    if kind == "pdf":
+        return write_pdf(derivation_file(system), Path(options.output or f"{system.name}.pdf"), options.force)
+    text = FORMATS[kind](system) if kind in FORMATS else _equations(system)
+    _out(text if kind in FORMATS or not options.output else seal(text), options)
     return 0
 
 
@@ -75,6 +79,29 @@ def derivation_file(system: System) -> str:
 
     with progress(f"{system.name}: derivation"):
         return seal(latex_document(derivation_of(system)), "%")
+
+
+def html_file(system: System) -> str:
+    """The sealed text of the model's derivation as one HTML file, the code that computes it included."""
+    from rnnsym.derivation import derive as derivation_of
+    from rnnsym.documents.derivation_page import html_document
+    from rnnsym.live import generate as module_text
+
+    with progress(f"{system.name}: derivation"):
+        return seal(html_document(derivation_of(system), module_text(system)), "<!--")
+
+
+def markdown_file(system: System) -> str:
+    """The sealed text of the model's derivation as Markdown."""
+    from rnnsym.derivation import derive as derivation_of
+    from rnnsym.documents import derivation_document
+    from rnnsym.documents.markdown import markdown
+
+    with progress(f"{system.name}: derivation"):
+        return seal(markdown(derivation_document(derivation_of(system))), "<!--")
+
+
+FORMATS: dict[str, Callable[[System], str]] = {"tex": derivation_file, "html": html_file, "md": markdown_file, "pdf": derivation_file}
 
 
 def _equations(system: System) -> str:
