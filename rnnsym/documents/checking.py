@@ -6,27 +6,50 @@ each claim is then evaluated at every step that it speaks of.
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+import sympy
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import Declaration
 from rnnsym.algebra.tensor import T, Tensor, quantities
 from rnnsym.derivation.derivation import Derivation
-from rnnsym.documents.document import Claim, Document, LocalClaim
+from rnnsym.documents.document import AnyClaim, Claim, Document, IndexClaim, LocalClaim
+from rnnsym.errors import InternalError
 from rnnsym.program.interpret import Run, interpret
 
 _LENGTHS = (3, 4, 5, 7, 8, 9, 10, 11, 12, 13)  # of the sizes, in order: all different
 
 
-def failing_claims(derivation: Derivation, document: Document, seed: int = 0, tolerance: float = 1e-9) -> tuple[Claim | LocalClaim, ...]:
+def failing_claims(derivation: Derivation, document: Document, seed: int = 0, tolerance: float = 1e-9) -> tuple[AnyClaim, ...]:
     """The claims whose sides differ by more than `tolerance · max(1, |right|)` for the arrays that `seed` gives."""
     run = random_run(derivation, seed)
     rng = np.random.default_rng(seed + 1)
-    return tuple(
-        claim
-        for claim in document.claims
-        if not (_holds_locally(claim, run, rng) if isinstance(claim, LocalClaim) else _holds(claim, run, tolerance))
-    )
+    return tuple(claim for claim in document.claims if not _is_true(claim, run, rng, tolerance))
+
+
+def check_document(derivation: Derivation, document: Document) -> None:
+    """Raise InternalError E905 where a displayed step does not hold: such a document is not written."""
+    failing = failing_claims(derivation, document)
+    if failing:
+        raise InternalError.at(
+            "E905",
+            f"{len(failing)} displayed step(s) of the derivation of `{derivation.model.name}` do not hold on random arrays",
+            notes=tuple((None, _claim_text(claim)) for claim in failing[:5]),
+        )
+
+
+def _claim_text(claim: AnyClaim) -> str:
+    if isinstance(claim, LocalClaim):
+        return f"what `{claim.reader.key}` contributes to the error of `{claim.of}`: {claim.value}"
+    return f"{claim.left} = {claim.right}"
+
+
+def _is_true(claim: AnyClaim, run: Run, rng: np.random.Generator, tolerance: float) -> bool:
+    if isinstance(claim, IndexClaim):
+        return _holds_by_index(claim, tolerance)
+    return _holds_locally(claim, run, rng) if isinstance(claim, LocalClaim) else _holds(claim, run, tolerance)
 
 
 def random_run(derivation: Derivation, seed: int) -> Run:
@@ -137,3 +160,37 @@ def _evaluated(
         return [np.broadcast_to(run.value(rhs, at), shape) for at in readings]
     finally:
         values[key] = kept
+
+
+# ---------------------------------------------------------------- index form
+
+_ENTRIES = 3  # of a vector in index form; its values are fixed, so that no entry equals another
+
+
+def _holds_by_index(claim: IndexClaim, tolerance: float) -> bool:
+    """Whether both sides are equal for every value of their free indices, for vectors of three entries."""
+    free = sorted(_indices(claim), key=str)
+    return all(
+        abs(_index_value(claim.left, free, places) - _index_value(claim.right, free, places)) <= tolerance
+        for places in product(range(_ENTRIES), repeat=len(free))
+    )
+
+
+def _indices(claim: IndexClaim) -> set[sympy.Symbol]:
+    found = (claim.left.free_symbols | claim.right.free_symbols) - {sympy.Symbol("n", integer=True, positive=True)}
+    return {symbol for symbol in found if symbol.is_Symbol and symbol.is_integer}
+
+
+def _index_value(side: sympy.Expr, free: list[sympy.Symbol], places: tuple[int, ...]) -> float:
+    counted = side.subs(sympy.Symbol("n", integer=True, positive=True), _ENTRIES)
+    placed = counted.subs(dict(zip(free, places, strict=True))).doit()
+    entries = sorted(placed.atoms(sympy.Indexed), key=str)
+    values = {e: sympy.Rational(2 + 3 * int(e.indices[0]) ** 2 + ord(str(e.base)[0]) % 7, 11) for e in entries}
+    total = sum(sympy.exp(v) for e, v in _z_values().items())
+    values |= {e: sympy.exp(_z_values()[int(e.indices[0])]) / total for e in entries if str(e.base) == "p"}
+    values |= {e: _z_values()[int(e.indices[0])] for e in entries if str(e.base) == "z"}
+    return float(placed.xreplace(values))
+
+
+def _z_values() -> dict[int, sympy.Expr]:
+    return {place: sympy.Rational(1 + 3 * place**2, 11) for place in range(_ENTRIES)}

@@ -9,6 +9,7 @@ from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.conventions import convention_blocks
 from rnnsym.documents.document import Document
 from rnnsym.documents.gradient_part import Teller
+from rnnsym.documents.loss_part import loss_blocks
 from rnnsym.documents.model_part import model_blocks, part_blocks
 from rnnsym.documents.names import Names
 from rnnsym.documents.typeset import Typesetter
@@ -31,6 +32,7 @@ def derivation_document(derivation: Derivation) -> Document:
         *model_blocks(derivation, setter),
         *part_blocks(derivation, setter),
         *convention_blocks(derivation, setter),
+        *loss_blocks(derivation, setter),
         *teller.errors(),
         *teller.gradients(),
     )

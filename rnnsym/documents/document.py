@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from sympy import Expr
+
 from rnnsym.algebra.system import Definition
 from rnnsym.algebra.tensor import Quantity, Tensor
 from rnnsym.documents.breaking import break_lines
@@ -49,6 +51,17 @@ class LocalClaim:
 
 
 @dataclass(frozen=True)
+class IndexClaim:
+    """What a step in index form says: two SymPy expressions with free indices (`i`, `k`) are equal, for every number of entries `n`."""
+
+    left: Expr
+    right: Expr
+
+
+AnyClaim = Claim | LocalClaim | IndexClaim
+
+
+@dataclass(frozen=True)
 class Heading:
     level: int
     text: tuple[Inline, ...]
@@ -64,7 +77,7 @@ class Display:
     """Aligned equations, and what they claim."""
 
     mathematics: Aligned
-    claims: tuple[Claim | LocalClaim, ...] = ()
+    claims: tuple[AnyClaim, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,12 +106,12 @@ class Document:
     blocks: tuple[Block, ...]
 
     @property
-    def claims(self) -> tuple[Claim | LocalClaim, ...]:
+    def claims(self) -> tuple[AnyClaim, ...]:
         """Every step that the document claims, in the order of telling."""
         return tuple(claim for block in self.blocks if isinstance(block, Display) for claim in block.claims)
 
 
-def display(rows: Iterable[AlignedRow], claims: Iterable[Claim | LocalClaim] = (), column: float = COLUMN) -> Display:
+def display(rows: Iterable[AlignedRow], claims: Iterable[AnyClaim] = (), column: float = COLUMN) -> Display:
     """A display whose long rows go on over further lines; the number of a broken row stands on its last line."""
     rows = tuple(rows)
     left = max((width(r.left) for r in rows if r.left is not None), default=0.0)
