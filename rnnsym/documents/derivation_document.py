@@ -1,6 +1,7 @@
 """A Derivation as a document: the order of telling.
 
-Comes in: a Derivation. Goes out: a `Document`, the same for every format.
+Comes in: a Derivation. Goes out: a `Document`, the same for every format. Each part is a function from a derivation and a typesetter to
+blocks; a part that has nothing to say of a model yields nothing, and its heading with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from rnnsym.documents.loss_part import loss_blocks
 from rnnsym.documents.model_part import model_blocks, part_blocks
 from rnnsym.documents.names import Names
 from rnnsym.documents.typeset import Typesetter
+from rnnsym.documents.vanishing_part import vanishing_blocks
 
 
 def derivation_names(derivation: Derivation) -> Names:
@@ -35,5 +37,6 @@ def derivation_document(derivation: Derivation) -> Document:
         *loss_blocks(derivation, setter),
         *teller.errors(),
         *teller.gradients(),
+        *vanishing_blocks(derivation, setter),
     )
     return Document(derivation.model.name, "Backpropagation through time, derived from the equations", blocks)
