@@ -791,14 +791,14 @@ def _backward(
         d_x = d_f_bar @ W_f + d_b_bar @ W_b
         clear(run.padding, d_x)
     grads.W_f[...] = outer_sum(d_f_bar, x)  # (13) gradient of W_f
-    grads.U_f[...] = outer_sum(d_f_bar, f_prev)  # (14) gradient of U_f
-    grads.c_f[...] = d_f_bar.sum((0, 1))  # (15) gradient of c_f
-    grads.W_b[...] = outer_sum(d_b_bar, x)  # (16) gradient of W_b
-    grads.U_b[...] = outer_sum(d_b_bar, b_next)  # (17) gradient of U_b
+    grads.U_f[...] = outer_sum(d_f_bar, f_prev)  # (15) gradient of U_f
+    grads.c_f[...] = d_f_bar.sum((0, 1))  # (17) gradient of c_f
+    grads.W_b[...] = outer_sum(d_b_bar, x)  # (14) gradient of W_b
+    grads.U_b[...] = outer_sum(d_b_bar, b_next)  # (16) gradient of U_b
     grads.c_b[...] = d_b_bar.sum((0, 1))  # (18) gradient of c_b
-    grads.V_f[...] = outer_sum(d_p_bar, f)  # (19) gradient of V_f
-    grads.V_b[...] = outer_sum(d_p_bar, b)  # (20) gradient of V_b
-    grads.c[...] = d_p_bar.sum((0, 1))  # (21) gradient of c
+    grads.V_f[...] = outer_sum(d_p_bar, f)  # (20) gradient of V_f
+    grads.V_b[...] = outer_sum(d_p_bar, b)  # (21) gradient of V_b
+    grads.c[...] = d_p_bar.sum((0, 1))  # (19) gradient of c
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1058,4 +1058,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4bb7dd301593b4f995fa695c0e9e98e4373085dc849828990389d5512cb88002
+# rnnsym-seal: sha256:99572b33663643bc72309886076487f2079d20236f39a80c447fcb249990705c

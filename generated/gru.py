@@ -806,16 +806,16 @@ def _backward(
         d_x = d_r_bar @ W_r + d_z_bar @ W_z + d_h_tilde_bar @ W
         clear(run.padding, d_x)
     grads.W_r[...] = outer_sum(d_r_bar, x)  # (21) gradient of W_r
-    grads.U_r[...] = outer_sum(d_r_bar, h_prev)  # (22) gradient of U_r
-    grads.b_r[...] = d_r_bar.sum((0, 1))  # (23) gradient of b_r
-    grads.W_z[...] = outer_sum(d_z_bar, x)  # (24) gradient of W_z
+    grads.U_r[...] = outer_sum(d_r_bar, h_prev)  # (24) gradient of U_r
+    grads.b_r[...] = d_r_bar.sum((0, 1))  # (27) gradient of b_r
+    grads.W_z[...] = outer_sum(d_z_bar, x)  # (22) gradient of W_z
     grads.U_z[...] = outer_sum(d_z_bar, h_prev)  # (25) gradient of U_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (26) gradient of b_z
-    grads.W[...] = outer_sum(d_h_tilde_bar, x)  # (27) gradient of W
-    grads.U[...] = outer_sum(d_h_tilde_bar, h_tilde_hat)  # (28) gradient of U
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (28) gradient of b_z
+    grads.W[...] = outer_sum(d_h_tilde_bar, x)  # (23) gradient of W
+    grads.U[...] = outer_sum(d_h_tilde_bar, h_tilde_hat)  # (26) gradient of U
     grads.b[...] = d_h_tilde_bar.sum((0, 1))  # (29) gradient of b
-    grads.V[...] = outer_sum(d_p_bar, h)  # (30) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (31) gradient of b_y
+    grads.V[...] = outer_sum(d_p_bar, h)  # (31) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (30) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1090,4 +1090,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:2f4b0ef7a363c288ed4d68ab2907202a731343c6e70e2c2cf7e11d7710441740
+# rnnsym-seal: sha256:3d43ff4e2e1020b2a2db7d40e5dfa01d20f94f1bb6d8715442b9f23d300b6608

@@ -801,9 +801,9 @@ def _backward(
         d_n[t] += d_h[t] * sigmoid(-z_bar[t])  # (14) error of n
         d_n_bar[t] = d_n[t] * (1 - n[t] ** 2)  # (15) error of n_bar
         d_n_hat[t] = d_n_bar[t] * r[t]  # (16) error of n_hat
-        d_z[t] += d_h[t] * (-n[t] + h_prev[t])  # (17) error of z
-        d_z_bar[t] = d_z[t] * z[t] * (1 - z[t])  # (18) error of z_bar
-        d_r[t] += d_n_bar[t] * n_hat[t]  # (19) error of r
+        d_z[t] += d_h[t] * (-n[t] + h_prev[t])  # (18) error of z
+        d_z_bar[t] = d_z[t] * z[t] * (1 - z[t])  # (19) error of z_bar
+        d_r[t] += d_n_bar[t] * n_hat[t]  # (17) error of r
         d_r_bar[t] = d_r[t] * r[t] * (1 - r[t])  # (20) error of r_bar
         if run.padding is not None:
             clear(run.padding[t], d_h[t], d_h_back[t], d_n[t], d_n_bar[t], d_n_hat[t], d_z[t])
@@ -821,17 +821,17 @@ def _backward(
         d_x = d_r_bar @ W_r + d_z_bar @ W_z + d_n_bar @ W_n
         clear(run.padding, d_x)
     grads.W_r[...] = outer_sum(d_r_bar, x)  # (21) gradient of W_r
-    grads.U_r[...] = outer_sum(d_r_bar, h_prev)  # (22) gradient of U_r
-    grads.b_r[...] = d_r_bar.sum((0, 1))  # (23) gradient of b_r
-    grads.W_z[...] = outer_sum(d_z_bar, x)  # (24) gradient of W_z
+    grads.U_r[...] = outer_sum(d_r_bar, h_prev)  # (24) gradient of U_r
+    grads.b_r[...] = d_r_bar.sum((0, 1))  # (27) gradient of b_r
+    grads.W_z[...] = outer_sum(d_z_bar, x)  # (22) gradient of W_z
     grads.U_z[...] = outer_sum(d_z_bar, h_prev)  # (25) gradient of U_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (26) gradient of b_z
-    grads.W_n[...] = outer_sum(d_n_bar, x)  # (27) gradient of W_n
-    grads.b_n[...] = d_n_bar.sum((0, 1))  # (28) gradient of b_n
-    grads.U_n[...] = outer_sum(d_n_hat, h_prev)  # (29) gradient of U_n
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (28) gradient of b_z
+    grads.W_n[...] = outer_sum(d_n_bar, x)  # (23) gradient of W_n
+    grads.b_n[...] = d_n_bar.sum((0, 1))  # (29) gradient of b_n
+    grads.U_n[...] = outer_sum(d_n_hat, h_prev)  # (26) gradient of U_n
     grads.b_hn[...] = d_n_hat.sum((0, 1))  # (30) gradient of b_hn
-    grads.V[...] = outer_sum(d_p_bar, h)  # (31) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (32) gradient of b_y
+    grads.V[...] = outer_sum(d_p_bar, h)  # (32) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (31) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1106,4 +1106,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:244e51c0e2b5768b86def446ef9717f8bccdf6c19cd84e529ca75120d0ffddca
+# rnnsym-seal: sha256:d2e3a3d08517aa3c9254cd85fe59b0db95e915a100b2774b9ca13d137fb083ee

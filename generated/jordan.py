@@ -758,8 +758,8 @@ def _backward(
         d_mu = np.full((), dot(d_s, s_prev).sum((0, 1)), dtype)
     grads.W[...] = outer_sum(d_h_bar, x)  # (12) gradient of W
     grads.U[...] = outer_sum(d_h_bar, s)  # (13) gradient of U
-    grads.b[...] = d_h_bar.sum((0, 1))  # (14) gradient of b
-    grads.V[...] = outer_sum(d_p_bar, h)  # (15) gradient of V
+    grads.b[...] = d_h_bar.sum((0, 1))  # (15) gradient of b
+    grads.V[...] = outer_sum(d_p_bar, h)  # (14) gradient of V
     grads.b_y[...] = d_p_bar.sum((0, 1))  # (16) gradient of b_y
 
     if "x" in wrt:
@@ -1042,4 +1042,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:a2746b9bd678007c3a621ca26bb62c09e193261b3f7d2c53e219e28d2bcc4528
+# rnnsym-seal: sha256:d29f9281011f5f46c06b4af203198f1fee94ead44ba078da523d6d7f6f2e575e

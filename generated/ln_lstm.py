@@ -897,7 +897,7 @@ def _backward(
         part_6 = part_7[..., None]
         part_5 = part_6 * z_hat[t]
         d_z_hat[t] = d_z_hat_sub3[t] * alpha_1 - part_5
-        # (28) error of z_hat_sub
+        # (29) error of z_hat_sub
         part_9 = (d_z_hat[t].sum(-1) / (4 * n_h))[..., None] * np.ones(4 * n_h, dtype)
         d_z_hat_sub[t] = d_z_hat[t] - part_9
         if run.padding is not None:
@@ -906,9 +906,9 @@ def _backward(
             clear(run.padding[t], d_z_hat_sub3[t], d_z_hat[t], d_z_hat_sub[t])
 
     # all steps at once
-    d_z_hat2_sub2 = np.sqrt((z_hat2**2).mean(-1) + 1e-05)  # (29) used more than once
-    d_z_hat2_sub3 = d_z / d_z_hat2_sub2[..., None]  # (29) used more than once
-    # (29) error of z_hat2
+    d_z_hat2_sub2 = np.sqrt((z_hat2**2).mean(-1) + 1e-05)  # (28) used more than once
+    d_z_hat2_sub3 = d_z / d_z_hat2_sub2[..., None]  # (28) used more than once
+    # (28) error of z_hat2
     part_12 = (
         (d_z * (alpha_2 * z_hat2 / d_z_hat2_sub2[..., None]) / d_z_hat2_sub2[..., None]).sum(-1)
         * (1 / (2 * d_z_hat2_sub2))
@@ -928,16 +928,16 @@ def _backward(
         d_x = d_z_hat2_sub @ W_x
         clear(run.padding, d_x)
     grads.alpha_1[...] = (d_z_hat_sub3 * z_hat).sum((0, 1))  # (31) gradient of alpha_1
-    grads.W_h[...] = outer_sum(d_z_hat_sub, h_prev)  # (32) gradient of W_h
-    grads.beta_1[...] = d_z.sum((0, 1))  # (33) gradient of beta_1
-    grads.alpha_2[...] = (d_z_hat2_sub3 * z_hat2).sum((0, 1))  # (34) gradient of alpha_2
-    grads.W_x[...] = outer_sum(d_z_hat2_sub, x)  # (35) gradient of W_x
-    grads.beta_2[...] = grads.beta_1  # (36) gradient of beta_2
-    grads.b[...] = grads.beta_1  # (37) gradient of b
+    grads.W_h[...] = outer_sum(d_z_hat_sub, h_prev)  # (33) gradient of W_h
+    grads.beta_1[...] = d_z.sum((0, 1))  # (34) gradient of beta_1
+    grads.alpha_2[...] = (d_z_hat2_sub3 * z_hat2).sum((0, 1))  # (32) gradient of alpha_2
+    grads.W_x[...] = outer_sum(d_z_hat2_sub, x)  # (37) gradient of W_x
+    grads.beta_2[...] = grads.beta_1  # (35) gradient of beta_2
+    grads.b[...] = grads.beta_1  # (36) gradient of b
     grads.alpha_3[...] = (d_h_bar_sub2 * h_bar).sum((0, 1))  # (38) gradient of alpha_3
     grads.beta_3[...] = d_h_bar2.sum((0, 1))  # (39) gradient of beta_3
-    grads.V[...] = outer_sum(d_p_bar, h)  # (40) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (41) gradient of b_y
+    grads.V[...] = outer_sum(d_p_bar, h)  # (41) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (40) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1223,4 +1223,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:fb93be849b6f06ddb4a3d4730f30447ff2c9643057eac344b08198f628c0b70a
+# rnnsym-seal: sha256:f62151e5e39df35d94eae432539eb0bee0da0fbd144b298d002c98734fd55cbf

@@ -835,12 +835,12 @@ def _backward(
         d_c[t] += d_h[t] * o[t] * (1 - d_c_sub[t] ** 2) + d_c_back_next[t]  # (16) error of c
         d_c_back[t] = d_c[t] * f[t]  # (16) what step t passes to c[t-1]
         d_g[t] += d_c[t] * i[t]  # (17) error of g
-        d_g_bar[t] = d_g[t] * (1 - g[t] ** 2)  # (18) error of g_bar
-        d_o[t] += d_h[t] * d_c_sub[t]  # (19) error of o
-        d_o_bar[t] = d_o[t] * o[t] * (1 - o[t])  # (20) error of o_bar
-        d_f[t] += d_c[t] * c_prev[t]  # (21) error of f
-        d_f_bar[t] = d_f[t] * f[t] * (1 - f[t])  # (22) error of f_bar
-        d_i[t] += d_c[t] * g[t]  # (23) error of i
+        d_g_bar[t] = d_g[t] * (1 - g[t] ** 2)  # (20) error of g_bar
+        d_o[t] += d_h[t] * d_c_sub[t]  # (21) error of o
+        d_o_bar[t] = d_o[t] * o[t] * (1 - o[t])  # (22) error of o_bar
+        d_f[t] += d_c[t] * c_prev[t]  # (18) error of f
+        d_f_bar[t] = d_f[t] * f[t] * (1 - f[t])  # (23) error of f_bar
+        d_i[t] += d_c[t] * g[t]  # (19) error of i
         d_i_bar[t] = d_i[t] * i[t] * (1 - i[t])  # (24) error of i_bar
         if run.padding is not None:
             clear(run.padding[t], d_h[t], d_c[t], d_c_back[t], d_g[t], d_g_bar[t], d_o[t])
@@ -859,19 +859,19 @@ def _backward(
         d_x = d_i_bar @ W_i + d_f_bar @ W_f + d_o_bar @ W_o + d_g_bar @ W_g
         clear(run.padding, d_x)
     grads.b_f[...] = d_f_bar.sum((0, 1))  # (25) gradient of b_f
-    grads.W_i[...] = outer_sum(d_i_bar, x)  # (26) gradient of W_i
-    grads.U_i[...] = outer_sum(d_i_bar, h_prev)  # (27) gradient of U_i
-    grads.b_i[...] = d_i_bar.sum((0, 1))  # (28) gradient of b_i
-    grads.W_f[...] = outer_sum(d_f_bar, x)  # (29) gradient of W_f
-    grads.U_f[...] = outer_sum(d_f_bar, h_prev)  # (30) gradient of U_f
-    grads.W_o[...] = outer_sum(d_o_bar, x)  # (31) gradient of W_o
-    grads.U_o[...] = outer_sum(d_o_bar, h_prev)  # (32) gradient of U_o
-    grads.b_o[...] = d_o_bar.sum((0, 1))  # (33) gradient of b_o
-    grads.W_g[...] = outer_sum(d_g_bar, x)  # (34) gradient of W_g
-    grads.U_g[...] = outer_sum(d_g_bar, h_prev)  # (35) gradient of U_g
-    grads.b_g[...] = d_g_bar.sum((0, 1))  # (36) gradient of b_g
-    grads.V[...] = outer_sum(d_p_bar, h)  # (37) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (38) gradient of b_y
+    grads.W_i[...] = outer_sum(d_i_bar, x)  # (30) gradient of W_i
+    grads.U_i[...] = outer_sum(d_i_bar, h_prev)  # (34) gradient of U_i
+    grads.b_i[...] = d_i_bar.sum((0, 1))  # (26) gradient of b_i
+    grads.W_f[...] = outer_sum(d_f_bar, x)  # (31) gradient of W_f
+    grads.U_f[...] = outer_sum(d_f_bar, h_prev)  # (35) gradient of U_f
+    grads.W_o[...] = outer_sum(d_o_bar, x)  # (32) gradient of W_o
+    grads.U_o[...] = outer_sum(d_o_bar, h_prev)  # (36) gradient of U_o
+    grads.b_o[...] = d_o_bar.sum((0, 1))  # (27) gradient of b_o
+    grads.W_g[...] = outer_sum(d_g_bar, x)  # (33) gradient of W_g
+    grads.U_g[...] = outer_sum(d_g_bar, h_prev)  # (37) gradient of U_g
+    grads.b_g[...] = d_g_bar.sum((0, 1))  # (28) gradient of b_g
+    grads.V[...] = outer_sum(d_p_bar, h)  # (38) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (29) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1158,4 +1158,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:bc169fbae6d4b2607570fb5996f5e5e003138d6b5d7966eb7ea80383b965999e
+# rnnsym-seal: sha256:1e244ae4b3b571f0d394a378ee2d3f7dd6121406eac72756250d2b920d462cff

@@ -853,10 +853,10 @@ def _backward(
         )
         d_c_back[t] = d_c[t] * f[t]  # (18) what step t passes to c[t-1]
         d_f[t] += d_c[t] * c_prev[t]  # (19) error of f
-        d_f_bar[t] = d_f[t] * f[t] * (1 - f[t])  # (20) error of f_bar
-        d_i[t] += d_c[t] * z[t]  # (21) error of i
-        d_i_bar[t] = d_i[t] * i[t] * (1 - i[t])  # (22) error of i_bar
-        d_z[t] += d_c[t] * i[t]  # (23) error of z
+        d_f_bar[t] = d_f[t] * f[t] * (1 - f[t])  # (22) error of f_bar
+        d_i[t] += d_c[t] * z[t]  # (20) error of i
+        d_i_bar[t] = d_i[t] * i[t] * (1 - i[t])  # (23) error of i_bar
+        d_z[t] += d_c[t] * i[t]  # (21) error of z
         d_z_bar[t] = d_z[t] * (1 - z[t] ** 2)  # (24) error of z_bar
         if run.padding is not None:
             clear(run.padding[t], d_y[t], d_o[t], d_o_bar[t], d_c[t], d_c_back[t], d_f[t])
@@ -875,22 +875,22 @@ def _backward(
         d_x = d_z_bar @ W_z + d_i_bar @ W_i + d_f_bar @ W_f + d_o_bar @ W_o
         clear(run.padding, d_x)
     grads.W_z[...] = outer_sum(d_z_bar, x)  # (25) gradient of W_z
-    grads.R_z[...] = outer_sum(d_z_bar, y_prev)  # (26) gradient of R_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (27) gradient of b_z
-    grads.W_i[...] = outer_sum(d_i_bar, x)  # (28) gradient of W_i
-    grads.R_i[...] = outer_sum(d_i_bar, y_prev)  # (29) gradient of R_i
-    grads.p_i[...] = (d_i_bar * c_prev).sum((0, 1))  # (30) gradient of p_i
-    grads.b_i[...] = d_i_bar.sum((0, 1))  # (31) gradient of b_i
-    grads.W_f[...] = outer_sum(d_f_bar, x)  # (32) gradient of W_f
-    grads.R_f[...] = outer_sum(d_f_bar, y_prev)  # (33) gradient of R_f
-    grads.p_f[...] = (d_f_bar * c_prev).sum((0, 1))  # (34) gradient of p_f
+    grads.R_z[...] = outer_sum(d_z_bar, y_prev)  # (29) gradient of R_z
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (33) gradient of b_z
+    grads.W_i[...] = outer_sum(d_i_bar, x)  # (26) gradient of W_i
+    grads.R_i[...] = outer_sum(d_i_bar, y_prev)  # (30) gradient of R_i
+    grads.p_i[...] = (d_i_bar * c_prev).sum((0, 1))  # (38) gradient of p_i
+    grads.b_i[...] = d_i_bar.sum((0, 1))  # (34) gradient of b_i
+    grads.W_f[...] = outer_sum(d_f_bar, x)  # (27) gradient of W_f
+    grads.R_f[...] = outer_sum(d_f_bar, y_prev)  # (31) gradient of R_f
+    grads.p_f[...] = (d_f_bar * c_prev).sum((0, 1))  # (39) gradient of p_f
     grads.b_f[...] = d_f_bar.sum((0, 1))  # (35) gradient of b_f
-    grads.W_o[...] = outer_sum(d_o_bar, x)  # (36) gradient of W_o
-    grads.R_o[...] = outer_sum(d_o_bar, y_prev)  # (37) gradient of R_o
-    grads.p_o[...] = (d_o_bar * c).sum((0, 1))  # (38) gradient of p_o
-    grads.b_o[...] = d_o_bar.sum((0, 1))  # (39) gradient of b_o
-    grads.V[...] = outer_sum(d_q_bar, y)  # (40) gradient of V
-    grads.b_q[...] = d_q_bar.sum((0, 1))  # (41) gradient of b_q
+    grads.W_o[...] = outer_sum(d_o_bar, x)  # (28) gradient of W_o
+    grads.R_o[...] = outer_sum(d_o_bar, y_prev)  # (32) gradient of R_o
+    grads.p_o[...] = (d_o_bar * c).sum((0, 1))  # (40) gradient of p_o
+    grads.b_o[...] = d_o_bar.sum((0, 1))  # (36) gradient of b_o
+    grads.V[...] = outer_sum(d_q_bar, y)  # (41) gradient of V
+    grads.b_q[...] = d_q_bar.sum((0, 1))  # (37) gradient of b_q
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1179,4 +1179,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:f57efd965d250d5e55c86036b2f0a257b0fc64fc258a04b58784b2c95e20483d
+# rnnsym-seal: sha256:f68989dd994380e9d893ff193a8ac607c5150c6c03673c193900c2f9b5d94793

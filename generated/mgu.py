@@ -780,10 +780,10 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_f[...] = outer_sum(d_f_bar, concat(h_prev, x))  # (17) gradient of W_f
     grads.b_f[...] = d_f_bar.sum((0, 1))  # (18) gradient of b_f
-    grads.W_h[...] = outer_sum(d_h_tilde_bar, h_tilde_hat)  # (19) gradient of W_h
-    grads.b_h[...] = d_h_tilde_bar.sum((0, 1))  # (20) gradient of b_h
-    grads.V[...] = outer_sum(d_p_bar, h)  # (21) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (22) gradient of b_y
+    grads.W_h[...] = outer_sum(d_h_tilde_bar, h_tilde_hat)  # (21) gradient of W_h
+    grads.b_h[...] = d_h_tilde_bar.sum((0, 1))  # (19) gradient of b_h
+    grads.V[...] = outer_sum(d_p_bar, h)  # (22) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (20) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1051,4 +1051,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:1f3c51f1324e97bc28cce50cf69e7295ee95c62b4f08a8c4c72714964c749187
+# rnnsym-seal: sha256:509ff8a9366e185fb5a928323f1d2dd1f91a183c076f979c6963f3ae0bdceb17

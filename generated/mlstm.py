@@ -941,28 +941,28 @@ def _backward(
 
     # step by step, backwards
     for t in reversed(range(steps)):
-        d_n[t] += d_h_bar[t][..., None] * q[t] + d_n_back_next[t]  # (28) error of n
-        d_n_back[t] = d_n[t] * f[t][..., None]  # (28) what step t passes to n[t-1]
+        d_n[t] += d_h_bar[t][..., None] * q[t] + d_n_back_next[t]  # (29) error of n
+        d_n_back[t] = d_n[t] * f[t][..., None]  # (29) what step t passes to n[t-1]
         if run.padding is not None:
             clear(run.padding[t], d_n[t], d_n_back[t])
 
     # step by step, backwards
     for t in reversed(range(steps)):
-        d_C[t] += outer(d_h_hat[t], q[t]) + d_C_back_next[t]  # (29) error of C
-        d_C_back[t] = d_C[t] * f[t][..., None, None]  # (29) what step t passes to C[t-1]
+        d_C[t] += outer(d_h_hat[t], q[t]) + d_C_back_next[t]  # (30) error of C
+        d_C_back[t] = d_C[t] * f[t][..., None, None]  # (30) what step t passes to C[t-1]
         if run.padding is not None:
             clear(run.padding[t], d_C[t], d_C_back[t])
 
     # all steps at once
-    d_f += (d_C * C_prev).sum((-2, -1)) + dot(d_n, n_prev)  # (30) error of f
-    d_f_bar[...] = d_f * f  # (31) error of f_bar
-    d_i += (d_C * outer(v, k)).sum((-2, -1)) + dot(d_n, k)  # (32) error of i
-    d_i_bar = d_i * i  # (33) error of i_bar
+    d_f += (d_C * C_prev).sum((-2, -1)) + dot(d_n, n_prev)  # (31) error of f
+    d_f_bar[...] = d_f * f  # (32) error of f_bar
+    d_i += (d_C * outer(v, k)).sum((-2, -1)) + dot(d_n, k)  # (33) error of i
+    d_i_bar = d_i * i  # (34) error of i_bar
     clear(run.padding, d_f, d_f_bar, d_i, d_i_bar)
 
     # step by step, backwards
     for t in reversed(range(steps)):
-        # (34) error of m
+        # (35) error of m
         with np.errstate(all="ignore"):
             part_4 = np.where(
                 d_h_bar_sub[t].real < d_h_bar_sub2[t].real,
@@ -973,7 +973,7 @@ def _backward(
                 d_h_bar_sub[t].real > d_h_bar_sub2[t].real, 0, part_4 * d_h_bar_sub2[t]
             )
         d_m[t] += -d_i_bar[t] - d_f_bar[t] - part_3 + d_m_bar_next[t] + d_f_bar_next[t]
-        # (35) error of m_bar
+        # (36) error of m_bar
         d_m_bar[t] = np.where(
             m_bar[t].real > i_tilde[t].real,
             d_m[t],
@@ -983,8 +983,8 @@ def _backward(
             clear(run.padding[t], d_m[t], d_m_bar[t])
 
     # all steps at once
-    d_l += d_m_bar + d_f_bar  # (36) error of l
-    d_o += d_h_hat_sub * h_hat  # (37) error of o
+    d_l += d_m_bar + d_f_bar  # (37) error of l
+    d_o += d_h_hat_sub * h_hat  # (28) error of o
     d_o_bar = d_o * o * (1 - o)  # (38) error of o_bar
     d_f_tilde += d_l * sigmoid(-f_tilde)  # (39) error of f_tilde
     # (40) error of i_tilde
@@ -1013,19 +1013,19 @@ def _backward(
         )
         clear(run.padding, d_x)
     grads.W_q[...] = outer_sum(d_q, x)  # (44) gradient of W_q
-    grads.b_q[...] = d_q.sum((0, 1))  # (45) gradient of b_q
-    grads.W_k[...] = outer_sum(d_x_sub, x)  # (46) gradient of W_k
-    grads.b_k[...] = d_k.sum((0, 1))  # (47) gradient of b_k
-    grads.W_v[...] = outer_sum(d_v, x)  # (48) gradient of W_v
+    grads.b_q[...] = d_q.sum((0, 1))  # (47) gradient of b_q
+    grads.W_k[...] = outer_sum(d_x_sub, x)  # (52) gradient of W_k
+    grads.b_k[...] = d_k.sum((0, 1))  # (48) gradient of b_k
+    grads.W_v[...] = outer_sum(d_v, x)  # (45) gradient of W_v
     grads.b_v[...] = d_v.sum((0, 1))  # (49) gradient of b_v
-    grads.w_i[...] = (d_i_tilde[..., None] * x).sum((0, 1))  # (50) gradient of w_i
-    grads.b_i[...] = d_i_tilde.sum((0, 1))  # (51) gradient of b_i
-    grads.w_f[...] = (d_f_tilde[..., None] * x).sum((0, 1))  # (52) gradient of w_f
-    grads.b_f[...] = d_f_tilde.sum((0, 1))  # (53) gradient of b_f
-    grads.W_o[...] = outer_sum(d_o_bar, x)  # (54) gradient of W_o
-    grads.b_o[...] = d_o_bar.sum((0, 1))  # (55) gradient of b_o
-    grads.V[...] = outer_sum(d_p_bar, h)  # (56) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (57) gradient of b_y
+    grads.w_i[...] = (d_i_tilde[..., None] * x).sum((0, 1))  # (53) gradient of w_i
+    grads.b_i[...] = d_i_tilde.sum((0, 1))  # (55) gradient of b_i
+    grads.w_f[...] = (d_f_tilde[..., None] * x).sum((0, 1))  # (54) gradient of w_f
+    grads.b_f[...] = d_f_tilde.sum((0, 1))  # (56) gradient of b_f
+    grads.W_o[...] = outer_sum(d_o_bar, x)  # (46) gradient of W_o
+    grads.b_o[...] = d_o_bar.sum((0, 1))  # (50) gradient of b_o
+    grads.V[...] = outer_sum(d_p_bar, h)  # (57) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (51) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1339,4 +1339,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4a9822934d112fe3d1d4c1070daa8d6a21558a2962b753a94d5237ec43be08ab
+# rnnsym-seal: sha256:14514bc649208728b0e0b180c2ef776581f353ea7d1ab96021f6d37ed1a05aa7

@@ -736,8 +736,8 @@ def _backward(
     grads.A_1[...] = outer_sum(d_h_bar, v_prev)  # (11) gradient of A_1
     grads.A_2[...] = outer_sum(d_h_bar, v_prev2)  # (12) gradient of A_2
     grads.A_3[...] = outer_sum(d_h_bar, v_prev3)  # (13) gradient of A_3
-    grads.b[...] = d_h_bar.sum((0, 1))  # (14) gradient of b
-    grads.C[...] = outer_sum(d_v, h)  # (15) gradient of C
+    grads.b[...] = d_h_bar.sum((0, 1))  # (15) gradient of b
+    grads.C[...] = outer_sum(d_v, h)  # (14) gradient of C
     grads.d[...] = d_v.sum((0, 1))  # (16) gradient of d
 
     if "u" in wrt:
@@ -1008,4 +1008,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:31333e7a061a48eed57001874bfd5cf3da63d2d9815f18d45937e420ce62191d
+# rnnsym-seal: sha256:17d8908190671c76dc114f63d127284466beb2ecf46b72b78c4e9e153ccd2824

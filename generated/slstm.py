@@ -956,19 +956,19 @@ def _backward(
         d_x = d_z_bar @ W_z + d_i_tilde @ W_i + d_f_tilde @ W_f + d_o_bar @ W_o
         clear(run.padding, d_x)
     grads.b_f[...] = d_f_tilde.sum((0, 1))  # (38) gradient of b_f
-    grads.W_z[...] = outer_sum(d_z_bar, x)  # (39) gradient of W_z
-    grads.R_z[...] = outer_sum(d_z_bar, h_prev)  # (40) gradient of R_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (41) gradient of b_z
-    grads.W_i[...] = outer_sum(d_i_tilde, x)  # (42) gradient of W_i
-    grads.R_i[...] = outer_sum(d_i_tilde, h_prev)  # (43) gradient of R_i
-    grads.b_i[...] = d_i_tilde.sum((0, 1))  # (44) gradient of b_i
+    grads.W_z[...] = outer_sum(d_z_bar, x)  # (43) gradient of W_z
+    grads.R_z[...] = outer_sum(d_z_bar, h_prev)  # (47) gradient of R_z
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (39) gradient of b_z
+    grads.W_i[...] = outer_sum(d_i_tilde, x)  # (44) gradient of W_i
+    grads.R_i[...] = outer_sum(d_i_tilde, h_prev)  # (48) gradient of R_i
+    grads.b_i[...] = d_i_tilde.sum((0, 1))  # (40) gradient of b_i
     grads.W_f[...] = outer_sum(d_f_tilde, x)  # (45) gradient of W_f
-    grads.R_f[...] = outer_sum(d_f_tilde, h_prev)  # (46) gradient of R_f
-    grads.W_o[...] = outer_sum(d_o_bar, x)  # (47) gradient of W_o
-    grads.R_o[...] = outer_sum(d_o_bar, h_prev)  # (48) gradient of R_o
-    grads.b_o[...] = d_o_bar.sum((0, 1))  # (49) gradient of b_o
-    grads.V[...] = outer_sum(d_p_bar, h)  # (50) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (51) gradient of b_y
+    grads.R_f[...] = outer_sum(d_f_tilde, h_prev)  # (49) gradient of R_f
+    grads.W_o[...] = outer_sum(d_o_bar, x)  # (46) gradient of W_o
+    grads.R_o[...] = outer_sum(d_o_bar, h_prev)  # (50) gradient of R_o
+    grads.b_o[...] = d_o_bar.sum((0, 1))  # (41) gradient of b_o
+    grads.V[...] = outer_sum(d_p_bar, h)  # (51) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (42) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1279,4 +1279,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:1e9ed7e7e86a9be39996bd5ba79c2bcfd4b7bf9246cf50d91becae6d97b1d341
+# rnnsym-seal: sha256:3322a595919a600bb3b6587b4353718278804eeb613657aac92f748e3a54e2dd

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rnnsym.algebra.system import System
-from rnnsym.algebra.tensor import Quantity, Tensor
+from rnnsym.algebra.tensor import Quantity, Tensor, quantities
 from rnnsym.calculus.adjoint import Adjoint, Contribution
 from rnnsym.calculus.stable import Rewrite
+
+INSIDE = "inside'"  # no model's name: the quantity that is 1 at the steps 1 … T and 0 outside
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Entry:
     result         what it is equal to, at a generic step: the sum of the contributions' values
     at_last        the same at t = T, where terms from beyond the last step are zero; None where nothing changes
     at_first       the same at t = 1, likewise
+    like           the number of an earlier result that becomes this one by renaming; None where there is none
+
+    What a loss or a static equation contributes from another step has the factor `INSIDE` at that step: 1 in 1 … T, 0 outside.
     """
 
     number: int
@@ -35,6 +40,7 @@ class Entry:
     result: Tensor
     at_last: Tensor | None = None
     at_first: Tensor | None = None
+    like: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,4 +78,6 @@ class Derivation:
     def __str__(self) -> str:
         rows = [f"({self.numbers[d.key]}) {d}" for d in self.prepared.every_definition]
         rows += [f"({e.number}) {e.error} = {e.result}" for e in self.entries]
+        if any(q.name == INSIDE for e in self.entries for q in quantities(e.result)):
+            rows.append(f"({INSIDE}[s] is 1 where 1 <= s <= T, otherwise 0)")
         return "\n".join(rows)

@@ -14,10 +14,11 @@ from sympy import Basic
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import Definition, System
-from rnnsym.algebra.tensor import Number, Quantity, T, Tensor, at_time, t
+from rnnsym.algebra.tensor import STEP_LOSS, Number, Quantity, T, Tensor, at_time, t
 from rnnsym.calculus.adjoint import Adjoint, Contribution, adjoint, merged, readers_of_outside
 from rnnsym.calculus.prepare import prepare_and_report
-from rnnsym.derivation.derivation import Derivation, Entry
+from rnnsym.derivation.derivation import INSIDE, Derivation, Entry
+from rnnsym.derivation.telling import arranged
 
 
 def derive(system: System, wrt: Iterable[str] | None = None) -> Derivation:
@@ -41,48 +42,57 @@ def _forward_numbers(system: System, prepared: System) -> dict[str, int]:
 
 
 def _entries(joined: Adjoint, numbers: dict[str, int]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    told = [d for component in joined.forward.components for d in component.definitions][::-1]
-    errors = [_entry(joined, d, numbers) for d in told if d.key in joined.errors and not d.is_boundary]
-    seen = {e.error.name for e in errors}
-    gradients = []
-    boundaries = [key for key in joined.errors if key in joined.initial]
-    for key in boundaries:
-        gradients.append(_boundary_entry(joined, key, numbers))
-        seen.add(gradients[-1].error.name)
-    for name, error in joined.gradients.items():
-        if error not in seen:
-            gradients.append(_gradient_entry(joined, name, numbers))
-    return tuple(errors), tuple(gradients)
+    computed = [d for component in joined.forward.components for d in component.definitions][::-1]
+    errors = [_entry(joined, d) for d in computed if d.key in joined.errors and not d.is_boundary]
+    boundaries = [_boundary_entry(joined, key) for key in joined.errors if key in joined.initial]
+    seen = {entry.error.name for entry in (*errors, *boundaries)}
+    gradients = [_gradient_entry(joined, name) for name, error in joined.gradients.items() if error not in seen]
+
+    def number(entry: Entry) -> int:
+        return numbers.setdefault(entry.error.name, max(numbers.values(), default=0) + 1)
+
+    told = arranged(errors, number)
+    of_values_outside = arranged(boundaries, number)
+    for full, flow in joined.initial.values():
+        if flow is not None:
+            numbers[flow] = numbers[full]
+    return told, of_values_outside + arranged(gradients, number)
 
 
-def _next(numbers: dict[str, int], key: str) -> int:
-    return numbers.setdefault(key, max(numbers.values(), default=0) + 1)
-
-
-def _entry(joined: Adjoint, definition: Definition, numbers: dict[str, int]) -> Entry:
+def _entry(joined: Adjoint, definition: Definition) -> Entry:
     lhs = definition.lhs
     name = joined.errors[definition.key]
     error = Quantity(name, lhs.shape, t if lhs.time is not None else None)
-    return _told(joined, definition.name, lhs, error, numbers)
+    return _told(joined, definition.name, lhs, error)
 
 
-def _gradient_entry(joined: Adjoint, name: str, numbers: dict[str, int]) -> Entry:
+def _gradient_entry(joined: Adjoint, name: str) -> Entry:
     declared = joined.forward.by_name[name]
     error = Quantity(joined.gradients[name], declared.shape, t if declared.timed else None)
-    return _told(joined, name, declared.quantity, error, numbers)
+    return _told(joined, name, declared.quantity, error)
 
 
-def _told(joined: Adjoint, name: str, of: Quantity, error: Quantity, numbers: dict[str, int]) -> Entry:
+def _told(joined: Adjoint, name: str, of: Quantity, error: Quantity) -> Entry:
+    """An entry, not numbered yet."""
     flows = _flows(joined)
     parts = tuple(
-        dataclasses.replace(p, raw=p.raw.xreplace(flows), value=p.value.xreplace(flows)) for p in joined.contributions.get(name, ())
+        dataclasses.replace(p, raw=p.raw.xreplace(flows), value=p.value.xreplace(flows))
+        for p in map(_inside, joined.contributions.get(name, ()))
     )
     values = [part.value for part in parts]
     result = merged(values, of.shape)
-    number = _next(numbers, error.name)
     if error.time is None:
-        return Entry(number, of, error, parts, result)
-    return Entry(number, of, error, parts, result, _at_end(parts, T, of, result), _at_end(parts, sympy.Integer(1), of, result))
+        return Entry(0, of, error, parts, result)
+    return Entry(0, of, error, parts, result, _at_end(parts, T, of, result), _at_end(parts, sympy.Integer(1), of, result))
+
+
+def _inside(part: Contribution) -> Contribution:
+    """A contribution from another step counts only where that step lies in 1 … T. Errors of running readers are zero outside, and it with
+    them; that of a loss is 1, and a static reader's has no step, so that a factor says it."""
+    static = part.reader.lhs.offset is None or part.reader.name == STEP_LOSS
+    if not static or not isinstance(part.delay, int) or part.delay == 0:
+        return part
+    return dataclasses.replace(part, value=op.Times(Quantity(INSIDE, (), t - part.delay), part.value))
 
 
 def _flows(joined: Adjoint) -> dict[Quantity, Quantity]:
@@ -110,19 +120,21 @@ def _decide(node: Basic, end: sympy.Expr) -> Basic:
     return node.func(*(_decide(a, end) for a in node.args))
 
 
-def _boundary_entry(joined: Adjoint, key: str, numbers: dict[str, int]) -> Entry:
-    full, flow = joined.initial[key]
-    definition = joined.system.defined[full]
+def _boundary_entry(joined: Adjoint, key: str) -> Entry:
+    """The entry of a value outside 1 … T, not numbered yet."""
+    full, _ = joined.initial[key]
     name, _, position = key.partition("[")
     declared = joined.forward.by_name[name]
     time = sympy.sympify(position.rstrip("]"), locals={"T": T})
-    number = _next(numbers, full)
-    if flow is not None:
-        numbers[flow] = number
     of = Quantity(name, declared.shape, time, declared.kind)
-    reading = readers_of_outside(joined.contributions.get(name, ()), time)
-    parts = tuple(dataclasses.replace(part, value=at_time(part.raw, step)) for part, step in reading)
-    return Entry(number, of, definition.lhs, parts, merged([part.value for part in parts], declared.shape))
+    parts = outside_parts(joined.contributions.get(name, ()), time)
+    return Entry(0, of, joined.system.defined[full].lhs, parts, merged([part.value for part in parts], declared.shape))
+
+
+def outside_parts(contributions: Iterable[Contribution], time: sympy.Expr) -> tuple[Contribution, ...]:
+    """What the readers of a value at a step outside 1 … T contribute to its error."""
+    reading = readers_of_outside(contributions, time)
+    return tuple(dataclasses.replace(part, value=at_time(part.raw, step)) for part, step in reading)
 
 
 def _number_parts(joined: Adjoint, numbers: dict[str, int]) -> None:
@@ -131,4 +143,4 @@ def _number_parts(joined: Adjoint, numbers: dict[str, int]) -> None:
         if definition.key not in numbers:
             of = joined.origin[definition.name]
             error = joined.errors.get(of) or joined.gradients.get(of)
-            numbers[definition.key] = numbers[error] if error in numbers else _next(numbers, definition.key)
+            numbers[definition.key] = numbers[error] if error in numbers else max(numbers.values()) + 1

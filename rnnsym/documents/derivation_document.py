@@ -7,6 +7,7 @@ blocks; a part that has nothing to say of a model yields nothing, and its headin
 from __future__ import annotations
 
 from rnnsym.derivation.derivation import Derivation
+from rnnsym.documents.checking import check_document
 from rnnsym.documents.conventions import convention_blocks
 from rnnsym.documents.document import Document
 from rnnsym.documents.gradient_part import Teller
@@ -27,7 +28,10 @@ def derivation_names(derivation: Derivation) -> Names:
 
 
 def derivation_document(derivation: Derivation) -> Document:
-    """The document of a derivation: the model, the names of its parts, conventions, errors, gradients."""
+    """The document of a derivation: the model, the names of its parts, conventions, errors, gradients.
+
+    Every displayed step is evaluated on random arrays first; where one does not hold there is no document (InternalError E905).
+    """
     setter = Typesetter(derivation_names(derivation))
     teller = Teller(derivation, setter)
     blocks = (
@@ -39,4 +43,6 @@ def derivation_document(derivation: Derivation) -> Document:
         *teller.gradients(),
         *vanishing_blocks(derivation, setter),
     )
-    return Document(derivation.model.name, "Backpropagation through time, derived from the equations", blocks)
+    document = Document(derivation.model.name, "Backpropagation through time, derived from the equations", blocks)
+    check_document(derivation, document)
+    return document

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from sympy import Basic
+from sympy import Basic, Expr
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.tensor import Number, Quantity, Tensor, t
+from rnnsym.algebra.tensor import Number, Quantity, T, Tensor, t
+from rnnsym.derivation.derivation import INSIDE
 from rnnsym.documents.joining import (
     ATOM,
     BIG,
@@ -95,7 +96,17 @@ def _number(setter: Typesetter, node: Number, least: int) -> Typeset:
 
 
 def _quantity(setter: Typesetter, node: Quantity, least: int) -> Typeset:
+    if node.name == INSIDE:
+        return inside_node(node.time, setter.step), ATOM
     return setter.names.quantity(node, setter.step), ATOM
+
+
+def inside_node(time: Expr, step: Node) -> Node:
+    """1_{t+2 ≤ T}, 1_{t−2 ≥ 1}: whether a step lies in 1 … T, of which t does."""
+    offset = time.as_coeff_Add()[0]
+    bound = (Operator("≤", "relation"), Identifier("T")) if offset > 0 and not time.has(T) else (Operator("≥", "relation"), Numeral("1"))
+    shown = time_node(time, step) if time.free_symbols else Numeral(str(time))
+    return Scripts(ONES, sub=Fenced(row(shown, *bound), "{", "}"))
 
 
 def _ones(setter: Typesetter, node: op.Ones, least: int) -> Typeset:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from rnnsym.algebra.sizes import size_value
+from rnnsym.algebra.tensor import quantities, t
 from rnnsym.derivation import derive
+from rnnsym.derivation.derivation import INSIDE
+from rnnsym.documents.checking import with_inside
 from rnnsym.language import load, parse
 from rnnsym.program.interpret import interpret
 
@@ -33,7 +36,7 @@ def run_of(derivation, steps, seed):
             arrays[declaration.name] = rng.integers(0, 2, shape[: int(declaration.timed)])
         elif declaration.kind != "variable":
             arrays[declaration.name] = rng.uniform(0.2, 0.8, shape)
-    return interpret(system, arrays, steps=steps, sizes=sizes)
+    return with_inside(interpret(system, arrays, steps=steps, sizes=sizes))
 
 
 @pytest.mark.parametrize("path", LIBRARY + CELLS, ids=lambda path: path.stem)
@@ -103,3 +106,48 @@ def test_the_loss_of_a_softmax_is_told_in_general():
     (error,) = derivation.errors
     assert str(error.result) == "d_loss * (p[t] * sum(y[t]) - y[t])"
     assert "p Σy - y" in error.contributions[0].laws[0]
+
+
+def test_alike_results_stand_together_and_follow_the_first():
+    derivation = derive(load(LSTM))
+    like = {str(e.of): e.like for e in derivation.entries}
+    number = {str(e.of): e.number for e in derivation.entries}
+    assert [str(e.of) for e in derivation.errors] == [
+        "p_bar[t]", "h[t]", "c[t]", "g[t]", "f[t]", "i[t]", "g_bar[t]", "o[t]", "o_bar[t]", "f_bar[t]", "i_bar[t]",
+    ]  # fmt: skip
+    assert like["f[t]"] == like["i[t]"] == number["g[t]"]
+    assert like["f_bar[t]"] == like["i_bar[t]"] == number["o_bar[t]"]
+    assert like["g_bar[t]"] is None  # tanh, not sigmoid
+    assert like["U_f"] == number["U_i"]
+    assert like["W_f"] == number["W_i"]
+
+
+@pytest.mark.parametrize("path", LIBRARY + CELLS, ids=lambda path: path.stem)
+def test_numbers_rise_and_every_error_is_told_after_those_that_it_is_made_of(path):
+    derivation = derive(load(path))
+    numbers = [e.number for e in derivation.entries]
+    assert numbers == sorted(set(numbers))
+    told: set[str] = set()
+    for entry in derivation.errors:
+        now = {q.name for q in quantities(entry.result) if q.time is not None and q.time == t}
+        later = {e.error.name for e in derivation.errors} - told - {entry.error.name}
+        assert not now & later, entry.error
+        told.add(entry.error.name)
+
+
+def test_results_that_differ_by_a_law_a_delay_or_a_repeated_name_are_not_alike():
+    text = """x: input[n]
+a: vector[n]
+b: vector[n]
+a[t] = tanh(x[t] + u * a[t-1])
+b[t] = tanh(x[t] + v * b[t-2])
+loss[t] = sum(a[t] * a[t]) + sum(b[t] * x[t])
+"""
+    assert all(e.like is None for e in derive(parse(text, "unlike")).errors if e.of.name in "ab")
+
+
+def test_what_a_loss_reads_from_another_step_counts_only_where_that_step_exists():
+    text = "x: input[n]\nh: vector[n]\nh[t] = tanh(x[t] + u * h[t-1])\nloss[t] = sum(h[t-2]**2)\nloss = total(sum(h[t-1]))\n"
+    entry = next(e for e in derive(parse(text, "late")).errors if e.of.name == "h")
+    assert {q.time for q in quantities(entry.result) if q.name == INSIDE} == {t + 1, t + 2}
+    assert "inside'" in str(derive(parse(text, "late")))
