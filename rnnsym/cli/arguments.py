@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"rnnsym {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of a bug in rnnsym")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for add in (_list, _show, _check, _new, _derive, _generate, _make, _build, _verify):
+    for add in (_list, _show, _check, _new, _derive, _generate, _make, _build, _verify, _bench):
         add(commands)
     return root
 
@@ -192,4 +192,25 @@ def _verify(commands: Any) -> None:
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random parameters, data and directions (default: 0)")
+    command.add_argument("--json", action="store_true", help="the report as JSON")
+
+
+def _bench(commands: Any) -> None:
+    command = _command(
+        commands,
+        "bench",
+        "rnnsym.cli.bench:bench",
+        "Time a training step beside the bare matrix products and beside other libraries, after checking that all compute the same.",
+        "rnnsym bench lstm\nrnnsym bench gru --sizes tiny,medium --threads 2\n"
+        "rnnsym bench mine.rnn --sizes T=200,B=8,n_h=96 --against limit,torch-loop --json",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument(
+        "--sizes", metavar="small,…", default="", help="tiny, small, medium, large, long, and numbers: T=100,B=16,n_h=128 (default: small)"
+    )
+    against = "limit,naive,torch,torch-loop,jax"
+    command.add_argument("--against", metavar="PEER,…", default=against, help=f"what to compare with (default: {against})")
+    command.add_argument("--threads", type=int, choices=(1, 2, 4, 8), default=1, help="of every library (default: 1)")
+    command.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
+    command.add_argument("--rounds", type=int, metavar="N", default=9, help="each contestant runs once in each (default: 9)")
     command.add_argument("--json", action="store_true", help="the report as JSON")

@@ -46,7 +46,7 @@ def small_sizes(system: System, candidates: tuple[int, ...] = CANDIDATES) -> dic
     Raises UsageError where no such numbers are found.
     """
     names = [s.name for s in system.sizes]
-    lengths, slices = _constraints(system)
+    lengths, slices = constraints(system)
     for values in _assignments(len(names), candidates):
         sizes = dict(zip(names, values, strict=True))
         if all(size_value(n, sizes) >= 1 for n in lengths) and all(
@@ -70,7 +70,7 @@ def _assignments(count: int, candidates: tuple[int, ...]) -> Iterator[tuple[int,
     yield (4,) * count
 
 
-def _constraints(system: System) -> tuple[set[sympy.Expr], set[tuple[sympy.Expr, sympy.Expr, sympy.Expr]]]:
+def constraints(system: System) -> tuple[set[sympy.Expr], set[tuple[sympy.Expr, sympy.Expr, sympy.Expr]]]:
     """Every length that occurs anywhere, and every slice as (start, stop, length)."""
     lengths: set[sympy.Expr] = {n for d in system.declarations for n in d.shape}
     slices = set()

@@ -1,0 +1,159 @@
+"""What the measuring process can be asked for: each task takes a request as plain data and gives its report as plain data.
+
+A request names the model, the sizes (`--sizes`), the contestants, dtype, rounds and threads. Contestants that cannot take part are in the
+report with the reason; so are those whose loss or gradients differ from the reference, which are not timed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rnnsym import library
+from rnnsym.backends.names import python_names
+from rnnsym.bench import limit, machine
+from rnnsym.bench.cases import Case, cases, scales
+from rnnsym.bench.contest import TOLERANCES, Contestant, Gradients, Timing, disagreement, race
+from rnnsym.bench.layers import find_layers
+from rnnsym.bench.schedule import Plan, plan
+from rnnsym.live import compile
+
+CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")
+OURS = "rnnsym"
+Built = Contestant | str  # a contestant, or why there is none
+
+
+def compare(request: dict[str, Any]) -> dict[str, Any]:
+    """Training steps: the module beside the bare products, the naive module and the peers."""
+    system = library.load(request["model"])
+    module, schedule = compile(system), plan(system)
+    rows = []
+    for scale in scales(system, request["sizes"]):
+        case = cases(system, module, scale, request["dtype"])
+        rows.append(_row(case, module, schedule, request))
+    packages = sorted({p for name in request["against"] if (p := machine.PEERS.get(name)) and not machine.missing(name)})
+    return {"model": system.name, "dtype": request["dtype"], "rounds": request["rounds"], "rows": rows} | {
+        "machine": machine.description(request["threads"], packages)
+    }
+
+
+def _row(case: Case, module: Any, schedule: Plan, request: dict[str, Any]) -> dict[str, Any]:
+    reference = module_result(module, case, np.float64)
+    ready: list[Contestant] = []
+    absent: dict[str, str] = {}
+    errors: dict[str, float] = {}
+    for name in ("limit", OURS, *(n for n in CONTESTANTS[1:])):
+        if name != OURS and name not in request["against"]:
+            continue
+        _progress(f"{case.scale.name}: {name}")
+        built = BUILDERS[name](case, module, schedule, request["threads"])
+        if isinstance(built, str):
+            absent[name] = built
+            continue
+        if built.result is not None:
+            errors[name], whose = disagreement(built.result(), reference)
+            if errors[name] > TOLERANCES[case.dtype]:
+                absent[name] = f"not timed: {whose} differs by {errors[name]:.1e}, allowed {TOLERANCES[case.dtype]:.0e}"
+                continue
+        ready.append(built)
+    _progress(f"{case.scale.name}: timing")
+    timings = race(ready, request["rounds"], errors)
+    found = limit.products(schedule, case.scale.sizes)
+    return {
+        "scale": case.scale.name,
+        "sizes": dict(case.scale.sizes),
+        "products": [{"role": p.role, "product": p.text, "shape": p.shape, "flops": p.flops} for p in found],
+        "contestants": [_measured(t, timings) for t in timings],
+        "absent": absent,
+    }
+
+
+def _measured(timing: Timing, timings: tuple[Timing, ...]) -> dict[str, Any]:
+    low, middle, high = (float(v) for v in np.percentile(timing.seconds, (25, 50, 75)))
+    first = timings[0]
+    to_limit = dict(zip(("lower", "median", "upper"), timing.ratios(first), strict=True)) if first.name == "limit" else None
+    ours = next((t for t in timings if t.name == OURS), None)
+    return {
+        "name": timing.name,
+        "seconds": {"lower": low, "median": middle, "upper": high},
+        "to_limit": to_limit,
+        "to_rnnsym": dict(zip(("lower", "median", "upper"), timing.ratios(ours), strict=True)) if ours else None,
+        "error": timing.error,
+    }
+
+
+def _progress(sentence: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{sentence} …", end="", file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- contestants
+
+
+def module_result(module: Any, case: Case, dtype: Any = None) -> tuple[float, Gradients]:
+    """Loss and gradients of a generated module, by the model's names."""
+    names = python_names(case.system)
+    loss, gradients, _ = module.loss_and_grads(case.module_params(module, dtype), **case.keywords())
+    return float(loss), {name: gradients[names[name]] for name in case.params}
+
+
+def of_module(name: str, case: Case, module: Any) -> Contestant:
+    """A generated module's training step."""
+    params, data = case.module_params(module), case.keywords()
+    return Contestant(name, lambda: module.loss_and_grads(params, **data), lambda: module_result(module, case))
+
+
+def _limit(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    return limit.contestant(case, schedule) or "the model has no matrix product that all sequences share"
+
+
+def _ours(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    return of_module(OURS, case, module)
+
+
+def _naive(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    return of_module("naive", case, module)
+
+
+def _torch(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    reason = machine.missing("torch")
+    layers, why = find_layers(schedule)
+    if not layers:
+        return f"PyTorch has no such cell: {why}"
+    return reason or _pytorch(threads).contestant("torch", case, schedule, layers)
+
+
+def _torch_loop(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    return machine.missing("torch-loop") or _pytorch(threads).contestant("torch-loop", case, schedule)
+
+
+def _pytorch(threads: int) -> Any:
+    """PyTorch's part of the bench, with its own number of threads set; imported only where it is wanted, because it may not be there."""
+    import torch
+
+    from rnnsym.bench import pytorch
+
+    torch.set_num_threads(threads)
+    return pytorch
+
+
+def _jax(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    reason = machine.missing("jax")
+    if reason:
+        return reason
+    from rnnsym.bench import jax_scan  # only where it is wanted, because it may not be there
+
+    return jax_scan.contestant(case, schedule)
+
+
+BUILDERS: dict[str, Callable[[Case, Any, Plan, int], Built]] = {
+    "limit": _limit,
+    OURS: _ours,
+    "naive": _naive,
+    "torch": _torch,
+    "torch-loop": _torch_loop,
+    "jax": _jax,
+}

@@ -1,0 +1,62 @@
+"""The peers compute what the module computes: written for every model of the library and every test cell, and checked here at small sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import rnnsym
+from rnnsym.bench.cases import Case, cases, scales
+from rnnsym.bench.contest import Contestant, disagreement
+from rnnsym.bench.layers import find_layers
+from rnnsym.bench.schedule import plan
+from rnnsym.bench.tasks import module_result
+
+ROOT = Path(__file__).parents[2]
+MODELS = [*sorted((ROOT / "rnnsym" / "models").glob("*.rnn")), *sorted((ROOT / "tests" / "cells").glob("*.rnn"))]
+FUSED = {
+    "birnn": ["RNN_TANH", "RNN_TANH"],
+    "deep_birnn": ["RNN_TANH"] * 4,
+    "gru_reset_after": ["GRU"],
+    "lstm": ["LSTM"],
+    "many_to_one": ["RNN_TANH"],
+    "rnn": ["RNN_TANH"],
+    "stacked_lstm": ["LSTM", "LSTM"],
+    "attention_pooling": ["RNN_TANH"],
+}
+
+
+def case_of(system: rnnsym.System, sizes: str = "tiny,T=5,B=3") -> tuple[Case, object]:
+    module = rnnsym.compile(system)
+    return cases(system, module, scales(system, sizes)[0], "float64"), module
+
+
+def agrees(contestant: Contestant, case: Case, module: object) -> bool:
+    assert contestant.result is not None
+    return disagreement(contestant.result(), module_result(module, case))[0] < 1e-9
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+def test_the_loop_in_pytorch_computes_what_the_module_computes(path: Path):
+    pytorch = pytest.importorskip("rnnsym.bench.pytorch", reason="PyTorch is not installed", exc_type=ImportError)
+    system = rnnsym.load(path)
+    case, module = case_of(system)
+    assert agrees(pytorch.contestant("torch-loop", case, plan(system)), case, module)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+def test_a_fused_layer_is_found_where_it_is_the_same_function_and_only_there(path: Path):
+    layers, reason = find_layers(plan(rnnsym.load(path)))
+    assert [layer.kind for layer in layers.values()] == FUSED.get(path.stem, [])
+    assert bool(reason) == (path.stem not in FUSED)
+
+
+@pytest.mark.parametrize("name", [n for n in FUSED if (ROOT / "rnnsym" / "models" / f"{n}.rnn").is_file()])
+def test_the_fused_layer_computes_what_the_module_computes(name: str):
+    pytorch = pytest.importorskip("rnnsym.bench.pytorch", reason="PyTorch is not installed", exc_type=ImportError)
+    system = rnnsym.load(name)
+    case, module = case_of(system)
+    schedule = plan(system)
+    assert agrees(pytorch.contestant("torch", case, schedule, find_layers(schedule)[0]), case, module)
