@@ -143,20 +143,27 @@ class Case:
 
 
 def cases(system: System, module: Any, scale: Scale, dtype: str, seed: int = 0) -> Case:
-    """Parameters at their usual starts, normal data; where the cost is not finite there, positive data.
+    """Matrices at their usual starts, biases and factors near theirs, normal data; where that is not finite, positive data.
 
-    Raises UsageError where neither gives a finite cost.
+    Raises UsageError where the cost or a gradient is finite for neither.
     """
-    names = python_names(system)
-    accepted = {names[n]: v for n, v in scale.sizes.items() if n not in ("T", "B") and names[n] in module.SIZES}
     for positive in (False, True):
         rng = np.random.default_rng(seed)
-        start = module.init_params(**accepted, rng=rng, dtype=np.float64)
-        params = {d.name: np.asarray(start[names[d.name]], dtype) for d in system.params}
-        case = Case(system, scale, dtype, params, _data(system, scale.sizes, positive, rng, dtype))
-        if np.isfinite(module.loss(case.module_params(module), **case.keywords())):
+        case = Case(system, scale, dtype, _params(system, module, scale, rng, dtype), _data(system, scale.sizes, positive, rng, dtype))
+        with np.errstate(all="ignore"):
+            loss, gradients, _ = module.loss_and_grads(case.module_params(module), **case.keywords())
+        if np.isfinite(loss) and np.isfinite(gradients.vector).all():
             return case
-    raise UsageError.at("U503", f"the cost of `{system.name}` is not finite at the random arrays tried", file="bench")
+    raise UsageError.at("U503", f"the cost of `{system.name}`, or a gradient, is not finite at the random arrays tried", file="bench")
+
+
+def _params(system: System, module: Any, scale: Scale, rng: np.random.Generator, dtype: str) -> dict[str, Array]:
+    names = python_names(system)
+    accepted = {names[n]: v for n, v in scale.sizes.items() if n not in ("T", "B") and names[n] in module.SIZES}
+    start = module.init_params(**accepted, rng=rng, dtype=np.float64)
+    found = {d.name: np.asarray(start[names[d.name]]) for d in system.params}
+    near = {name: value + (0.1 * rng.standard_normal(value.shape) if value.ndim < 2 else 0) for name, value in found.items()}
+    return {name: np.asarray(value, dtype) for name, value in near.items()}
 
 
 def _data(system: System, sizes: Mapping[str, int], positive: bool, rng: np.random.Generator, dtype: str) -> dict[str, Array]:

@@ -101,7 +101,7 @@ def _other(plan: Plan, place: int, node: MatrixProduct, sizes: Mapping[str, int]
     """A product with a matrix of its own per sequence, one of two matrices, or one without data."""
     a, b = node.args
     m, k = (size_value(n, sizes) for n in a.shape)
-    columns = size_value(sympy.prod(b.shape[1:]), sizes)
+    columns = size_value(sympy.Mul(*b.shape[1:]), sizes)
     if not plan.is_batched(node):
         found = [Product("forward", str(node), 1, m, k, columns)]
         found += [Product("backward", str(node), 1, k, m, columns)] if _is_trained(plan, b) else []

@@ -113,10 +113,14 @@ def is_product(node: op.MatrixProduct) -> bool:
 def subexpressions(node: Basic) -> Iterator[Basic]:
     """The node and everything in it, summands of sums over time at the generic step."""
     yield node
+    for part in parts(node):
+        yield from subexpressions(part)
+
+
+def parts(node: Basic) -> tuple[Basic, ...]:
+    """The tensors and conditions that an expression is made of."""
     arguments = (node.body,) if isinstance(node, op.Total) else node.args
-    for argument in arguments:
-        if isinstance(argument, (Tensor, op.Condition)):
-            yield from subexpressions(argument)
+    return tuple(a for a in arguments if isinstance(a, (Tensor, op.Condition)))
 
 
 def plan(system: System) -> Plan:

@@ -78,7 +78,7 @@ def _measured(timing: Timing, timings: tuple[Timing, ...]) -> dict[str, Any]:
     ours = next((t for t in timings if t.name == OURS), None)
     return {
         "name": timing.name,
-        "seconds": {"lower": low, "median": middle, "upper": high},
+        "seconds": {"best": min(timing.seconds), "lower": low, "median": middle, "upper": high},
         "to_limit": to_limit,
         "to_rnnsym": dict(zip(("lower", "median", "upper"), timing.ratios(ours), strict=True)) if ours else None,
         "error": timing.error,

@@ -18,10 +18,10 @@ import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.graph import Component
+from rnnsym.algebra.graph import Component, closure
 from rnnsym.algebra.sizes import size_value
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, T, Tensor, quantities
-from rnnsym.bench.schedule import Group, Plan, subexpressions
+from rnnsym.bench.schedule import Group, Plan, parts, subexpressions
 from rnnsym.errors import InternalError
 from rnnsym.program.interpret import evaluate
 
@@ -189,18 +189,31 @@ class _Writer:
     # ------------------------------------------------------------ the whole
 
     def write(self) -> Translation:
+        needed = self._needed()
         for place, component in enumerate(self.plan.components):
             if place in self.layers:
                 self.layers[place].write(self)
             elif component.kind == "scan":
                 self._scan(place, component)
-            else:
+            elif component.definitions[0].name in needed:
                 self._outside(component)
         total = self._cost()
         used = {name for name in self.given if isinstance(name, tuple) and name[0] == "leaf"}
         head = [f"{self.given[key]} = {source}" for key in self.given if key in used for source in [self._source(key[1])]]
         source = "\n".join(["def cost(leaves, data, constants):", *(f"    {line}" for line in [*head, *self.lines, f"return {total}"])])
         return Translation(source + "\n", tuple(self.bundles.values()), self.constants)
+
+    def _needed(self) -> set[str]:
+        """What is computed: a layer of the library takes its input and its parameters as they are."""
+        read: dict[str, list[str]] = {}
+        for place, component in enumerate(self.plan.components):
+            for definition in component.definitions:
+                layer = self.layers.get(place)
+                names = (
+                    [layer.reads.name, layer.state, *filter(None, [layer.cell])] if layer else [q.name for q in quantities(definition.rhs)]
+                )
+                read.setdefault(definition.name, []).extend(names)
+        return closure({STEP_LOSS, FINAL_LOSS} & set(read), read)
 
     def _source(self, name: str) -> str:
         if name in self.constants:
@@ -395,7 +408,7 @@ class _Writer:
         group = self.groups.get((self.place, operand))
         if group is None or not _is_given(matrix):
             return False
-        matrices = [m for m in group.matrices if _is_given(m)]
+        matrices = [m for m in group.matrices if _is_given(m) and op.MatrixProduct(m, operand) in self.parents]
         added = {m: self._added(group, m) for m in matrices}
         timed = [m for m, found in added.items() if found is not None and found[1].time is not None]
         order = timed + [m for m in matrices if m not in timed]
@@ -414,16 +427,17 @@ class _Writer:
 
     @cached_property
     def parents(self) -> dict[Basic, list[tuple[int, Basic | None]]]:
-        """For every product: where it stands, and the node that reads it (None: the equation itself), each time."""
+        """For every product that is written: where it stands, and what reads it (None: an equation as a whole), each time."""
         found: dict[Basic, list[tuple[int, Basic | None]]] = {}
+        needed = self._needed()
         for place, component in enumerate(self.plan.components):
             where = place if component.kind == "scan" else -1
-            for definition in component.definitions:
-                for node in (definition.lhs, *subexpressions(definition.rhs)):
-                    inner = (definition.rhs,) if node is definition.lhs else (node.body,) if isinstance(node, op.Total) else node.args
-                    for argument in inner:
-                        if isinstance(argument, op.MatrixProduct):
-                            found.setdefault(argument, []).append((where, node))
+            for definition in component.definitions if place not in self.layers else ():
+                if definition.name in needed:
+                    pairs = [(None, definition.rhs), *((n, a) for n in subexpressions(definition.rhs) for a in parts(n))]
+                    for reader, node in pairs:
+                        if isinstance(node, op.MatrixProduct):
+                            found.setdefault(node, []).append((where, reader))
         return found
 
     def _is_addable(self, other: Quantity, group: Group) -> bool:

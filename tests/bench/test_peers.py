@@ -37,8 +37,11 @@ def agrees(contestant: Contestant, case: Case, module: object) -> bool:
     return disagreement(contestant.result(), module_result(module, case))[0] < 1e-9
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+QUICK = {"lstm", "gru_reset_after", "birnn", "mlstm", "language_model", "unitary", "multiplicative", "phased_lstm"}
+EACH = [pytest.param(p, id=p.stem, marks=() if p.stem in QUICK else pytest.mark.slow) for p in MODELS]
+
+
+@pytest.mark.parametrize("path", EACH)
 def test_the_loop_in_pytorch_computes_what_the_module_computes(path: Path):
     pytorch = pytest.importorskip("rnnsym.bench.pytorch", reason="PyTorch is not installed", exc_type=ImportError)
     system = rnnsym.load(path)
