@@ -3,7 +3,7 @@
 from rnnsym.documents.checking import check_document
 from rnnsym.documents.derivation_document import derivation_document
 from rnnsym.documents.expressions import latex_equations, latex_expression, unicode_equations, unicode_expression
-from rnnsym.documents.latex_document import latex_source
+from rnnsym.documents.latex_document import fragment_source, latex_source
 
 __all__ = [
     "check_document",
@@ -11,6 +11,7 @@ __all__ = [
     "latex_document",
     "latex_equations",
     "latex_expression",
+    "latex_fragment",
     "latex_source",
     "unicode_equations",
     "unicode_expression",
@@ -20,3 +21,8 @@ __all__ = [
 def latex_document(derivation) -> str:
     """The complete LaTeX source of a derivation; compiles with pdfLaTeX and packages of latex-recommended, latex-extra and pictures."""
     return latex_source(derivation_document(derivation))
+
+
+def latex_fragment(derivation) -> str:
+    """The LaTeX source of a derivation to be read by another document with `\\input`; its first lines say what that one needs."""
+    return fragment_source(derivation_document(derivation))

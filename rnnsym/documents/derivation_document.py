@@ -10,6 +10,7 @@ from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.checking import check_document
 from rnnsym.documents.conventions import convention_blocks
 from rnnsym.documents.document import Document
+from rnnsym.documents.figure_part import error_figures, model_figures
 from rnnsym.documents.gradient_part import Teller
 from rnnsym.documents.loss_part import loss_blocks
 from rnnsym.documents.model_part import model_blocks, part_blocks
@@ -32,14 +33,19 @@ def derivation_document(derivation: Derivation) -> Document:
 
     Every displayed step is evaluated on random arrays first; where one does not hold there is no document (InternalError E905).
     """
-    setter = Typesetter(derivation_names(derivation))
+    names = derivation_names(derivation)
+    setter = Typesetter(names)
     teller = Teller(derivation, setter)
+    errors = tuple(teller.errors())
     blocks = (
         *model_blocks(derivation, setter),
+        *model_figures(derivation, names),
         *part_blocks(derivation, setter),
         *convention_blocks(derivation, setter),
         *loss_blocks(derivation, setter),
-        *teller.errors(),
+        *errors[:1],  # the heading
+        *error_figures(derivation, names),
+        *errors[1:],
         *teller.gradients(),
         *vanishing_blocks(derivation, setter),
     )

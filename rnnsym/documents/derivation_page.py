@@ -1,49 +1,44 @@
-"""A Derivation as an HTML page: its document, its pictures, its code, the shapes of its symbols.
+"""A Derivation as an HTML page: its document, its code, what its symbols are.
 
 Comes in: a Derivation and, where it is at hand, the source of its module. Goes out: HTML.
 """
 
 from __future__ import annotations
 
-from rnnsym.algebra.tensor import T, t
+from rnnsym.algebra.tensor import Quantity, T, t
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.derivation_document import derivation_document, derivation_names
-from rnnsym.documents.html_document import Figure, html_source
+from rnnsym.documents.html_document import Symbol, html_source
 from rnnsym.documents.mathematics import Node
 from rnnsym.documents.model_part import space
 from rnnsym.documents.names import Names
 from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.unicode_text import unicode_text
 
-_LAGS = range(-3, 4)  # the steps beside t at which a symbol's shape is shown
+_LAGS = range(-3, 4)  # the steps beside t at which a symbol is known
 
 
 def html_document(derivation: Derivation, module: str = "") -> str:
     """The page of a derivation: one file, no request, no script. `module`: the generated module, to show what computes each equation."""
     names = derivation_names(derivation)
-    return html_source(derivation_document(derivation), _figures(derivation, names), module, symbol_shapes(derivation, names))
+    return html_source(derivation_document(derivation), module, symbols(derivation, names))
 
 
-def _figures(derivation: Derivation, names: Names) -> tuple[Figure, ...]:
-    from rnnsym.pictures import backpropagation, data_flow, structure, unfolded  # imports documents' trees: late, to keep one direction
+def symbols(derivation: Derivation, names: Names) -> tuple[Symbol, ...]:
+    """What every symbol is, and how it looks at t and the steps around it: `W_i ∈ ℝ^(n_h×n_x), input weights`."""
+    prepared = derivation.prepared
+    found = []
+    for declaration in prepared.declarations:
+        defined = prepared.defined.get(declaration.name)
+        said = declaration.description or (defined.description if defined is not None else "")
+        found.append(_symbol(declaration.quantity, said, names))
+    for entry in derivation.entries:
+        found.append(_symbol(entry.error, f"the error of {unicode_text(names.quantity(entry.of))}", names))
+    return tuple(found)
 
-    drawings = (
-        (structure(derivation.model, names), "The structure, folded: a small square holds a value for a step."),
-        (data_flow(derivation.model, names), "One step as data flow."),
-        (unfolded(derivation.model, names), "Unfolded over time."),
-        (backpropagation(derivation, names), "The errors that travel back."),
-    )
-    return tuple((drawing.svg(), caption) for drawing, caption in drawings)
 
-
-def symbol_shapes(derivation: Derivation, names: Names) -> dict[Node, str]:
-    """For the tree of every symbol, at t and the steps around it: `W_i ∈ ℝ^(n_h×n_x)`."""
-    setter = Typesetter(names)
-    found: dict[Node, str] = {}
-    for declaration in derivation.prepared.declarations:
-        where = unicode_text(space(declaration.shape, setter))
-        times = [t + lag for lag in _LAGS] + [T] if declaration.timed else [None]
-        for time in times:
-            node = names.quantity(declaration.quantity.at(time) if time is not None else declaration.quantity)
-            found[node] = f"{unicode_text(node)} ∈ {where}"
-    return found
+def _symbol(quantity: Quantity, said: str, names: Names) -> Symbol:
+    timed = quantity.time is not None and not quantity.is_absolute
+    looks = [names.quantity(quantity.at(time)) for time in (*(t + lag for lag in _LAGS), T)] if timed else [names.quantity(quantity)]
+    where = unicode_text(space(quantity.shape, Typesetter(names)))
+    return Symbol(f"{unicode_text(names.quantity(quantity))} ∈ {where}{f', {said}' if said else ''}", frozenset[Node](looks))

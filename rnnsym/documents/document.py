@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sympy import Expr
 
@@ -96,7 +97,27 @@ class Items:
     items: tuple[tuple[Inline, ...], ...]
 
 
-Block = Heading | Paragraph | Display | Table | Items
+class Picture(Protocol):
+    """What a document asks of a drawing: its size in pixels, and itself as text of two formats."""
+
+    @property
+    def width(self) -> float: ...
+    @property
+    def height(self) -> float: ...
+    def svg(self, mathematical: bool = False) -> str: ...
+    def tikz(self, width: float = ..., height: float = ...) -> str: ...
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Pictures beside or below each other, as there is room, and a sentence that says what they show. `mark` is what links call it."""
+
+    mark: str
+    pictures: tuple[Picture, ...]
+    caption: tuple[Inline, ...]
+
+
+Block = Heading | Paragraph | Display | Table | Items | Figure
 
 
 @dataclass(frozen=True)

@@ -1,54 +1,92 @@
 """A document as one HTML file that needs nothing else: `html/derivation.html.j2` is the layout, everything that it receives is text.
 
-Comes in: a Document, the drawings beside it, the generated module, the shapes of the symbols. Goes out: HTML with MathML, the font inside,
-no script and no request. A link to an equation shows that equation while the pointer or the focus is on it.
+Comes in: a Document, the generated module, what its symbols are. Goes out: HTML with MathML and SVG, the font inside, no script and no
+request. A link to an equation shows that equation while the pointer or the focus is on it, a symbol says what it is: by style rules alone.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
 import jinja2
 
 from rnnsym.documents.code_listing import listing
-from rnnsym.documents.document import Block, Display, Document, Heading, Items, Paragraph, Table
-from rnnsym.documents.mathematics import AlignedRow, Inline, Node, References
+from rnnsym.documents.document import Block, Display, Document, Figure, Heading, Items, Paragraph, Table
+from rnnsym.documents.mathematics import AlignedRow, Inline, Marked, Node, References, changed
 from rnnsym.documents.mathml import math_element, relation_and_right
 from rnnsym.documents.mathml import mathml as mathml_of
 from rnnsym.documents.wording import in_words
 from rnnsym.resources import templates_folder
 
+_WIDTH, _SMALLEST = 800.0, 0.8  # pixels for pictures beside each other, and how far they are made smaller for it
 FONT = Path(__file__).parent / "fonts" / "stix-two-math.woff2"
-Figure = tuple[str, str]  # an SVG element and its caption
 
 
-def html_source(document: Document, figures: Sequence[Figure] = (), module: str = "", shapes: Mapping[Node, str] | None = None) -> str:
-    """The complete file.
+@dataclass(frozen=True)
+class Symbol:
+    """What is said of a symbol while the pointer is on it, and the trees by which it is known."""
 
-    figures: SVG elements with captions, shown after the first section. module: the generated module's source, whose functions that cite
-    equations are shown at the end. shapes: for the tree of a symbol, what is shown while the pointer is on it.
-    """
+    said: str
+    looks: frozenset[Node]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the index: a page, what it is about, further files of the same model with their links."""
+
+    name: str
+    summary: str
+    page: str
+    files: tuple[tuple[str, str], ...] = ()
+
+
+def html_source(document: Document, module: str = "", symbols: Sequence[Symbol] = ()) -> str:
+    """The complete file. module: the generated module's source, whose functions that cite equations are shown at the end."""
     rows = {r.number: r for b in document.blocks if isinstance(b, Display) for r in b.mathematics.rows if r.number is not None}
     code, cited = listing(module, frozenset(rows)) if module else ("", frozenset())
-    writer = _Writer(_whole_equations(document), cited, dict(shapes or {}))
-    body = writer.body(document.blocks, figures)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_folder()), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,
-    )  # fmt: skip
+    writer = _Writer(_whole_equations(document), cited, {look: f"s{i}" for i, s in enumerate(symbols) for look in s.looks})
+    body = writer.body(document.blocks)
     view = {
         "title": _text(document.title),
         "subtitle": _text(document.subtitle),
         "font": base64.b64encode(FONT.read_bytes()).decode(),
+        "hints": "\n".join(_hint(f"s{i}", symbol.said) for i, symbol in enumerate(symbols) if f"s{i}" in writer.met),
         "headings": [{"anchor": anchor, "text": text} for anchor, text in writer.headings],
         "body": body,
         "code": code,
     }
-    return environment.get_template("html/derivation.html.j2").render(view)
+    return _environment().get_template("html/derivation.html.j2").render(view)
+
+
+def index_source(title: str, entries: Sequence[Entry]) -> str:
+    """The page that leads to other pages."""
+    lines = [
+        {
+            "name": _text(entry.name),
+            "summary": _text(entry.summary),
+            "page": _text(entry.page),
+            "files": [{"label": _text(label), "place": _text(place)} for label, place in entry.files],
+        }
+        for entry in entries
+    ]
+    return _environment().get_template("html/index.html.j2").render({"title": _text(title), "entries": lines})
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_folder()), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+
+
+def _hint(mark: str, said: str) -> str:
+    """The rule that says what a symbol is below the line in which the pointer is on it."""
+    text = "".join(c if c.isalnum() or c in " ,.∈^_()×" else f"\\{ord(c):x} " for c in said)
+    return f':is(.row,p,li,td):has(.{mark}:hover)::after{{content:"{text}"}}'
 
 
 def _whole_equations(document: Document) -> dict[int, tuple[AlignedRow, ...]]:
@@ -71,22 +109,18 @@ def _text(text: str) -> str:
 
 @dataclass
 class _Writer:
+    """Blocks as HTML; `marks` names the class of a symbol's tree, `met` collects those that occur."""
+
     equations: Mapping[int, tuple[AlignedRow, ...]]
     cited: frozenset[int]
-    shapes: Mapping[Node, str]
+    marks: Mapping[Node, str]
+    met: set[str] = field(default_factory=set)
     headings: list[tuple[str, str]] = field(default_factory=list)
     sections: int = 0
+    figures: int = 0
 
-    def body(self, blocks: Sequence[Block], figures: Sequence[Figure]) -> str:
-        """The blocks in order; the figures stand before the second section."""
-        drawn = "\n".join(f"<figure>{svg}<figcaption>{_text(caption)}</figcaption></figure>" for svg, caption in figures)
-        out: list[str] = []
-        for block in blocks:
-            if isinstance(block, Heading) and block.level == 1 and len(self.headings) == 1 and drawn:
-                out.append(drawn)
-                drawn = ""
-            out.append(self.block(block))
-        return "\n".join([*out, *([drawn] if drawn else [])])
+    def body(self, blocks: Sequence[Block]) -> str:
+        return "\n".join(map(self.block, blocks))
 
     def block(self, block: Block) -> str:
         printers: dict[type, Callable[..., str]] = {
@@ -94,6 +128,7 @@ class _Writer:
             Paragraph: lambda b: f"<p>{self.inline(b.text)}</p>",
             Display: self.display,
             Table: self.table,
+            Figure: self.figure,
             Items: lambda b: "<ul>" + "".join(f"<li>{self.inline(item)}</li>" for item in b.items) + "</ul>",
         }
         return printers[type(block)](block)
@@ -113,8 +148,27 @@ class _Writer:
             return _text(piece)
         if isinstance(piece, References):
             return in_words(piece.numbers, self.reference)
-        shape = self.shapes.get(piece)
-        return f'<span title="{_text(shape)}">{math_element(piece)}</span>' if shape else math_element(piece)
+        return math_element(self.marked(piece))
+
+    def marked(self, node: Node) -> Node:
+        """The tree with its symbols marked."""
+
+        def change(part: Node) -> Node | None:
+            mark = self.marks.get(part)
+            if mark is None:
+                return None
+            self.met.add(mark)
+            return Marked(part, mark)
+
+        return changed(node, change)
+
+    def figure(self, block: Figure) -> str:
+        self.figures += 1
+        drawn = "\n".join(picture.svg(mathematical=True) for picture in block.pictures)
+        caption = f"Figure {self.figures}. {self.inline(block.caption)}"
+        together = sum(picture.width for picture in block.pictures)
+        beside = " beside" if len(block.pictures) > 1 and together * _SMALLEST <= _WIDTH else ""
+        return f'<figure id="fig-{block.mark}"><div class="pictures{beside}">{drawn}</div><figcaption>{caption}</figcaption></figure>'
 
     def reference(self, number: int) -> str:
         """A link, and the equation that appears beside it; hidden from screen readers, which follow the link."""
@@ -133,31 +187,18 @@ class _Writer:
 
     def row(self, row: AlignedRow) -> str:
         """Four cells: left side, relation and right side, number, reason."""
-        left = math_element(row.left, display=True) if row.left is not None else ""
-        right = f'<math displaystyle="true">{relation_and_right(row)}</math>'
-        said = "; ".join(dict.fromkeys(self.shapes_in(row)))
-        title = f' title="{_text(said)}"' if said else ""
+        left = math_element(self.marked(row.left), display=True) if row.left is not None else ""
+        right = f'<math displaystyle="true">{relation_and_right(replace(row, left=None, right=self.marked(row.right)))}</math>'
         anchor = f' id="eq-{row.number}"' if row.number is not None else ""
         cells = f'<div class="left">{left}</div><div class="right">{right}</div><div class="number">{self.number(row)}</div>'
-        return f'<div class="row"{anchor}{title}>{cells}<div class="reason">{self.inline(row.reason)}</div></div>'
+        return f'<div class="row"{anchor}>{cells}<div class="reason">{self.inline(row.reason)}</div></div>'
 
     def number(self, row: AlignedRow) -> str:
         if row.number is None:
             return ""
-        code = f'<a class="to-code" href="#code-{row.number}">code</a>' if row.number in self.cited else ""
-        return f'{code}<a href="#eq-{row.number}">({row.number})</a>'
-
-    def shapes_in(self, node: object) -> list[str]:
-        """What is known of the symbols in a tree, outermost first."""
-        if isinstance(node, Node) and node in self.shapes:
-            return [self.shapes[node]]
-        if isinstance(node, tuple):
-            return [said for part in node for said in self.shapes_in(part)]
-        if isinstance(node, AlignedRow):
-            return [*self.shapes_in(node.left), *self.shapes_in(node.right)]
-        if not isinstance(node, Node):
-            return []
-        return [said for name in type(node).__dataclass_fields__ for said in self.shapes_in(getattr(node, name))]  # type: ignore[attr-defined]
+        said = f'aria-label="equation {row.number}"'
+        code = f'<a class="to-code" href="#code-{row.number}" aria-label="code of equation {row.number}">code</a>'
+        return f'{code if row.number in self.cited else ""}<a href="#eq-{row.number}" {said}>({row.number})</a>'
 
     def table(self, block: Table) -> str:
         head = "".join(f'<th scope="col">{_text(title)}</th>' for title in block.head)

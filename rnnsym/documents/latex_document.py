@@ -6,13 +6,15 @@ Comes in: a Document. Goes out: the source of a complete `.tex` file, or the blo
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import jinja2
 
-from rnnsym.documents.document import Block, Display, Document, Heading, Items, Paragraph, Table
+from rnnsym.documents.document import Block, Display, Document, Figure, Heading, Items, Paragraph, Table
 from rnnsym.documents.escape import escape
 from rnnsym.documents.latex import aligned_row, latex
+from rnnsym.documents.latex_figure import figure_source
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.measure import height
 from rnnsym.documents.wording import in_words
@@ -24,15 +26,34 @@ _NOTE_LINE, _NOTE_CHARACTERS = 10.0, 25  # the margin's lines in points, and how
 
 def latex_source(document: Document) -> str:
     """The complete source of a document."""
-    environment = jinja2.Environment(
+    view = {"title": escape(document.title), "subtitle": escape(document.subtitle), "body": body_source(document)}
+    return _environment().get_template("derivation.tex.j2").render(view)
+
+
+def fragment_source(document: Document) -> str:
+    """The document as a part of another one, which reads it by `\\input`: a comment says what that one's preamble needs.
+
+    Labels begin with the document's title, so that several parts can stand in one document.
+    """
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", document.title)
+    body = re.sub(r"(\\(?:label|labelcref|cref)\{)(eq:|fig:)", rf"\1{prefix}:\2", body_source(document))
+    view = {"title": _comment(document.title), "subtitle": _comment(document.subtitle), "prefix": prefix, "body": body}
+    return _environment().get_template("fragment.tex.j2").render(view)
+
+
+def _comment(text: str) -> str:
+    """Text for one line of a comment, where nothing but a line's end has a meaning."""
+    return " ".join(text.split())
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_folder()),
         undefined=jinja2.StrictUndefined,
         block_start_string="<%", block_end_string="%>", variable_start_string="<<", variable_end_string=">>",
         comment_start_string="<#", comment_end_string="#>", trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
         autoescape=False,
     )  # fmt: skip
-    view = {"title": escape(document.title), "subtitle": escape(document.subtitle), "body": body_source(document)}
-    return environment.get_template("derivation.tex.j2").render(view)
 
 
 def body_source(document: Document) -> str:
@@ -77,7 +98,7 @@ def _display(block: Display) -> str:
 def _pitch(line: AlignedRow) -> float:
     """From this row's baseline to the next one's, in points, rather too little than too much."""
     tallest = max(height(line.right), height(line.left) if line.left is not None else 1.0)
-    return max(16.0, _POINTS * 1.1 * tallest + 3)
+    return _POINTS * 1.1 * tallest + 3 if tallest > 1.75 else 16.0  # what is lower has room between two lines
 
 
 def _note_height(line: AlignedRow) -> float:
@@ -114,7 +135,8 @@ _PRINTERS: dict[type, Callable[..., str]] = {
     Display: _display,
     Table: _table,
     Items: _items,
+    Figure: lambda block: figure_source(block, inline_source(block.caption)),
 }
 
 
-__all__ = ["block_source", "inline_source", "latex_source"]
+__all__ = ["block_source", "fragment_source", "inline_source", "latex_source"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from rnnsym.documents.document import Display, Document, Heading, Items, Paragraph, Table
+from rnnsym.documents.document import Display, Document, Figure, Heading, Items, Paragraph, Table
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.wording import in_words
@@ -19,7 +19,8 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|$~&])")
 def markdown(document: Document) -> str:
     """The whole document."""
     head = f"# {_literal(document.title)}\n\n*{_literal(document.subtitle)}*"
-    return "\n\n".join([head, *(_PRINTERS[type(block)](block) for block in document.blocks)]) + "\n"
+    blocks = (block for block in document.blocks if not isinstance(block, Figure))  # a forge shows no drawing that stands in the text
+    return "\n\n".join([head, *(_PRINTERS[type(block)](block) for block in blocks)]) + "\n"
 
 
 def _literal(text: str) -> str:

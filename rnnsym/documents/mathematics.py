@@ -6,7 +6,9 @@ serialiser says how its format writes them. A node never holds markup, so nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 ACCENTS = ("tilde", "hat", "bar", "dot", "vec", "lvec", "rvec", "under", "ddot", "check", "breve", "acute", "grave", "ring")
 STYLES = ("italic", "upright", "bold", "calligraphic", "sans", "typewriter", "doublestruck", "fraktur", "function")
@@ -136,6 +138,14 @@ class Cases(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Marked(Node):
+    """A body that can be pointed at: HTML gives it `mark` as a class. No other format meets one."""
+
+    body: Node
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class References:
     """Links to numbered equations, in words: (1), (3) and (7)."""
 
@@ -165,6 +175,20 @@ class Aligned(Node):
 
 
 EMPTY = Row(())
+
+
+def changed(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    """The tree with some of its parts exchanged: what `change` gives for a part stands in its place; for None its own parts are asked."""
+    found = change(node)
+    if found is not None:
+        return found
+
+    def inner(value: Any) -> Any:
+        if isinstance(value, Node):
+            return changed(value, change)
+        return tuple(map(inner, value)) if isinstance(value, tuple) else value
+
+    return replace(node, **{f.name: inner(getattr(node, f.name)) for f in fields(node)}) if is_dataclass(node) else node
 
 
 def row(*parts: Node) -> Node:

@@ -20,6 +20,7 @@ from rnnsym.documents.mathematics import (
     Fenced,
     Fraction,
     Identifier,
+    Marked,
     Matrix,
     Node,
     Numeral,
@@ -50,6 +51,7 @@ _ALPHABETS = {  # style → where its A and its a stand in Unicode, and what sta
     "sans": (0x1D5A0, 0x1D5BA, {}),
     "typewriter": (0x1D670, 0x1D68A, {}),
 }
+_GREEK = {"bold": 0x1D6C2, "italic": 0x1D6FC}  # where their α stands
 _UPRIGHT = set("ΓΔΘΛΞΠΣΥΦΨΩ∇∞ℝ")  # single letters that stand upright where others slant
 
 
@@ -99,12 +101,13 @@ def _identifier(node: Identifier, scripted: bool) -> str:
         return f"<mi{upright}>{_literal(text)}</mi>"
     if node.style == "italic" and len(text) <= 1:
         return f"<mi>{_literal(text)}</mi>"
-    styled = "".join(_styled(c, node.style) for c in text)
-    fixed = ' mathvariant="normal"' if len(styled) == 1 else ""  # it is italic, bold, … already
-    return f"<mi{fixed}>{_literal(styled)}</mi>"
+    text = "".join(styled(c, node.style) for c in text)
+    fixed = ' mathvariant="normal"' if len(text) == 1 else ""  # it is italic, bold, … already
+    return f"<mi{fixed}>{_literal(text)}</mi>"
 
 
-def _styled(character: str, style: str) -> str:
+def styled(character: str, style: str) -> str:
+    """The character that Unicode has for a letter in a style; what it has none for stays as it is."""
     capital, small, elsewhere = _ALPHABETS[style]
     if character in elsewhere:
         return elsewhere[character]
@@ -114,8 +117,8 @@ def _styled(character: str, style: str) -> str:
         return chr(small + ord(character) - ord("a"))
     if style == "bold" and character.isascii() and character.isdigit():
         return chr(0x1D7CE + int(character))
-    if style == "bold" and "α" <= character <= "ω":
-        return chr(0x1D6C2 + ord(character) - ord("α"))
+    if style in _GREEK and "α" <= character <= "ω":
+        return chr(_GREEK[style] + ord(character) - ord("α"))
     return character
 
 
@@ -230,5 +233,6 @@ _PRINTERS: dict[type, Callable[..., str]] = {
     Root: lambda node, scripted: f"<msqrt>{mathml(node.body, scripted)}</msqrt>",
     Matrix: _matrix,
     Cases: _cases,
+    Marked: lambda node, scripted: f'<mrow class="{node.mark}">{mathml(node.body, scripted)}</mrow>',
     Aligned: _aligned,
 }

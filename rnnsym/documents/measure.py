@@ -14,6 +14,7 @@ from rnnsym.documents.mathematics import (
     Fenced,
     Fraction,
     Identifier,
+    Marked,
     Matrix,
     Node,
     Numeral,
@@ -67,6 +68,8 @@ def _other_width(node: Node, scale: float) -> float:
         return 0.18 if node.width == "thin" else 1.0
     if isinstance(node, Over):
         return width(node.base, scale) + 0.05
+    if isinstance(node, Marked):
+        return width(node.body, scale)
     if isinstance(node, Delimiter):
         return scale * _BRACKET_WIDTHS[min(node.level, 4)]
     if isinstance(node, BigOperator):
@@ -101,6 +104,8 @@ def height(node: Node) -> float:
         return 3.1 if node.lower and node.upper else 2.3
     if isinstance(node, Over):
         return height(node.base) + 0.15
+    if isinstance(node, Marked):
+        return height(node.body)
     if isinstance(node, Root):
         return height(node.body) + 0.2
     if isinstance(node, Fenced):

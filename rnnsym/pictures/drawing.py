@@ -7,6 +7,7 @@ downwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from rnnsym.documents.mathematics import Node
 from rnnsym.pictures.lettering import lettering
@@ -100,17 +101,20 @@ class Drawing:
     labels: tuple[Label, ...] = ()
     dots: tuple[Dot, ...] = ()
 
-    def svg(self) -> str:
-        """The drawing as an SVG element that stands alone or inside a page; light and dark by custom properties."""
+    def svg(self, mathematical: bool = False) -> str:
+        """The drawing as an SVG element that stands alone or inside a page; light and dark by custom properties.
+
+        mathematical: letters in italics are characters of their own (𝑥), for a page that brings a font which has them.
+        """
         from rnnsym.pictures.svg import svg_source  # imported late: the serialisers import this file
 
-        return svg_source(self)
+        return svg_source(self, mathematical)
 
-    def tikz(self, width: float = 346.0) -> str:
-        """The drawing as a `tikzpicture` (library arrows.meta) not wider than `width` points, letters of at most 8 points."""
+    def tikz(self, width: float = 346.0, height: float = inf) -> str:
+        """The drawing as a `tikzpicture` (library arrows.meta) not larger than this in points, letters of at most 9 points."""
         from rnnsym.pictures.tikz import tikz_source
 
-        return tikz_source(self, width)
+        return tikz_source(self, width, height)
 
     def _repr_svg_(self) -> str:
         return self.svg()

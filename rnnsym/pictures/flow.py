@@ -29,15 +29,17 @@ def data_flow(system: System, names: Names | None = None, width: float = WIDEST)
     """
     graph = StepGraph(system, names or Names.of(system))
     items = ranked(list(graph.items.values()), graph.links)
-    parts = _in_lines(items, graph.links, width)
+    lines = _lines(items, graph.links, width)
+    parts = _stacked(lines)
     entering = [item for item in items if item.key.startswith("in ")]
     leaving = [item for item in items if item.key.startswith("out ")]
     title = f"One step of {system.name} as data flow"
     text = f"From the left come {listing(entering)}; to the right leave {listing(leaving)}; between stand operations, first operands above."
+    text += f" It goes on over {len(lines)} lines; what a line hands on to a later one has the same letters in both." if lines[1:] else ""
     return cropped(f"{system.name}-data-flow", title, text, parts.shapes, parts.edges, parts.labels, parts.dots)
 
 
-def _in_lines(items: Sequence[Item], links: Sequence[Link], width: float) -> Parts:
+def _lines(items: Sequence[Item], links: Sequence[Link], width: float) -> list[Parts]:
     """The layout in one line or, where that is too wide, in as few lines as keep the width."""
     whole = lay_out(items, links)
     rank = {item.key: item.rank for item in items}
@@ -50,7 +52,7 @@ def _in_lines(items: Sequence[Item], links: Sequence[Link], width: float) -> Par
             break
         parts = bands(items, links, cuts(items, links, right, count))
         found = [lay_out(ranked(band.items, band.links), band.links) for band in parts if band.items]
-    return _stacked(found)
+    return found
 
 
 def _width(parts: Parts) -> float:

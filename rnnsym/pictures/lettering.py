@@ -27,6 +27,8 @@ from rnnsym.documents.mathematics import (
     Scripts,
     Space,
     Text,
+    changed,
+    row,
 )
 
 SCRIPT = 0.72  # a script's size beside its base
@@ -170,9 +172,19 @@ def _fenced(setter: _Setter, node: Fenced, size: float, rise: float) -> float:
     return left + _set(setter, node.body, size, rise) + setter.put(node.right, size, rise)
 
 
+def in_one_line(tree: Node) -> Node:
+    """The tree with every fraction as numerator / denominator: a node of a picture has room for one line."""
+
+    def change(node: Node) -> Node | None:
+        if not isinstance(node, Fraction):
+            return None
+        return row(_grouped(in_one_line(node.numerator)), Operator("/", "prefix"), _grouped(in_one_line(node.denominator)))
+
+    return changed(tree, change)
+
+
 def _fraction(setter: _Setter, node: Fraction, size: float, rise: float) -> float:
-    top = _set(setter, _grouped(node.numerator), size, rise)
-    return top + setter.put("/", size, rise) + _set(setter, _grouped(node.denominator), size, rise)
+    return _set(setter, in_one_line(node), size, rise)
 
 
 def _grouped(node: Node) -> Node:

@@ -31,7 +31,8 @@ _WORDS: dict[type, str] = {
 }  # fmt: skip
 _SIGNS: dict[type, Node] = {
     op.Plus: Operator("+", "prefix"), op.MatrixProduct: Operator("×", "prefix"), op.Outer: Operator("⊗", "prefix"),
-    op.Dot: Operator("⟨,⟩", "prefix"), op.Negate: Operator("−", "prefix"), op.Raise: Scripts(Identifier("a"), sup=Identifier("b")),
+    op.Dot: row(*(Operator(c, "prefix") for c in "⟨,⟩")),
+    op.Negate: Operator("−", "prefix"), op.Raise: Scripts(Identifier("a"), sup=Identifier("b")),
 }  # fmt: skip
 Operand = tuple[Basic, Node | None]  # what comes in, and the letters on its link
 

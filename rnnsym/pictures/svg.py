@@ -6,13 +6,16 @@ property with a value for light and one for dark, so that a page may set its own
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from html import escape
 
 from rnnsym.documents.mathematics import Node
+from rnnsym.documents.mathml import styled
 from rnnsym.pictures.drawing import DETAIL_SIZE, LABEL_SIZE, NODE_SIZE, SIGN_SIZE, Drawing, Edge, Label, Point, Shape
 from rnnsym.pictures.lettering import lettering
 
-FONTS = "'STIX Two Text','STIX Two Math','Latin Modern Roman','Cambria Math',Cambria,'Times New Roman','DejaVu Serif',serif"
+FONTS = "'rnnsym math','STIX Two Text','STIX Two Math','Latin Modern Roman','Cambria Math',Cambria,'Times New Roman','DejaVu Serif',serif"
 COLOURS = {  # name → (light, dark)
     "ink": ("#222222", "#e6e6e6"), "line": ("#505050", "#b4b4b4"), "error": ("#b3201a", "#ff8077"),
     "data": ("#eef0f3", "#2c3036"), "data-line": ("#5a6270", "#9aa4b2"),
@@ -27,8 +30,8 @@ _RADIUS = 5.0  # of a line's corners
 _HEAD = ((0.0, 0.0), (-9.0, -3.6), (-7.0, 0.0), (-9.0, 3.6))  # an arrow's head that points to the right
 
 
-def svg_source(drawing: Drawing) -> str:
-    """The SVG of a drawing."""
+def svg_source(drawing: Drawing, mathematical: bool = False) -> str:
+    """The SVG of a drawing; `mathematical`: italics as characters of their own."""
     identifier = "picture-" + "".join(c if c.isalnum() else "-" for c in drawing.name)
     width, height = number(drawing.width), number(drawing.height)
     rows = [
@@ -40,8 +43,9 @@ def svg_source(drawing: Drawing) -> str:
     ]
     rows += [_edge(edge) for edge in drawing.edges]
     rows += [f'<circle class="dot {dot.kind}" cx="{number(dot.x)}" cy="{number(dot.y)}" r="2.4"/>' for dot in drawing.dots]
-    rows += [_shape(shape) for shape in drawing.nodes]
-    rows += [_label(label) for label in drawing.labels]
+    write = partial(letters, mathematical=mathematical)
+    rows += [_shape(shape, write) for shape in drawing.nodes]
+    rows += [_label(label, write) for label in drawing.labels]
     return "\n".join([*rows, "</svg>", ""])
 
 
@@ -116,7 +120,7 @@ def _head(before: Point, tip: Point, kind: str) -> str:
     return f'<path class="head {kind}" d="M{"L".join(f"{number(x)} {number(y)}" for x, y in corners)}Z"/>'
 
 
-def _shape(shape: Shape) -> str:
+def _shape(shape: Shape, write: Callable[..., str]) -> str:
     out = ""
     if shape.kind != "plain":
         left, top, _, _ = shape.box
@@ -127,26 +131,27 @@ def _shape(shape: Shape) -> str:
         )
     lift = 7.0 if shape.detail is not None else 0.0
     if shape.label is not None:
-        out += letters(shape.label, shape.x, shape.y - lift, SIGN_SIZE if shape.kind == "delay" else NODE_SIZE)
+        out += write(shape.label, shape.x, shape.y - lift, SIGN_SIZE if shape.kind == "delay" else NODE_SIZE)
     if shape.detail is not None:
-        out += letters(shape.detail, shape.x, shape.y + 12, DETAIL_SIZE)
+        out += write(shape.detail, shape.x, shape.y + 12, DETAIL_SIZE)
     return out
 
 
-def _label(label: Label) -> str:
-    return letters(label.tree, label.x, label.y + label.drop - 0.32 * LABEL_SIZE, LABEL_SIZE, label.kind)
+def _label(label: Label, write: Callable[..., str]) -> str:
+    return write(label.tree, label.x, label.y + label.drop - 0.32 * LABEL_SIZE, LABEL_SIZE, label.kind)
 
 
-def letters(tree: Node, x: float, y: float, size: float, kind: str = "") -> str:
-    """A `<text>` centred at (x, y), its scripts as shifted spans."""
+def letters(tree: Node, x: float, y: float, size: float, kind: str = "", mathematical: bool = False) -> str:
+    """A `<text>` centred at (x, y), its scripts as shifted spans; `mathematical`: italics as characters of their own."""
     spans, level = [], 0.0
     for run in lettering(tree, size).runs:
         attributes = f' dy="{number(level - run.rise)}"' if run.rise != level else ""
         attributes += f' dx="{number(run.shift)}"' if run.shift else ""
         attributes += f' font-size="{number(run.size)}"' if run.size != round(size, 1) else ""
-        attributes += ' font-style="italic"' if run.italic else ""
+        attributes += ' font-style="italic"' if run.italic and not mathematical else ""
         attributes += ' font-weight="bold"' if run.bold else ""
-        spans.append(f"<tspan{attributes}>{escape(run.text)}</tspan>" if attributes else escape(run.text))
+        text = escape("".join(styled(c, "italic") for c in run.text) if run.italic and mathematical else run.text)
+        spans.append(f"<tspan{attributes}>{text}</tspan>" if attributes else text)
         level = run.rise
     chosen = f' class="{kind}"' if kind == "error" else ""
     return f'<text{chosen} x="{number(x)}" y="{number(y + 0.32 * size)}" font-size="{number(size)}">{"".join(spans)}</text>'

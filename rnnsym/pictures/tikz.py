@@ -9,14 +9,15 @@ from __future__ import annotations
 from rnnsym.documents.latex import latex
 from rnnsym.documents.mathematics import Node
 from rnnsym.pictures.drawing import DETAIL_SIZE, LABEL_SIZE, NODE_SIZE, SIGN_SIZE, Drawing, Edge, Point, Shape
+from rnnsym.pictures.lettering import in_one_line
 from rnnsym.pictures.svg import COLOURS, number
 
 LARGEST = 0.5625  # points per pixel: letters of 16 pixels become 9 points
 
 
-def tikz_source(drawing: Drawing, width: float) -> str:
-    """The tikzpicture of a drawing, at most `width` points wide."""
-    scale = min(LARGEST, width / drawing.width)
+def tikz_source(drawing: Drawing, width: float, height: float) -> str:
+    """The tikzpicture of a drawing, at most `width` points wide and `height` points high."""
+    scale = min(LARGEST, width / drawing.width, height / drawing.height)
     rows = [f"% {drawing.title}. Needs \\usetikzlibrary{{arrows.meta}}.".replace("\n", " ")]
     rows += [
         f"\\begin{{tikzpicture}}[x={scale:.4f}pt, y=-{scale:.4f}pt, line join=round,",
@@ -78,4 +79,4 @@ def _letters(tree: Node, x: float, y: float, size: float, scale: float, kind: st
     points = size * scale
     colour = "text=pictureerror, " if kind == "error" else ""
     font = f"font=\\fontsize{{{points:.2f}}}{{{points * 1.2:.2f}}}\\selectfont"
-    return f"  \\node[letters, {colour}{font}] at {_point((x, y + 0.32 * size))} {{\\({latex(tree).strip()}\\)}};"
+    return f"  \\node[letters, {colour}{font}] at {_point((x, y + 0.32 * size))} {{\\({latex(in_one_line(tree)).strip()}\\)}};"

@@ -38,7 +38,7 @@ def test_there_is_a_printer_for_every_node_and_each_gives_well_formed_elements()
         H, TWO, m.Operator("⊙"), m.Operator("−", "prefix"), m.Operator("\u2062", "invisible"), m.Operator("\u2062", "thin"), m.Text("<a & b>"), m.Space(),
         m.Row((H, m.Operator("+"), TWO)), m.Fraction(m.Row((H, TWO)), TWO), m.Scripts(m.Row((H, TWO)), TIME, m.TRANSPOSE), m.Over(m.Identifier("i"), "bar"),
         m.Over(H, "under"), m.Fenced(m.Fraction(H, TWO)), m.Fenced(H, "", "‖"), m.Delimiter("(", 3, "left"), m.BigOperator("∑", TIME, TWO), m.BigOperator("∏"),
-        m.Root(H), m.Matrix(((H, TWO), (TWO, H))), m.Cases(((H, TIME), (TWO, None))), m.Aligned((m.AlignedRow(H, "=", TWO), m.AlignedRow(None, "", H, indent=True))),
+        m.Root(H), m.Matrix(((H, TWO), (TWO, H))), m.Marked(H, "s1"), m.Cases(((H, TIME), (TWO, None))), m.Aligned((m.AlignedRow(H, "=", TWO), m.AlignedRow(None, "", H, indent=True))),
     ]  # fmt: skip
     assert {type(node) for node in nodes} == set(_PRINTERS)
     assert {node.__name__ for node in m.Node.__subclasses__()} == {node.__name__ for node in (*_PRINTERS, m.AlignedRow)}
