@@ -7,7 +7,7 @@ by factor, for vectors, scalars and matrices alike; what each operator's derivat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -204,15 +204,27 @@ def _chains(node: Tensor, e: Quantity) -> Iterator[Chain]:
         above, below = node.args
         yield from _weighted([op.Quotient(Number(1), below)], above, e)
     elif isinstance(node, op.Branch):
-        condition, *arms = node.args
-        for place, arm in enumerate(arms):
-            if arm.has(e):
-                taken = op.Branch(condition, *(Number(int(place == i)) for i in range(2)))
-                yield from _weighted([taken], arm, e)
+        yield from _branch(node, e)
     elif isinstance(node, op.Concat):
         yield from _parts(node, e)
     else:
         yield from _linear(node, e)
+
+
+def _branch(node: op.Branch, e: Quantity) -> Iterator[Chain]:
+    """Each arm where it is taken; arms that differ in a weight alone are one chain, whose weight has the branches."""
+    condition, *arms = node.args
+    moving = [simplified(_fitted(arm, e, node.shape)) if arm.has(e) else () for arm in arms]
+    split = [_split(chain) for chains in moving for chain in chains]
+    if all(len(chains) <= 1 for chains in moving) and len({rest for _, _, rest in split}) == 1:
+        weights = [_split(chains[0])[1] if chains else Number(0) for chains in moving]
+        weight = op.Branch(condition, *weights)
+        yield Chain(((Entries(weight) if weight.shape else Scale(weight)), *split[0][2]))
+        return
+    for place, chains in enumerate(moving):
+        taken = op.Branch(condition, *(Number(int(place == i)) for i in range(2)))
+        for chain in chains:
+            yield Chain((Entries(taken) if taken.shape else Scale(taken),)).after(chain)
 
 
 def _under(outer: Chain, node: Tensor, e: Quantity) -> Iterator[Chain]:
@@ -245,36 +257,42 @@ def _parts(node: op.Concat, e: Quantity) -> Iterator[Chain]:
 
 def _linear(node: Tensor, e: Quantity) -> Iterator[Chain]:
     """The operators of linear algebra, and what moves entries about."""
-    first = node.args[0] if node.args else None
-    second = node.args[1] if len(node.args) > 1 else None
-    if isinstance(node, op.MatrixProduct):
-        factors, moving = ((Right(second),), first) if first.has(e) else ((Left(first),), second)
-    elif isinstance(node, op.Outer):
-        factors, moving = ((TimesRow(second),), first) if first.has(e) else ((ColumnTimes(first),), second)
-    elif isinstance(node, op.Dot):
-        factors, moving = ((Inner(second),), first) if first.has(e) else ((Inner(first),), second)
-    elif isinstance(node, op.SumEntries):
-        factors, moving = (Inner(op.Ones(*first.shape)),), first
-    elif isinstance(node, op.MeanEntries):
-        share = op.Quotient(Number(1), Number(sympy.Mul(*first.shape)))
-        factors, moving = (Scale(share), Inner(op.Ones(*first.shape))), first
-    elif isinstance(node, op.Transposed):
-        factors, moving = (Transposition(),), first
-    elif isinstance(node, op.Diagonal):
-        factors, moving = (OnDiagonal(),), first
-    elif isinstance(node, op.Slice):
-        factors, moving = (Cut(*node.args[1:]),), first
-    elif isinstance(node, op.Roll):
-        factors, moving = (Turn(second),), first
+    factors = _OF_TWO.get(type(node))
+    if factors is not None:
+        first, second = node.args
+        make_left, make_right = factors
+        moving, factor = (first, make_left(second)) if first.has(e) else (second, make_right(first))
+        yield from _under(Chain((factor,)), moving, e)
+    elif type(node) in _OF_ONE:
+        yield from _under(Chain(_OF_ONE[type(node)](node)), node.args[0], e)
     else:
         raise NotLinear(type(node).__name__)
-    yield from _under(Chain(factors), moving, e)
+
+
+_OF_TWO: dict[type, tuple[Callable[[Tensor], Factor], Callable[[Tensor], Factor]]] = {
+    op.MatrixProduct: (Right, Left),
+    op.Outer: (TimesRow, ColumnTimes),
+    op.Dot: (Inner, Inner),
+}
+"""For a product of two: the factor where the first argument moves, and where the second does."""
+
+_OF_ONE: dict[type, Callable[[Tensor], tuple[Factor, ...]]] = {
+    op.SumEntries: lambda node: (Inner(op.Ones(*node.args[0].shape)),),
+    op.MeanEntries: lambda node: (
+        Scale(op.Quotient(Number(1), Number(sympy.Mul(*node.args[0].shape)))),
+        Inner(op.Ones(*node.args[0].shape)),
+    ),
+    op.Transposed: lambda node: (Transposition(),),
+    op.Diagonal: lambda node: (OnDiagonal(),),
+    op.Slice: lambda node: (Cut(*node.args[1:]),),
+    op.Roll: lambda node: (Turn(node.args[1]),),
+}
 
 
 # ---------------------------------------------------------------- simplification
 
 
-def simplified(chains: Iterator[Chain] | Sequence[Chain]) -> tuple[Chain, ...]:
+def simplified(chains: Iterable[Chain]) -> tuple[Chain, ...]:
     """Chains with neighbouring factors joined, and those that differ in their outermost weight alone added up."""
     found: dict[tuple, list[Tensor]] = {}
     for chain in chains:
@@ -295,13 +313,15 @@ def simplified(chains: Iterator[Chain] | Sequence[Chain]) -> tuple[Chain, ...]:
 
 def _split(chain: Chain) -> tuple[type, Tensor, tuple[Factor, ...]]:
     """The outermost weight with its sign, and what it acts on."""
-    head = chain.factors[0] if chain.factors else None
+    kind: type = Scale
+    weight: Tensor = Number(1)
+    head, rest = (chain.factors[0], chain.factors[1:]) if chain.factors else (None, ())
     if isinstance(head, Entries):
-        kind, weight, rest = Entries, head.v, chain.factors[1:]
+        kind, weight = Entries, head.v
     elif isinstance(head, Scale):
-        kind, weight, rest = Scale, head.a, chain.factors[1:]
+        weight = head.a
     else:
-        kind, weight, rest = Scale, Number(1), chain.factors
+        rest = chain.factors
     return kind, op.Negate(weight) if chain.negative else weight, rest
 
 

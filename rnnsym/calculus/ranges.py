@@ -7,8 +7,10 @@ values (`z h + (1 - z) g`) stays between them. That a state stays in [-1, 1] is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import product
+from typing import Any
 
 import sympy
 from sympy import oo
@@ -166,7 +168,7 @@ def _quotient(ranges: Ranges, node: op.Quotient) -> Interval:
     if not (low > 0 or high < 0):
         return EVERYTHING
     inverse = tuple(sympy.Integer(0) if end.is_infinite else 1 / end for end in (high, low))
-    return _times(ranges.of(node.args[0]), inverse)  # type: ignore[arg-type]
+    return _times(ranges.of(node.args[0]), inverse)
 
 
 def _power(ranges: Ranges, node: op.Raise) -> Interval:
@@ -221,7 +223,7 @@ def _matrix_product(ranges: Ranges, node: op.MatrixProduct) -> Interval:
 
 _PASSING = (op.Transposed, op.Slice, op.Roll, op.MeanEntries, op.StopGradient)
 _ZERO_ONE = (sympy.Integer(0), sympy.Integer(1))
-_RULES = {
+_RULES: dict[type, Callable[[Ranges, Any], Any]] = {
     Number: lambda ranges, node: (node.value, node.value) if node.value.is_number else EVERYTHING,
     op.Ones: lambda ranges, node: (sympy.Integer(1), sympy.Integer(1)),
     op.Zeros: lambda ranges, node: (sympy.Integer(0), sympy.Integer(0)),

@@ -35,7 +35,7 @@ from rnnsym.calculus.linear_map import (
     product,
 )
 from rnnsym.calculus.naming import stands_for_its_equation, walk
-from rnnsym.calculus.ranges import Ranges, steepest
+from rnnsym.calculus.ranges import Interval, Ranges, steepest
 from rnnsym.derivation.recurrence import Recurrence
 
 ONE = sympy.Integer(1)
@@ -92,6 +92,7 @@ class Growth:
     """The bounds of one recurrence's blocks, and what they rest on.
 
     slopes     elementwise functions whose steepest slope was used
+    intervals  interval → what was used as having its entries there
     inductive  states that were used as staying in [-1, 1] when they start there
     """
 
@@ -100,6 +101,7 @@ class Growth:
         self.ranges = ranges or Ranges(recurrence.system)
         self.slopes: dict[str, None] = {}
         self.inductive: dict[str, None] = {}
+        self.intervals: dict[Interval, dict[Tensor, None]] = {}
         self._slopes = _slopes_at_hand(recurrence.system)
         self._definitions = recurrence.system.defined
 
@@ -173,13 +175,27 @@ class Growth:
                 self.slopes[function] = None
         kept = []
         for factor in rest:
-            size = self.ranges.size(factor)
+            size = self._size(factor)
             if size.is_infinite:
                 kept.append(factor)
             else:
                 total *= size
+                if isinstance(factor, Quantity | op.Elementwise) and factor.has(Quantity) and not self._is_fixed(factor):
+                    self.intervals.setdefault(self.ranges.of(factor), {})[factor] = None
                 self.inductive.update({q.name: None for q in quantities(factor) if q.name in self.ranges.inductive})
         return Bound(((total, (Size("largest", product(kept)),) if kept else ()),))
+
+    def _is_fixed(self, factor: Tensor) -> bool:
+        """Whether it is a number of the file, or bounded by induction, which is said elsewhere."""
+        low, high = self.ranges.of(factor)
+        return low == high or (isinstance(factor, Quantity) and factor.name in self.ranges.inductive)
+
+    def _size(self, factor: Tensor) -> sympy.Expr:
+        """The largest absolute value of a factor, oo where nothing bounds it; of a branch, that of its larger arm."""
+        if not isinstance(factor, op.Branch):
+            return self.ranges.size(factor)
+        arms = [self._largest(arm).terms for arm in factor.args[1:]]
+        return sympy.Max(*(sympy.oo if sizes else value for ((value, sizes),) in arms))
 
     def _operator(self, a: Tensor) -> Bound:
         """‖A‖₂, through products, transposes and scalars."""

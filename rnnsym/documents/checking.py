@@ -12,8 +12,9 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import Declaration
 from rnnsym.algebra.tensor import T, Tensor, quantities
 from rnnsym.derivation.derivation import INSIDE, Derivation
-from rnnsym.documents.document import AnyClaim, Claim, Document, IndexClaim, LocalClaim
+from rnnsym.documents.document import AnyClaim, Claim, Document, IndexClaim, LocalClaim, ProductClaim, StepClaim
 from rnnsym.documents.index_checking import holds_by_index
+from rnnsym.documents.step_claims import product_claim_holds, step_claim_holds
 from rnnsym.errors import InternalError
 from rnnsym.program.interpret import Run, interpret
 
@@ -39,6 +40,10 @@ def check_document(derivation: Derivation, document: Document) -> None:
 
 
 def _claim_text(claim: AnyClaim) -> str:
+    if isinstance(claim, StepClaim):
+        return str(claim.block)
+    if isinstance(claim, ProductClaim):
+        return f"the bound of the product over time, with the blocks\n{claim.recurrence}"
     if isinstance(claim, LocalClaim):
         return f"what `{claim.reader.key}` contributes to the error of `{claim.of}`: {claim.value}"
     return f"{claim.left} = {claim.right}"
@@ -47,6 +52,10 @@ def _claim_text(claim: AnyClaim) -> str:
 def _is_true(claim: AnyClaim, run: Run, rng: np.random.Generator, tolerance: float) -> bool:
     if isinstance(claim, IndexClaim):
         return holds_by_index(claim, tolerance)
+    if isinstance(claim, StepClaim):
+        return step_claim_holds(claim, run, rng)
+    if isinstance(claim, ProductClaim):
+        return product_claim_holds(claim, run)
     return _holds_locally(claim, run, rng) if isinstance(claim, LocalClaim) else _holds(claim, run, tolerance)
 
 

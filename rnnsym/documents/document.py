@@ -6,7 +6,7 @@ so that every displayed step can be evaluated and checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,6 +14,9 @@ from sympy import Expr
 
 from rnnsym.algebra.system import Definition
 from rnnsym.algebra.tensor import Quantity, Tensor
+from rnnsym.derivation.growth import Bound
+from rnnsym.derivation.recurrence import Block as JacobianBlock
+from rnnsym.derivation.recurrence import Recurrence
 from rnnsym.documents.breaking import break_lines
 from rnnsym.documents.mathematics import Aligned, AlignedRow, Inline, Operator, row
 from rnnsym.documents.measure import width
@@ -59,7 +62,24 @@ class IndexClaim:
     right: Expr
 
 
-AnyClaim = Claim | LocalClaim | IndexClaim
+@dataclass(frozen=True)
+class StepClaim:
+    """What a block of a step Jacobian says: the derivative within one step is this map, and its norm is not above the bound."""
+
+    recurrence: Recurrence
+    block: JacobianBlock
+    bound: Bound | None = None
+
+
+@dataclass(frozen=True)
+class ProductClaim:
+    """What the bound of a product of step Jacobians says: its norm is at most the product of the norms of the blocks' bounds."""
+
+    recurrence: Recurrence
+    bounds: Mapping[tuple[Quantity, Quantity], Bound]
+
+
+AnyClaim = Claim | LocalClaim | IndexClaim | StepClaim | ProductClaim
 
 
 @dataclass(frozen=True)

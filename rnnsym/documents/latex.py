@@ -30,7 +30,7 @@ from rnnsym.documents.mathematics import (
     Space,
     Text,
 )
-from rnnsym.documents.measure import bracket_level
+from rnnsym.documents.measure import bracket_level, height
 from rnnsym.documents.notation import GREEK
 
 _LETTERS = {letter: f"\\{name}" for name, letter in GREEK.items()} | {
@@ -78,6 +78,7 @@ _WIDE_ACCENTS = _ACCENTS | {"tilde": r"\widetilde", "hat": r"\widehat", "bar": r
 _DELIMITERS = {"(": "(", ")": ")", "[": "[", "]": "]", "{": r"\{", "}": r"\}", "": ".", "⟨": r"\langle", "⟩": r"\rangle"}
 _BARS = {"|": "vert", "‖": "Vert"}
 _BIG_SIGNS = {"∑": r"\sum", "∏": r"\prod"}
+_LINE = 1.3  # a cell of a matrix that is taller needs room above and below it
 _SIZES = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")
 
 
@@ -205,7 +206,9 @@ def _when(condition: Node | None) -> str:
 
 
 def _matrix(node: Matrix) -> str:
-    return r"\begin{bmatrix} " + r" \\ ".join(" & ".join(map(latex, cells)) for cells in node.rows) + r" \end{bmatrix}"
+    tall = any(height(cell) > _LINE for cells in node.rows for cell in cells)
+    between = r" \\[4pt] " if tall else r" \\ "
+    return r"\begin{bmatrix} " + between.join(" & ".join(map(latex, cells)) for cells in node.rows) + r" \end{bmatrix}"
 
 
 def _aligned(node: Aligned) -> str:

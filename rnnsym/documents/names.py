@@ -220,6 +220,12 @@ def _letters(nodes: Iterable[Node]) -> Iterable[Node]:
             yield node.children[0]
 
 
+def carried_letters(names: Names) -> set[Node]:
+    """Every letter that a name of the model carries, or the document uses for itself."""
+    own = (names.cost, names.step_loss, names.error, names.rate, names.sigmoid, names.entropy)
+    return set(_letters((*names.bases.values(), *own)))
+
+
 def _own_letters(taken: set[Node]) -> tuple[Node, Node, Node, Node, Node, Node, tuple[Node, ...]]:
     """Cost, step loss, error, rate, sigmoid, entropy, steps: for each the first candidate that no name of the model carries."""
 
