@@ -6,7 +6,7 @@
     print(rnnsym.derive(model))                # backpropagation through time, equation by equation
     print(rnnsym.generate(model))              # the NumPy module's text
     lstm = rnnsym.compile(model)               # the same module, live
-    print(rnnsym.verify(model))                # its gradients against complex step and differences
+    print(rnnsym.verify(model))                # rules proved, assembly tested exactly, numbers measured
     peephole = rnnsym.edit(model, "o[t] = sigmoid(W_o @ x[t] + U_o @ h[t-1] + P_o * c[t] + b_o)")
 
 Names are imported when they are first used, so that `import rnnsym` is quick.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rnnsym.language import edit, parse
     from rnnsym.library import load
     from rnnsym.live import compile, generate
-    from rnnsym.proof.measured import verify
+    from rnnsym.proof.verify import verify
 
 __version__ = "0.1.0"
 
@@ -37,7 +37,7 @@ _HOMES = {
     "derive": "rnnsym.derivation",  # derive(system) -> Derivation
     "generate": "rnnsym.live",  # generate(system) -> str, the text of a NumPy module
     "compile": "rnnsym.live",  # compile(system) -> module, cached by fingerprint
-    "verify": "rnnsym.proof.measured",  # verify(system) -> Report: is every gradient right?
+    "verify": "rnnsym.proof.verify",  # verify(system) -> Report: is every gradient right?
     "System": "rnnsym.algebra",
     "Derivation": "rnnsym.derivation.derivation",
     "Quantity": "rnnsym.algebra",  # with sizes, apply and t: a System from Python, see System.from_equations

@@ -23,7 +23,7 @@ examples:
   rnnsym make mine.rnn -o out         out/mine.py and out/mine.tex
   rnnsym verify mine.rnn              is every gradient right?
 
-exit codes: 0 done, 1 a check failed, 2 the model or the call is wrong, 70 a bug in rnnsym
+exit codes: 0 done, 1 a check failed, 2 the model or the call is wrong, 3 a check could not decide, 70 a bug in rnnsym
 """
 
 
@@ -187,12 +187,24 @@ def _verify(commands: Any) -> None:
         commands,
         "verify",
         "rnnsym.cli.verify:verify",
-        "Measure the generated module's gradients against complex step and central differences, in random directions.",
-        "rnnsym verify lstm\nrnnsym verify mine.rnn --seed 7 --json",
+        "Is every gradient right? The rules are proved for all sizes, their assembly is tested exactly, the module is measured.",
+        "rnnsym verify lstm\nrnnsym verify mine.rnn --seed 7 --json\nrnnsym verify lstm --witness torch,jax\n"
+        "rnnsym verify cells/*.rnn      one line for each",
     )
-    command.add_argument("model", metavar="MODEL", help=MODEL)
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random parameters, data and directions (default: 0)")
-    command.add_argument("--json", action="store_true", help="the report as JSON")
+    command.epilog = (command.epilog or "") + "\nexit codes: 0 all right, 1 something is wrong, 3 nothing is wrong but not all is decided\n"
+    command.add_argument("models", metavar="MODEL", nargs="+", help=MODEL)
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    command.add_argument("--witness", type=_peers, default=(), metavar="torch,jax", help="also their automatic differentiation")
+    command.add_argument("--json", action="store_true", help="the report as JSON; a list where several models are given")
+
+
+def _peers(words: str) -> tuple[str, ...]:
+    """The libraries that are asked as witnesses."""
+    names = tuple(dict.fromkeys(word.strip() for word in words.split(",")))
+    for name in names:
+        if name not in ("torch", "jax"):
+            raise argparse.ArgumentTypeError(f"there is no witness `{name}`; there are torch, jax")
+    return names
 
 
 def _bench(commands: Any) -> None:

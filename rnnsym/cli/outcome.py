@@ -12,7 +12,7 @@ import traceback
 from rnnsym.cli.terminal import colours
 from rnnsym.errors import InternalError, RnnsymError
 
-DONE, FAILED, WRONG, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+DONE, FAILED, WRONG, UNDECIDED, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 _REPORT = "please report it with the model's text and the output of the same command with --debug"
 
 

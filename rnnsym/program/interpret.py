@@ -132,7 +132,8 @@ class Run:
 
         def over_time(node: Basic) -> Array:
             if isinstance(node, op.Total):
-                return sum((self.value(node.body, s) for s in range(1, self.steps + 1)), np.zeros(()))
+                first, *others = (self.value(node.body, s) for s in range(1, self.steps + 1))
+                return sum(others, first)
             is_so = self._step_of(node.time, step) == self._step_of(node.mark, step)
             return np.asarray(is_so and not (node.mark == 1 and self.started))
 
@@ -169,6 +170,7 @@ def interpret(
     initial: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     started: bool = False,
+    table: Mapping[type, Meaning] = MEANINGS,
 ) -> Run:
     """Compute a System for one sequence.
 
@@ -176,6 +178,7 @@ def interpret(
     steps    T, where no timed array says it
     initial  values outside 1 … T by key: `h[0]`, `h[-1]`, `b[T+1]`; they go before the System's own
     started  whether steps have run before (then `t == 1` is false)
+    table    what the operators mean
     """
     data = [d for d in system.declarations if d.kind != "variable" and (d.name in arrays or d.start is None or d.kind != "constant")]
     missing = [d.name for d in data if d.name not in arrays]
@@ -188,7 +191,7 @@ def interpret(
         raise UsageError.at("E904", f"the timed arrays have {lengths or 'no'} steps", expected="one number of steps, at least 1")
     rows = [(d.name, d.shape, given[d.name].shape[int(d.timed) :]) for d in data if not _is_numbers(d, given[d.name])]
     bound = bind_sizes(rows, sizes)
-    run = Run(system, steps, bound, {}, started)
+    run = Run(system, steps, bound, {}, started, table)
     run.given.update(_outside(initial or {}, steps))
     for declaration in system.declarations:
         if declaration.kind != "variable":

@@ -73,17 +73,17 @@ class Bench:
         """The cost at a point."""
         return self.module.loss(self._params(point, dtype), **self._data(point))
 
-    def claims(self, point: Point) -> tuple[complex, tuple[Claim, ...]]:
-        """The cost and every gradient that the module gives at a point.
+    def claims(self, point: Point, dtype: type = np.float64) -> tuple[complex, tuple[Claim, ...]]:
+        """The cost and every gradient that the module gives at a point, computed in float64 or float32.
 
         Without initial values those of parameters, inputs and constants; with initial values those of the initial values alone.
         """
         if point.initial:
-            loss, grads, _ = self._loss_and_grads(point, ["initial"])
+            loss, grads, _ = self._loss_and_grads(point, ["initial"], dtype)
             words = {self._initial_word(key): key for key in point.initial}
             return loss, tuple(Claim("initial", words[key], np.asarray(g)) for key, g in grads.initial.items() if key in words)
         real = [d.name for d in (*self.system.data, *self.system.constants) if d.kind in ("input", "constant") and d.name in point.data]
-        loss, grads, _ = self._loss_and_grads(point, [self._python(name) for name in real])
+        loss, grads, _ = self._loss_and_grads(point, [self._python(name) for name in real], dtype)
         found = [Claim("params", name, np.asarray(getattr(grads, self._python(name)))) for name in point.params]
         for name in real:
             extra = grads.constants if self.system.by_name[name].kind == "constant" else grads.inputs
@@ -136,14 +136,25 @@ class Bench:
         sizes = {self._python(name): n for name, n in self.sizes.items() if self._python(name) in accepted}
         return self.module.init_params(**sizes, rng=rng, dtype=np.float64)
 
+    def trace(self, point: Point) -> Mapping[str, Array]:
+        """Every variable that the module's forward pass gives, by the model's names."""
+        found = self.module.forward(self._params(point, np.float64), **self._data(point))
+        return {d.name: found[self._python(d.name)] for d in self.system.variables if self._python(d.name) in found}
+
     def _params(self, point: Point, dtype: type) -> Any:
-        return self.module.Params.from_arrays({self._python(name): value.astype(dtype) for name, value in point.params.items()})
+        arrays: dict[str, Array] = {self._python(name): value.astype(dtype) for name, value in point.params.items()}
+        known = {self._python(name): n for name, n in self.sizes.items() if self._python(name) in self.module.SIZES}
+        return self.module.Params.from_arrays(arrays, **known)
 
     def _data(self, point: Point) -> dict[str, Any]:
         data: dict[str, Any] = {self._python(name): value for name, value in point.data.items()}
         if self.ragged:
             data["lengths"] = np.array(self.lengths)
             data |= {self._python(d.name): self._padded(point.data[d.name]) for d in self.system.of_kind("input") if d.timed}
+        if not any(d.timed for d in self.system.data):
+            data["steps"] = self.steps
+        if not self.system.data:
+            data["batch"] = BATCH
         if point.initial:
             data["initial"] = {self._initial_word(key): value for key, value in point.initial.items()}
         return data
@@ -157,5 +168,5 @@ class Bench:
         name, bracket, time = key.partition("[")
         return self._python(name) + bracket + time
 
-    def _loss_and_grads(self, point: Point, wrt: list[str]) -> Any:
-        return self.module.loss_and_grads(self._params(point, np.float64), **self._data(point), wrt=tuple(wrt))
+    def _loss_and_grads(self, point: Point, wrt: list[str], dtype: type) -> Any:
+        return self.module.loss_and_grads(self._params(point, dtype), **self._data(point), wrt=tuple(wrt))

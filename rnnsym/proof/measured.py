@@ -1,175 +1,193 @@
-"""Measured: are the generated module's gradients right, on random arrays in float64?
+"""Measured: are the generated module's gradients right, on random arrays?
 
-Comes in: a System (and, to test this check itself, a module in place of the generated one). Goes out: a `Report`. Two witnesses, neither
-of which knows a rule of ours: the complex step, Im C(w + i·h·v) / h, exact to rounding (Squire & Trapp 1998), and central differences
-(C(w + h·v) - C(w - h·v)) / 2h. Each is compared with the sum of gradient times direction v, for random directions, name by name; once
-for sequences of equal length and once for a padded batch with nan in its padding. The worse of the two counts.
+Comes in: a System and its module. Goes out: for every gradient the residual against every witness. None of them is enough alone: the
+complex step Im C(w + i·h·v) / h (Squire & Trapp 1998) and central differences know no rule of ours; the tangent equations are derived
+by other rules, forwards; the interpreter computes the same adjoint equations, one sequence at a time, and so finds what the code
+generator did to them; single precision finds what rounding does. Everything is measured for sequences of equal length and for a padded
+batch with nan in its padding, with the model's own initial values and with the caller's. The worst counts.
 """
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from rnnsym.algebra.operators import StopGradient
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
+from rnnsym.calculus.adjoint import adjoint
+from rnnsym.calculus.prepare import prepare
 from rnnsym.errors import UsageError
 from rnnsym.live import compile
-from rnnsym.proof.bench import WIDTHS, Bench, Claim, Point
-from rnnsym.proof.draws import BATCH, Array, small_sizes
+from rnnsym.proof.bench import Bench, Claim
+from rnnsym.proof.draws import BATCH, small_sizes
+from rnnsym.proof.finite_field import everything
+from rnnsym.proof.kinks import CLEAR, Kinks, kinks_near
+from rnnsym.proof.witnesses import COMPLEX_STEP, DIFFERENCES, PEERS, WITNESSES, Setting, Witness
 
-COMPLEX_TOLERANCE, DIFFERENCE_TOLERANCE = 1e-12, 1e-6
-DIRECTIONS = 2
+TRIED = 20  # points, until one is clear of kinks
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One gradient g. Errors are |g·v - b| / max(1, Σ|g_i v_i|), the worst over the directions v; None: that witness does not apply."""
+    """One gradient of the module, or one of its variables, and its residual against each witness that applies, by the witness's name."""
 
     name: str
     kind: str
     shape: tuple[int, ...]
-    complex_step: float
-    differences: float | None
+    residuals: Mapping[str, float]
 
-    @property
-    def is_right(self) -> bool:
-        """Whether both witnesses agree (a nan never does)."""
-        return self.complex_step <= COMPLEX_TOLERANCE and (self.differences is None or self.differences <= DIFFERENCE_TOLERANCE)
+    def fails(self, tolerances: Mapping[str, float]) -> tuple[str, ...]:
+        """The witnesses that do not agree (with a nan none does)."""
+        return tuple(w for w, residual in self.residuals.items() if not residual <= tolerances[w])
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was measured, at which sizes, and the sentence that follows."""
+class Measured:
+    """What was measured, at which sizes.
+
+    gradients   of parameters, inputs, constants that the caller gives, initial values; in the order of the model
+    variables   of the forward pass, against the interpreter
+    tolerances  by witness
+    seconds     by witness
+    skipped     witnesses that do not apply, and why
+    """
 
     model: str
     seed: int
-    sizes: dict[str, int]
+    sizes: Mapping[str, int]
     loss: float
-    measurements: tuple[Measurement, ...]
+    gradients: tuple[Measurement, ...]
+    variables: tuple[Measurement, ...]
+    tolerances: Mapping[str, float]
+    seconds: Mapping[str, float] = field(compare=False)
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def wrong(self) -> tuple[Measurement, ...]:
-        return tuple(m for m in self.measurements if not m.is_right)
+        """What some witness contradicts: variables in the order of the equations, then gradients."""
+        return tuple(m for m in (*self.variables, *self.gradients) if m.fails(self.tolerances))
 
     @property
     def is_right(self) -> bool:
         return not self.wrong
 
-    @property
-    def sentence(self) -> str:
-        """The outcome in one sentence."""
-        if not self.measurements:
-            return f"{self.model}: there is nothing to measure: the model has no parameter and no real data."
-        if not self.wrong:
-            return f"{self.model}: all {len(self.measurements)} gradients agree with complex step and central differences."
-        first, others = self.wrong[0], len(self.wrong) - 1
-        more = (
-            f" ({others} more of {len(self.measurements)} are wrong too)"
-            if others
-            else f" (the other {len(self.measurements) - 1} are right)"
-        )
-        return f"{self.model}: the gradient of `{first.name}` is wrong{more}."
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain data, for JSON."""
-        rows: list[dict[str, Any]] = [
-            {"name": m.name, "kind": m.kind, "shape": list(m.shape), "complex_step": _finite(m.complex_step)}
-            | {"differences": None if m.differences is None else _finite(m.differences), "is_right": m.is_right}
-            for m in self.measurements
-        ]
-        return {
-            "model": self.model, "seed": self.seed, "sizes": self.sizes, "loss": self.loss, "is_right": self.is_right,
-            "tolerances": {"complex_step": COMPLEX_TOLERANCE, "differences": DIFFERENCE_TOLERANCE},
-            "sentence": self.sentence, "gradients": rows,
-        }  # fmt: skip
-
-    def __str__(self) -> str:
-        rows = [("gradient of", "shape", "complex step", "differences", "")]
-        for m in self.measurements:
-            shape = " × ".join(map(str, m.shape)) or "scalar"
-            differences = "–" if m.differences is None else f"{m.differences:.1e}"
-            rows.append((m.name, shape, f"{m.complex_step:.1e}", differences, "right" if m.is_right else "WRONG"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([*lines, "", self.sentence])
+    def worst(self, witness: str) -> float | None:
+        """The largest residual against a witness; None where it saw nothing."""
+        found = [m.residuals[witness] for m in (*self.variables, *self.gradients) if witness in m.residuals]
+        return max(found, key=lambda r: np.inf if np.isnan(r) else r, default=None)
 
 
-def _finite(value: float) -> float | str:
-    return value if np.isfinite(value) else str(value)
+def measure(
+    system: System,
+    seed: int = 0,
+    module: ModuleType | None = None,
+    witnesses: Sequence[Witness] = WITNESSES,
+    told: Callable[[str], None] | None = None,
+) -> Measured:
+    """Measure every gradient of the model's module, and every variable of its forward pass.
 
-
-def verify(system: System, seed: int = 0, module: ModuleType | None = None, told: Callable[[str], None] | None = None) -> Report:
-    """Measure every gradient of the model's module: of parameters, inputs, constants that the caller gives, initial values.
-
-    seed: of arrays and directions. module: what to measure instead of the generated module, of the same interface. told: is told
-    the name of each gradient before it is measured.
+    seed: of arrays and directions. module: what to measure instead of the generated module, of the same interface. told: is told the name
+    of each witness before it is heard.
     Raises UsageError where the model has no cost, or no random arrays are found at which it is finite.
 
     >>> import rnnsym
-    >>> print(verify(rnnsym.load("elman")).sentence)
-    elman: all 7 gradients agree with complex step and central differences.
+    >>> found = measure(rnnsym.load("elman"))
+    >>> len(found.gradients), found.is_right
+    (7, True)
     """
-    module = module or compile(system)
     if not any(d.name in (STEP_LOSS, FINAL_LOSS) for d in system.definitions):
         raise UsageError.at("U502", f"`{system.name}` has no cost, so there is no gradient to verify", instead="loss[t] = …", file="verify")
-    bench = Bench(system, module, small_sizes(system))
+    skipped = {w.name: w.missing for w in witnesses if w.missing}
+    bench = Bench(system, module or compile(system), small_sizes(system))
     rng = np.random.default_rng(seed)
+    rows: dict[tuple[str, str], Measurement] = {}
+    seconds: dict[str, float] = {}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        point, loss, _ = bench.find_point(rng)
-        whole, ragged = (_measurements(b, point, rng, told) for b in (bench, replace(bench, ragged=True)))
-    return Report(system.name, seed, {**bench.sizes, "T": bench.steps, "B": BATCH}, loss, tuple(map(_worst, whole, ragged)))
-
-
-def _measurements(bench: Bench, point: Point, rng: np.random.Generator, told: Callable[[str], None] | None) -> list[Measurement]:
-    """Every gradient at a point, and those of initial values at the same point with initial values."""
-    outside = bench.with_initial(point, rng)
-    found = []
-    for here in [point, outside] if outside.initial else [point]:
-        for claim in bench.claims(here)[1]:
+        loss, settings, kinks = _settings(bench, rng)
+        skipped = _beside_kinks(kinks) | skipped
+        for witness in witnesses:
+            if witness.name in skipped:
+                continue
             if told:
-                told(claim.name)
-            found.append(_measure(bench, here, claim, rng))
-    return found
+                told(witness.name)
+            start = time.perf_counter()
+            for setting in settings:
+                for name, residual in witness.residuals(setting, rng).items():
+                    _enter(rows, setting, witness.name, name, residual)
+            seconds[witness.name] = time.perf_counter() - start
+    gradients = tuple(rows[key] for key in _order(rows, settings) if key[0] == "gradient")
+    variables = tuple(row for key, row in rows.items() if key[0] == "variable")
+    sizes = {**bench.sizes, "T": bench.steps, "B": BATCH}
+    tolerances = {w.name: w.tolerance(bench.steps) for w in witnesses}
+    return Measured(system.name, seed, sizes, loss, gradients, variables, tolerances, seconds, skipped)
 
 
-def _worst(left: Measurement, right: Measurement) -> Measurement:
-    """The larger errors of two measurements of one gradient."""
-    differences = None if left.differences is None or right.differences is None else _worse(left.differences, right.differences)
-    return replace(left, complex_step=_worse(left.complex_step, right.complex_step), differences=differences)
-
-
-def _measure(bench: Bench, point: Point, claim: Claim, rng: np.random.Generator) -> Measurement:
-    """The worst error of one gradient over the directions."""
-    by_step, by_differences = 0.0, 0.0
-    for _ in range(DIRECTIONS):
-        direction = rng.standard_normal(claim.gradient.shape)
-        terms = claim.gradient * direction
-        claimed, scale = float(np.sum(terms)), max(1.0, float(np.sum(np.abs(terms))))
-        by_step = _worse(by_step, abs(claimed - bench.complex_step(point, claim, direction)) / scale)
-        by_differences = _worse(by_differences, _by_differences(bench, point, claim, direction, claimed, scale))
-    kind = "initial" if claim.group == "initial" else bench.system.by_name[claim.name].kind
-    comparable = not any(d.rhs.has(StopGradient) for d in bench.system.every_definition)  # differences see what it hides
-    name = f"initial {claim.name}" if claim.group == "initial" else claim.name
-    return Measurement(name, kind, claim.gradient.shape, by_step, by_differences if comparable else None)
-
-
-def _by_differences(bench: Bench, point: Point, claim: Claim, direction: Array, claimed: float, scale: float) -> float:
-    """The error against differences of the first width that agrees: a kink may lie inside one, a wrong gradient is wrong at all."""
-    best = np.inf
-    for width in WIDTHS:
-        best = min(best, abs(claimed - bench.difference(point, claim, direction, width)) / scale)
-        if best <= DIFFERENCE_TOLERANCE:
+def _settings(bench: Bench, rng: np.random.Generator) -> tuple[float, list[Setting], Kinks]:
+    """The places where it is measured: whole and ragged, each without and with initial values of the caller's; far from kinks."""
+    best: tuple[float, list[Setting], Kinks] | None = None
+    joined = adjoint(prepare(bench.system), everything(bench.system))
+    for _ in range(TRIED):
+        point, loss, claims = bench.find_point(rng)
+        outside = bench.with_initial(point, rng)
+        settings, kinks = [], Kinks()
+        for here in (bench, replace(bench, ragged=True)):
+            for place in [point, outside] if outside.initial else [point]:
+                here_claimed = claims if here is bench and place is point else here.claims(place)[1]
+                settings.append(Setting(here, place, here_claimed, joined))
+                near = kinks_near(here, place, rng)
+                kinks = Kinks(min(kinks.distance, near.distance), kinks.touched | near.touched)
+        if best is None or kinks.distance > best[2].distance:
+            best = loss, settings, kinks
+        if kinks.distance >= CLEAR or kinks.touched:
             break
+    assert best is not None
     return best
 
 
-def _worse(left: float, right: float) -> float:
-    return left if np.isnan(left) or right <= left else right  # a nan is the worst
+def _beside_kinks(kinks: Kinks) -> dict[str, str]:
+    """The witnesses that say nothing there."""
+    if kinks.touched:
+        why = f"the point lies on a kink, whatever is drawn ({', '.join(kinks.touched)})"
+        return dict.fromkeys((COMPLEX_STEP, DIFFERENCES, *PEERS), why)
+    if kinks.distance < CLEAR / 10:
+        return {DIFFERENCES: f"every point tried lies within {CLEAR / 10:g} of a kink"}
+    return {}
+
+
+def _enter(rows: dict[tuple[str, str], Measurement], setting: Setting, witness: str, name: str, residual: float) -> None:
+    """Keep the larger residual; a nan is the largest."""
+    group, _, label = name.partition(" ")
+    key = (group, label)
+    if key not in rows:
+        rows[key] = Measurement(label, *_facts(setting, group, label), {})
+    old = rows[key].residuals.get(witness, 0.0)
+    worse = old if np.isnan(old) or residual <= old else residual
+    rows[key] = replace(rows[key], residuals={**rows[key].residuals, witness: worse})
+
+
+def _facts(setting: Setting, group: str, label: str) -> tuple[str, tuple[int, ...]]:
+    if group == "variable":
+        return "variable", ()
+    claim = next(c for c in setting.claims if gradient_label(c) == label)
+    kind = "initial" if claim.group == "initial" else setting.bench.system.by_name[claim.name].kind
+    return kind, claim.gradient.shape
+
+
+def gradient_label(claim: Claim) -> str:
+    """What a gradient is called in a report: `W`, `x`, `initial h`."""
+    return f"initial {claim.name}" if claim.group == "initial" else claim.name
+
+
+def _order(rows: Mapping[tuple[str, str], Measurement], settings: Iterable[Setting]) -> list[tuple[str, str]]:
+    """The gradients in the order in which the module gives them."""
+    claimed = [("gradient", gradient_label(c)) for s in settings for c in s.claims]
+    return [key for key in dict.fromkeys(claimed) if key in rows]
+
+
+__all__ = ["Measured", "Measurement", "measure"]

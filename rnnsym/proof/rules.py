@@ -2,15 +2,17 @@
 
 Comes in: an expression, or a System. Goes out: for each, whether SymPy's own derivative of its index form equals what our rules give,
 entry by entry, with symbolic indices and sizes. For the pullback ∂/∂u_r of Σ g_i f_i(u) is compared with the cotangent of u at r; for the
-pushforward the derivative of f_i(u + ε du) at ε = 0 with the tangent at i. A difference that is not shown to vanish is `open`: neither
-proved nor wrong.
+pushforward the derivative of f_i(u + ε du) at ε = 0 with the tangent at i. A difference that is not shown to vanish is `open`; numbers then
+say whether it is wrong. Where they say no, the operators of the expression are proved one by one, if they can be; what is left stays open:
+neither proved nor wrong.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy
 from sympy import Basic, Expr
@@ -22,6 +24,7 @@ from rnnsym.algebra.tensor import Number, Quantity, Tensor, quantities
 from rnnsym.calculus.prepare import prepare
 from rnnsym.calculus.pullback import law, pull
 from rnnsym.calculus.pushforward import push
+from rnnsym.proof.counterexample import compare
 from rnnsym.proof.index_form import IndexForm, Within
 from rnnsym.proof.sums import Normal
 
@@ -30,11 +33,21 @@ PULLBACK, PUSHFORWARD = "pullback", "pushforward"
 
 @dataclass(frozen=True)
 class Open:
-    """What was not shown: of which rule, with respect to what, and what is left of the difference (or why it was not formed)."""
+    """What was not shown: of which rule, with respect to what, and what is left of the difference (or why it was not formed).
+
+    counterexample  numbers at which the rule differs from SymPy's derivative: it is wrong; "" where none was found
+    agreed          at how many points the two agreed; 0 where they could not be compared
+    """
 
     rule: str
     quantity: str
     difference: str
+    counterexample: str = ""
+    agreed: int = 0
+
+    @property
+    def is_wrong(self) -> bool:
+        return bool(self.counterexample)
 
 
 @dataclass(frozen=True)
@@ -52,12 +65,16 @@ class Proof:
     compared: int
     open: tuple[Open, ...]
     conventions: tuple[str, ...]
-    seconds: float
+    seconds: float = field(compare=False)
     by_parts: bool = False  # operator by operator; the chain rule puts them together
 
     @property
     def is_proved(self) -> bool:
         return not self.open
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(o.is_wrong for o in self.open)
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,16 @@ class RuleReport:
     def open(self) -> tuple[str, ...]:
         """The equations whose rules were not proved."""
         return tuple(key for key, proof in self.proofs.items() if not proof.is_proved)
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The equations with a rule that is not SymPy's derivative, shown by numbers."""
+        return tuple(key for key, proof in self.proofs.items() if proof.is_wrong)
+
+    @property
+    def compared(self) -> int:
+        """How many derivatives were compared."""
+        return sum(p.compared for p in self.forms)
 
     @property
     def conventions(self) -> tuple[str, ...]:
@@ -113,7 +140,7 @@ def _has_rule(node: Tensor) -> bool:
 
 def standard_form(expression: Basic) -> Basic:
     """The expression with standard names for quantities and sizes, sums over time opened: equal forms have equal proofs."""
-    opened = _without_totals(expression)
+    opened = without_totals(expression)
     leaves = list(dict.fromkeys(quantities(opened)))
     renamed = opened.xreplace({q: Quantity(f"u{n}", q.shape) for n, q in enumerate(leaves)})
     symbols: dict[sympy.Symbol, None] = {}
@@ -123,13 +150,13 @@ def standard_form(expression: Basic) -> Basic:
     return renamed.xreplace({s: size(f"n{n}") for n, s in enumerate(symbols)})
 
 
-def _without_totals(node: Basic) -> Basic:
+def without_totals(node: Basic) -> Basic:
     """Every sum over time as its summand at one step: the sum's derivative is the sum of the summand's."""
     if isinstance(node, op.Total):
-        return _without_totals(node.body)
+        return without_totals(node.body)
     if isinstance(node, Quantity) or not isinstance(node, (Tensor, op.Condition)) or not node.args:
         return node
-    arguments = [_without_totals(a) for a in node.args]
+    arguments = [without_totals(a) for a in node.args]
     return node if all(a is b for a, b in zip(arguments, node.args, strict=True)) else node.func(*arguments)
 
 
@@ -138,7 +165,7 @@ def prove_expression(expression: Tensor) -> Proof:
     start = time.perf_counter()
     task = _Task(expression)
     left = [*task.pullbacks(), *task.pushforward()]
-    parts = _parts(expression) if left else []
+    parts = _parts(expression) if left and all(o.agreed and not o.is_wrong for o in left) else []
     if len(parts) > 1:
         proofs = [prove_expression(part) for part in parts]
         left = [opened for proof in proofs for opened in proof.open]
@@ -181,32 +208,38 @@ class _Task:
         for found in pull(self.expression, self.g, lambda q: True):
             pulled[found.quantity].append(found.cotangent)
         form = self.form
-        cost = form.total(lambda i: form.entry(self.g, i) * form.entry(self.expression, i), self.expression.shape)
         for quantity in self.leaves:
             at = tuple(form.index() for _ in quantity.shape)
-            ranges = dict(zip(at, quantity.shape, strict=True))
 
-            def difference(quantity: Quantity = quantity, at=at) -> tuple[Expr, Expr]:
-                truth = sympy.diff(cost, form.leaf(quantity, at))
-                return truth, sympy.Add(*(form.at(c, at) for c in pulled[quantity]))
+            def truth(quantity: Quantity = quantity, at=at) -> Expr:
+                return sympy.diff(self.cost, form.leaf(quantity, at))
 
-            yield from self._open(PULLBACK, quantity.name, difference, ranges)
+            def ours(quantity: Quantity = quantity, at=at) -> Expr:
+                return sympy.Add(*(form.at(c, at) for c in pulled[quantity]))
+
+            yield from self._open(PULLBACK, quantity.name, truth, ours, dict(zip(at, quantity.shape, strict=True)))
 
     def pushforward(self) -> Iterable[Open]:
         """What is not shown of d/dε f_i(u + ε du) = the tangent at i."""
         form = self.form
         at = tuple(form.index() for _ in self.expression.shape)
-        ranges = dict(zip(at, self.expression.shape, strict=True))
+        tangent = push(self.expression, self.dots.get)
 
-        def difference() -> tuple[Expr, Expr]:
+        def truth() -> Expr:
             step = sympy.Symbol("epsilon", real=True)
             value = form.entry(self.expression, at)
-            moved = value.xreplace(dict(self._moved(value, step)))
-            truth = sympy.diff(moved, step).subs(step, 0)
-            tangent = push(self.expression, self.dots.get)
-            return truth, sympy.Integer(0) if tangent is None else form.at(tangent, at)
+            return sympy.diff(value.xreplace(dict(self._moved(value, step))), step).subs(step, 0)
 
-        yield from self._open(PUSHFORWARD, "", difference, ranges)
+        def ours() -> Expr:
+            return sympy.Integer(0) if tangent is None else form.at(tangent, at)
+
+        yield from self._open(PUSHFORWARD, "", truth, ours, dict(zip(at, self.expression.shape, strict=True)))
+
+    @cached_property
+    def cost(self) -> Expr:
+        """Σ g_i f_i."""
+        form = self.form
+        return form.total(lambda i: form.entry(self.g, i) * form.entry(self.expression, i), self.expression.shape)
 
     def _moved(self, value: Expr, step: sympy.Symbol) -> Iterable[tuple[Expr, Expr]]:
         """u → u + ε du for every entry of every quantity that occurs."""
@@ -217,15 +250,25 @@ class _Task:
             if str(symbol) in by_name and not isinstance(symbol, sympy.Indexed) and symbol.is_integer is None:
                 yield symbol, symbol + step * sympy.Symbol(by_name[str(symbol)], real=True)
 
-    def _open(self, rule: str, quantity: str, difference: Callable[[], tuple[Expr, Expr]], ranges: Mapping) -> Iterable[Open]:
+    def _open(self, rule: str, quantity: str, truth: Callable[[], Expr], ours: Callable[[], Expr], ranges: Mapping) -> Iterable[Open]:
+        """Nothing where SymPy's derivative and ours are shown to be equal. An error of SymPy's leaves the question open, never proved."""
         try:
-            truth, ours = difference()
-            left = _what_is_left(truth - ours, ranges, (self.facts, self.form.negative))
-        except (NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError, AssertionError) as error:
+            sides = truth(), ours()
+            left = _what_is_left(sides[0] - sides[1], ranges, (self.facts, self.form.negative))
+        except _SYMPY_FAILS as error:
             yield Open(rule, quantity, f"{type(error).__name__}: {error}")
             return
-        if left is not None:
+        if left is None:
+            return
+        if not all(bound.is_number for bound in self.form.negative):  # numbers are not drawn so that low ≤ high in clip
             yield Open(rule, quantity, str(left))
+            return
+        found = compare(*sides, ranges, self.facts)
+        yield Open(rule, quantity, str(left), found.difference, found.points)
+
+
+_SYMPY_FAILS = (NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError, AssertionError)
+"""What SymPy, or the normal form, raises where it cannot go on. Our rules are applied outside of this net."""
 
 
 def _what_is_left(difference: Expr, ranges: Mapping, known: tuple[Iterable[Expr], Iterable[Expr]], depth: int = 0) -> Expr | None:
@@ -262,4 +305,4 @@ def _cut(expression: Expr, ranges: Mapping) -> tuple[sympy.Symbol, Expr] | None:
     return None
 
 
-__all__ = ["Open", "Proof", "RuleReport", "prove", "prove_expression", "standard_form"]
+__all__ = ["Open", "Proof", "RuleReport", "prove", "prove_expression", "standard_form", "without_totals"]

@@ -52,29 +52,40 @@ def _compare(system: System, joined: Adjoint, agreed: dict[str, list[bool]], sty
         if d.kind == "token":
             arrays[d.name] = rng.integers(0, size_value(d.shape[0], sizes), shape[:-1])
     seeds = {name: np.asarray(1.0) for name in joined.seeds.values()}
-    run = interpret(joined.system, {**arrays, **seeds}, steps=steps, sizes=sizes)
+    initial = _outside(system, joined, sizes, rng)
+    run = interpret(joined.system, {**arrays, **seeds}, steps=steps, sizes=sizes, initial=initial)
     for name in agreed:
         variable = joined.gradients[name]
         gradient = run.series(variable) if joined.system.by_name[variable].timed else run.static(variable)
         direction = rng.standard_normal(gradient.shape)
         claimed = float(np.sum(gradient * direction))
-        slope = _slope(system, arrays, name, direction, steps, sizes)
+        slope = _slope(system, arrays, initial, name, direction, steps, sizes)
         if np.isfinite(claimed) and np.isfinite(slope):
             agreed[name].append(abs(claimed - slope) <= TOLERANCE * max(1.0, float(np.sum(np.abs(gradient * direction)))))
 
 
-def _slope(system: System, arrays: Mapping[str, Any], name: str, direction: Any, steps: int, sizes: Mapping[str, int]) -> float:
+def _outside(system: System, joined: Adjoint, sizes: Mapping[str, int], rng: np.random.Generator) -> dict[str, Any]:
+    """Values outside 1 … T that no equation gives: from zeros alone much would be zero, and agree."""
+    keys = [key for key in joined.gradients if "[" in key and key not in system.defined]
+    shapes = {key: tuple(size_value(s, sizes) for s in system.by_name[key.partition("[")[0]].shape) for key in keys}
+    return {key: rng.uniform(0.1, 0.9, shape) for key, shape in shapes.items()}
+
+
+def _slope(
+    system: System, arrays: Mapping[str, Any], initial: Mapping[str, Any], name: str, direction: Any, steps: int, sizes: Mapping[str, int]
+) -> float:
     """The derivative of the cost in one direction, by a complex step."""
+    step = 1j * STEP * direction
     if "[" in name:
         if name in system.defined:
             return float("nan")  # a value that an equation gives cannot be moved from outside
-        run = interpret(system, arrays, steps=steps, sizes=sizes, initial={name: 1j * STEP * direction})
+        run = interpret(system, arrays, steps=steps, sizes=sizes, initial={**initial, name: initial[name] + step})
     else:
         fixed = {
             d.name: float(d.start.amount) for d in system.constants if d.name == name and d.start is not None and d.start.amount is not None
         }
         start = arrays.get(name, fixed.get(name, 0.0))
-        run = interpret(system, {**arrays, name: start + 1j * STEP * direction}, steps=steps, sizes=sizes)
+        run = interpret(system, {**arrays, name: start + step}, steps=steps, sizes=sizes, initial=initial)
     return float(np.imag(run.cost) / STEP)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 import rnnsym
 from rnnsym import library
 from rnnsym.cli.files import is_untouched
-from rnnsym.proof import measured
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 
@@ -81,42 +79,6 @@ def test_an_output_folder_that_is_a_file_is_named(run, folder: Path):
     (folder / "out").write_text("")
     done = run("make", "elman", "-o", "out")
     assert done.code == 2 and "`out` is not a folder: a file stands in the way" in done.err
-
-
-def test_verify_prints_a_table_and_one_sentence(run):
-    done = run("verify", "elman")
-    assert done.code == 0
-    assert done.out.splitlines()[0].split() == ["gradient", "of", "shape", "complex", "step", "differences"]
-    assert done.out.splitlines()[-1] == "elman: all 7 gradients agree with complex step and central differences."
-
-
-def test_verify_as_json_can_be_read_by_a_program(run):
-    report = json.loads(run("verify", "elman", "--seed", "5", "--json").out)
-    assert report["is_right"] is True and report["seed"] == 5 and report["model"] == "elman"
-    assert {"name", "kind", "shape", "complex_step", "differences", "is_right"} == set(report["gradients"][0])
-
-
-def test_verify_fails_and_names_the_first_wrong_gradient(run, monkeypatch):
-    real = measured.compile
-
-    def wrong(system):
-        module = real(system)
-        honest = module.loss_and_grads
-
-        def loss_and_grads(params, **words):
-            loss, grads, state = honest(params, **words)
-            grads.V[...] *= 2
-            grads.W[...] *= 2
-            return loss, grads, state
-
-        monkeypatch.setattr(module, "loss_and_grads", loss_and_grads)
-        return module
-
-    monkeypatch.setattr(measured, "compile", wrong)
-    done = run("verify", "elman")
-    assert done.code == 1
-    assert done.out.splitlines()[-1] == "elman: the gradient of `W` is wrong (1 more of 7 are wrong too)."
-    assert [line.split()[0] for line in done.out.splitlines() if line.endswith("WRONG")] == ["W", "V"]
 
 
 def test_a_library_model_gives_the_same_module_by_name_and_by_path(run):

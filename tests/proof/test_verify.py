@@ -1,0 +1,130 @@
+"""The report keeps three grades apart, names the first wrong equation wherever a fault is put, and never calls what is open right."""
+
+from __future__ import annotations
+
+import sympy
+from faults import dropped_term, transposed_product, with_rhs, wrong_sign
+
+import rnnsym
+from rnnsym.algebra import operators as op
+from rnnsym.calculus.adjoint import adjoint
+from rnnsym.calculus.prepare import prepare
+from rnnsym.calculus.pullback import PULLBACKS
+from rnnsym.calculus.pushforward import PUSHFORWARDS
+from rnnsym.proof import rules
+from rnnsym.proof.finite_field import everything
+from rnnsym.proof.verify import verify
+
+LSTM = rnnsym.load("lstm")
+
+
+def outcomes(report):
+    return {grade: {c.outcome for c in report.of(grade)} for grade in ("proved", "tested", "measured")}
+
+
+def test_a_right_model_is_right_in_every_grade():
+    report = verify(LSTM)
+    assert outcomes(report) == {"proved": {"right"}, "tested": {"right"}, "measured": {"right"}}
+    assert report.is_right and report.fault is None and report.of("tested")[0].figures["bound"] <= 1e-20
+    assert set(report.gradients) == {*(p.name for p in LSTM.params), "x", "initial h", "initial c"}
+
+
+ELMAN = rnnsym.load("elman")
+
+
+def faulty(name, change):
+    """The report on a model with one wrong adjoint equation."""
+    joined = adjoint(prepare(ELMAN), everything(ELMAN))
+    definition = joined.system.defined[name]
+    return verify(ELMAN, joined=with_rhs(joined, name, change(definition.rhs)))
+
+
+def test_a_wrong_assembly_is_named_and_told_apart_from_rules_and_module():
+    for name, change in (("d_h", dropped_term), ("d_V", wrong_sign)):
+        report = faulty(name, change)
+        assert outcomes(report) == {"proved": {"right"}, "tested": {"wrong"}, "measured": {"right"}}
+        assert report.fault.equation.startswith(name) and report.sentence.startswith("elman: wrong. The first wrong equation is (")
+
+
+def test_a_transposed_recurrent_matrix_is_named():
+    report = faulty("d_h", transposed_product)
+    assert report.fault.equation.startswith("d_h[t] = ") and report.fault.what == "it is not the error of `h`"
+
+
+def test_a_wrong_rule_is_named_with_numbers_that_show_it(monkeypatch):
+    monkeypatch.setitem(PULLBACKS, op.Quotient, lambda n, g: [op.Quotient(g, n.args[1]), op.Quotient(op.Times(g, n), n.args[1])])
+    model = rnnsym.parse("x: input\nh[t] = tanh(w * h[t-1] / (2 + v**2 + x[t]**2))\nloss[t] = h[t]**2\n", name="quotient")
+    report = verify(model)
+    assert outcomes(report)["proved"] == {"wrong"} and outcomes(report)["tested"] == {"wrong"}
+    assert "with respect to `" in report.fault.what and "is not SymPy's derivative (SymPy " in report.fault.what
+
+
+def test_a_wrong_pushforward_is_found_by_proof_and_tangents_while_the_gradient_is_right(monkeypatch):
+    monkeypatch.setitem(PUSHFORWARDS, op.Softmax, lambda n, d: op.Times(n, d[0]))
+    model = rnnsym.parse("x: input[n]\nh: vector[n]\nh[t] = softmax(w * x[t] + h[t-1])\nloss[t] = sum(h[t]**2)\n", name="pushed")
+    report = verify(model)
+    wrong = {c.name for c in report.checks if c.outcome == "wrong"}
+    assert wrong == {"rules", "tangents"} and "its pushforward" in report.fault.what
+
+
+def test_what_sympy_cannot_do_is_undecided_never_proved(monkeypatch):
+    def fails(*words):
+        raise NotImplementedError("no such integral")
+
+    monkeypatch.setattr(rules, "_what_is_left", fails)
+    report = verify(ELMAN)
+    assert report.outcome == "undecided" and not report.is_right
+    assert outcomes(report) == {"proved": {"undecided"}, "tested": {"right"}, "measured": {"right"}}
+
+
+def test_an_error_inside_one_of_our_rules_is_not_swallowed(monkeypatch):
+    def broken(node, g):
+        raise TypeError("a bug of ours")
+
+    monkeypatch.setitem(PULLBACKS, op.Softmax, broken)
+    try:
+        rules.prove_expression(op.Softmax(rnnsym.Quantity("u", rnnsym.sizes("n"))))
+    except TypeError as error:
+        assert str(error) == "a bug of ours"
+    else:
+        raise AssertionError("a rule that fails was reported on")
+
+
+def test_what_is_open_as_a_whole_is_proved_by_parts_only_if_numbers_agree(monkeypatch):
+    u, v = rnnsym.Quantity("u", rnnsym.sizes("n")), rnnsym.Quantity("v", rnnsym.sizes("n"))
+    expression = op.Times(op.apply("tanh", u), v)
+    left = rules._what_is_left
+    monkeypatch.setattr(rules, "_what_is_left", lambda *words: sympy.Symbol("too_hard") if expression in seen else left(*words))
+    seen, task = [], rules._Task
+
+    def noted(expression):
+        seen[:] = [expression]
+        return task(expression)
+
+    monkeypatch.setattr(rules, "_Task", noted)
+    proof = rules.prove_expression(expression)
+    assert proof.is_proved and proof.by_parts
+    right = rules.pull
+
+    def wrong_as_a_whole(node, g, wanted):
+        for found in right(node, g, wanted):
+            yield type(found)(found.quantity, -found.cotangent if node == expression else found.cotangent, found.laws)
+
+    monkeypatch.setattr(rules, "pull", wrong_as_a_whole)
+    assert rules.prove_expression(expression).is_wrong
+
+
+def test_the_same_seed_gives_the_same_report():
+    assert verify(ELMAN, 3) == verify(ELMAN, 3)
+
+
+def test_nothing_to_verify_is_said():
+    report = verify(rnnsym.parse("y: target\nk[t] = 2\nloss[t] = squared_error(y[t], k[t])\n", name="fixed"))
+    assert report.sentence == "fixed: there is nothing to verify: the model has no parameter and no real data."
+
+
+def test_a_notebook_shows_the_same_rows_as_the_text():
+    report = verify(ELMAN)
+    html = report._repr_html_()
+    assert all(cell.replace("'", "&#x27;") in html for check in report.checks for cell in check.cells)
+    assert all(cell in str(report) for check in report.checks for cell in check.cells)
