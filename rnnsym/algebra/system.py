@@ -231,7 +231,7 @@ class System:
         """The System without the equations of these quantities (`"h"`, `"h[0]"`)."""
         missing = [key for key in keys if key not in self.defined]
         if missing:
-            raise ModelError.at("E203", f"`{missing[0]}` has no equation to drop", expected=", ".join(self.defined))
+            raise ModelError.at("E201", f"`{missing[0]}` has no equation to drop", expected=", ".join(self.defined))
         return self._with([d for d in self.every_definition if d.key not in keys])
 
     @staticmethod

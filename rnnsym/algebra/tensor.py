@@ -167,7 +167,7 @@ class Quantity(Tensor):
     def __new__(cls, name, shape=(), time=STATIC, kind="variable"):
         kind_name = str(kind)
         if kind_name not in KINDS:
-            raise ModelError.at("E101", f"'{kind_name}' is not a kind of quantity", expected=", ".join(KINDS))
+            raise ModelError.at("E109", f"'{kind_name}' is not a kind of quantity", expected=", ".join(KINDS))
         sizes = tuple(sympy.sympify(s) for s in shape)
         when = STATIC if time is None or time == STATIC else sympy.sympify(time)
         return cls._make(sizes, Str(str(name)), Tuple(*sizes), when, Str(kind_name))

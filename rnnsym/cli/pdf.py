@@ -22,7 +22,7 @@ def write_pdf(source: str, target: Path, force: bool) -> int:
     """Compile in a folder of its own, then put the result in its place. Raises UsageError where that cannot be done."""
     if shutil.which("latexmk") is None:
         instead = "--format tex or --format html; or install TeX Live with latexmk"
-        raise UsageError.at("U302", "a PDF needs latexmk, which is not installed", instead=instead, file="rnnsym")
+        raise UsageError.at("U304", "a PDF needs latexmk, which is not installed", instead=instead, file="rnnsym")
     if target.exists() and not force:
         raise UsageError.at("U201", f"`{target}` exists, and is left as it is", instead="--force to overwrite it", file="rnnsym")
     with tempfile.TemporaryDirectory() as folder, progress(f"{target.name}: TeX"):

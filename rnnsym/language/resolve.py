@@ -41,7 +41,7 @@ def load(path: str | Path) -> System:
             data = stream.read(4 * MAX_CHARACTERS + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError.at("E501", f"`{path}` cannot be read: {reason[0].lower()}{reason[1:]}", file=str(path)) from None
+        raise UsageError.at("U103", f"`{path}` cannot be read: {reason[0].lower()}{reason[1:]}", file=str(path)) from None
     if len(data) > 4 * MAX_CHARACTERS:
         found = f"the file has more than {4 * MAX_CHARACTERS:,} bytes"
         raise ModelError.at("E101", found, file=str(path), expected=f"a model of at most {MAX_CHARACTERS:,} characters")

@@ -44,7 +44,7 @@ def _evaluate(node: Basic, leaf, sizes: Mapping[str, int], table: Mapping[type, 
         return leaf(node)
     if isinstance(node, (op.TimeIs, op.Total)):
         if condition is None:
-            raise UsageError.at("E901", f"`{node}` has no value outside a System")
+            raise UsageError.at("U601", f"`{node}` has no value outside a System")
         return condition(node)
     if isinstance(node, op.Branch):  # the branch not taken is computed quietly: it may be 1/0
         with np.errstate(all="ignore"):
@@ -59,7 +59,7 @@ def bind_sizes(rows: list[tuple[str, Shape, tuple[int, ...]]], known: Mapping[st
     pending = []
     for name, shape, actual in rows:
         if len(shape) != len(actual):
-            raise UsageError.at("E902", f"`{name}` has shape {actual}", expected=f"{len(shape)} axes: {shape}")
+            raise UsageError.at("U602", f"`{name}` has shape {actual}", expected=f"{len(shape)} axes: {shape}")
         pending += [(name, length, number) for length, number in zip(shape, actual, strict=True)]
     progress = True
     while progress:
@@ -68,7 +68,7 @@ def bind_sizes(rows: list[tuple[str, Shape, tuple[int, ...]]], known: Mapping[st
             rest = sympy.expand(length.xreplace({s: sympy.Integer(bound[s.name]) for s in length.free_symbols if s.name in bound}) - number)
             if not rest.free_symbols:
                 if rest != 0:
-                    raise UsageError.at("E902", f"an axis of `{name}` has length {number}", expected=f"{length} = {number + rest}")
+                    raise UsageError.at("U602", f"an axis of `{name}` has length {number}", expected=f"{length} = {number + rest}")
             elif len(rest.free_symbols) == 1:
                 (symbol,) = rest.free_symbols
                 bound[symbol.name] = int(sympy.solve(rest, symbol)[0])
@@ -183,12 +183,12 @@ def interpret(
     data = [d for d in system.declarations if d.kind != "variable" and (d.name in arrays or d.start is None or d.kind != "constant")]
     missing = [d.name for d in data if d.name not in arrays]
     if missing:
-        raise UsageError.at("E903", f"no array for `{missing[0]}`", expected=", ".join(d.name for d in data))
+        raise UsageError.at("U603", f"no array for `{missing[0]}`", expected=", ".join(d.name for d in data))
     given = {d.name: np.asarray(arrays[d.name]) for d in data}
     lengths = [given[d.name].shape[0] for d in data if d.timed]
     steps = lengths[0] if lengths else steps
     if steps is None or steps < 1 or any(n != steps for n in lengths):
-        raise UsageError.at("E904", f"the timed arrays have {lengths or 'no'} steps", expected="one number of steps, at least 1")
+        raise UsageError.at("U604", f"the timed arrays have {lengths or 'no'} steps", expected="one number of steps, at least 1")
     rows = [(d.name, d.shape, given[d.name].shape[int(d.timed) :]) for d in data if not _is_numbers(d, given[d.name])]
     bound = bind_sizes(rows, sizes)
     run = Run(system, steps, bound, {}, started, table)

@@ -41,7 +41,7 @@ def test_equations_are_added_and_dropped(model):
     assert grown.drop("r") == model
     with pytest.raises(ModelError, match="E202"):
         model.add((h[t], h[t - 1]))
-    with pytest.raises(ModelError, match="E203"):
+    with pytest.raises(ModelError, match="E201"):
         model.drop("q")
     with pytest.raises(ModelError, match="E201"):
         model.drop("h")
