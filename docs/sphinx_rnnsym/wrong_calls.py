@@ -1,0 +1,50 @@
+"""Calls that go wrong, one for each code that a command can show; the reference prints what they say.
+
+`first` are commands that are run before, silently. Codes without a call here need what no example brings: an unreadable disk, no TeX.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MODEL = "x: input[n_x]\ny: target[n_y]\nh: vector[n_h]\n"
+STEP = "h[t] = tanh(W @ x[t] + U @ h[t-1] + b)\n"
+LOSS = "loss[t] = squared_error(y[t], V @ h[t])\n"
+
+
+@dataclass(frozen=True)
+class WrongCall:
+    """One example: the code that it shows, the words after `rnnsym`, files that lie in the folder, commands run before."""
+
+    code: str
+    words: str
+    files: dict[str, str] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
+
+
+WARNINGS = (
+    WrongCall(
+        "W201",
+        "check m.rnn",
+        {"m.rnn": MODEL + "h[t] = tanh(W @ x[t] + U @ h[t-1] + shift)\n" + "loss[t] = squared_error(y[t], V @ h[t] + shitt)\n"},
+    ),
+    WrongCall("W202", "check m.rnn", {"m.rnn": "x: input\nloss[t] = x[t] / T\n"}),
+    WrongCall("W203", "check m.rnn", {"m.rnn": MODEL + "h[t] = tanh * (W @ x[t] + U @ h[t-1])\n" + LOSS}),
+    WrongCall("W204", "check m.rnn", {"m.rnn": 'notation(g=r"\\gamma")\n' + MODEL + STEP + LOSS}),
+    WrongCall("W205", "check m.rnn", {"m.rnn": MODEL + "h[t] = tanh(alpha * W @ x[t] + U @ h[t-1])\n" + LOSS}),
+    WrongCall("W206", "check m.rnn", {"m.rnn": MODEL + STEP + LOSS.replace("loss", "los")}),
+)
+
+CALLS = (
+    WrongCall("U101", "show ltsm"),
+    WrongCall("U102", "show cells/mine.rnn"),
+    WrongCall("U201", "new mine --from gru", first=("new mine",)),
+    WrongCall("U202", "new 2nd-try"),
+    WrongCall("U203", "make lstm -o out", {"out": "a file, not a folder\n"}),
+    WrongCall("U301", "derive lstm --format text -o lstm.tex"),
+    WrongCall("U302", "show lstm --sizes n_hidden=64"),
+    WrongCall("U401", "build"),
+    WrongCall("U402", "build", {"pyproject.toml": '[tool.rnnsym]\nmodels = ["cells/*.rnn"]\nmodule = "generated.py"\n'}),
+    WrongCall("U502", "verify m.rnn", {"m.rnn": MODEL + STEP}),
+    WrongCall("U503", "verify m.rnn", {"m.rnn": MODEL + STEP + "loss[t] = log(0 * sum(h[t]))\n"}),
+)
