@@ -7,13 +7,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from shown import OMITTED, stands_in
 
 from rnnsym.cli.main import main
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text()
 BLOCKS = re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", README)
-OMITTED = "…"
 
 
 def blocks(language: str) -> list[str]:
@@ -26,18 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cell.rnn").write_text(blocks("python")[0])
     return tmp_path
-
-
-def stands_in(shown: list[str], whole: list[str]) -> bool:
-    """Whether the shown lines stand in the whole in order; between two `…` (or the ends) without a gap."""
-    text = "\n".join(["", *whole, ""])
-    for part in "\n".join(["", *shown, ""]).split(f"\n{OMITTED}"):
-        if part.strip("\n"):
-            found = text.find(part.rstrip("\n") + "\n")
-            if found < 0:
-                return False
-            text = text[found + len(part.rstrip("\n")) :]
-    return True
 
 
 def test_every_command_prints_what_the_readme_shows(folder, capsys):

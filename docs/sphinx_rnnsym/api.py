@@ -37,34 +37,30 @@ def module_reference(name: str) -> str:
 
 
 def _entry(name: str, what: Any, members: tuple[str, ...] = (), level: int = 3) -> str:
-    call = _signature(what)
-    parts = [
-        f"{'#' * level} `{name}`\n",
-        f"```python\n{name.rpartition('.')[2]}{call}\n```\n" if call else "",
-        docstring(inspect.getdoc(what) or ""),
-    ]
-    for member in members:
-        attribute = inspect.getattr_static(what, member)
-        function = attribute.__func__ if isinstance(attribute, classmethod | staticmethod) else attribute
-        bound = getattr(what, member)
-        parts.append(
-            f"\n`.{member}{_signature(bound) if callable(bound) else ''}`\n: {_indented(docstring(inspect.getdoc(function) or ''))}\n"
-        )
-    return "\n".join(parts)
+    call, said = _signature(what), docstring(inspect.getdoc(what) or "")
+    parts = [f"{'#' * level} `{name}`\n", f"```python\n{name.rpartition('.')[2]}{call}\n```\n" if call else "", said]
+    return "\n".join([*parts, *(_member(what, member) for member in members)])
+
+
+def _member(of: type, name: str) -> str:
+    """An attribute or a method, as a row of a list of definitions."""
+    static, bound = inspect.getattr_static(of, name), getattr(of, name)
+    function = static.__func__ if isinstance(static, classmethod | staticmethod) else static
+    call = _signature(bound) if callable(bound) else ""
+    return f"\n`.{name}{call}`\n: {_indented(docstring(inspect.getdoc(function) or ''))}\n"
 
 
 def _signature(what: Any) -> str:
     """`(system, seed=0)`: names and defaults; types are in the source."""
     if not callable(what) or (inspect.isclass(what) and (issubclass(what, BaseException) or not _own_init(what))):
         return ""
-    shown = [
-        p.replace(
-            annotation=p.empty, default=_Shown(p.default.__name__) if inspect.isclass(p.default) and p.default is not p.empty else p.default
-        )
-        for p in inspect.signature(what).parameters.values()
-        if p.name != "self"
-    ]
-    return str(inspect.Signature(shown))
+    shown = [p for p in inspect.signature(what).parameters.values() if p.name != "self"]
+    return str(inspect.Signature([p.replace(annotation=p.empty, default=_default(p.default)) for p in shown]))
+
+
+def _default(value: Any) -> Any:
+    is_class = inspect.isclass(value) and value is not inspect.Parameter.empty
+    return _Shown(value.__name__) if is_class else value
 
 
 class _Shown(str):

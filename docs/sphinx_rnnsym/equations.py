@@ -5,6 +5,8 @@ Comes in: what a page says, `lstm` or `elman d_h d_W`. Goes out: Markdown with H
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 
 import rnnsym
@@ -77,3 +79,15 @@ def model_picture(model: str, kind: str) -> str:
     system = rnnsym.load(model)
     drawing = getattr(pictures, kind)(rnnsym.derive(system) if kind == "backpropagation" else system)
     return raw(f'<figure class="picture">{drawing.svg()}</figure>')
+
+
+def cited_code(model: str, first: str, last: str) -> str:
+    """The lines of a library model's module from the first that cites equation `first` to the next that cites `last`."""
+    lines = rnnsym.generate(rnnsym.load(model)).split("\n")
+    start = next(i for i, line in enumerate(lines) if _cites(line, first))
+    stop = next(i for i, line in enumerate(lines) if i >= start and _cites(line, last))
+    return "```python\n" + textwrap.dedent("\n".join(lines[start : stop + 1])) + "\n```\n"
+
+
+def _cites(line: str, number: str) -> bool:
+    return bool(re.search(rf"#.*\({number}\)", line))

@@ -12,7 +12,7 @@ from sphinx_rnnsym.api import module_reference, public_reference
 from sphinx_rnnsym.cells import Cells
 from sphinx_rnnsym.commands import command_reference
 from sphinx_rnnsym.contents import contents
-from sphinx_rnnsym.equations import derived_equations, model_equations, model_picture
+from sphinx_rnnsym.equations import cited_code, derived_equations, model_equations, model_picture
 from sphinx_rnnsym.errors import call_reference, error_reference, warning_reference
 from sphinx_rnnsym.functions import function_reference
 from sphinx_rnnsym.gallery import gallery
@@ -20,6 +20,7 @@ from sphinx_rnnsym.gallery import gallery
 PRINTERS: dict[str, Callable[..., str]] = {
     "api": public_reference,
     "calls": call_reference,
+    "code": cited_code,
     "commands": command_reference,
     "contents": contents,
     "derived": derived_equations,

@@ -53,6 +53,8 @@ def build_project(project: Project, force: bool = False, debug: bool = False) ->
             for path in write_all(texts, force):
                 print(f"{project.shown(path)}  written")
                 made += 1
+        except BrokenPipeError:  # who reads the diff has seen enough: `main` knows what to do
+            raise
         except Exception as error:
             code = max(code, tell(error, debug))
             continue
@@ -141,6 +143,8 @@ def check_project(project: Project, debug: bool = False) -> int:
                     code = max(code, FAILED)
                     edited |= now is not None and not is_untouched(now)
                     _print_difference(project, path, now, text)
+        except BrokenPipeError:  # who reads the diff has seen enough: `main` knows what to do
+            raise
         except Exception as error:
             code = max(code, tell(error, debug))
     orphans = _orphans(project, expected)
