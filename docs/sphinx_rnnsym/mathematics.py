@@ -25,7 +25,7 @@ def mathematics(text: str) -> Node:
     >>> print(unicode_text(mathematics(r"c_t = f_t \\odot c_{t-1}")))
     cₜ = fₜ ⊙ cₜ₋₁
     """
-    return _spaced(read_notation("a formula", text.replace(r"\sum", r"\Sigma ").strip()))
+    return _spaced(read_notation("a formula", text.replace(r"\sum", r"\Sigma ").replace("…", r"\ldots ").strip()))
 
 
 def _spaced(node: Node) -> Node:
