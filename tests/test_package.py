@@ -52,9 +52,10 @@ def test_the_recorded_versions_are_those_that_ci_installs():
     assert recorded == {name: constraints[name] for name in recorded}
 
 
-def test_the_test_extra_is_pinned_whole():
+@pytest.mark.parametrize("extra", ["test", "docs"])
+def test_an_extra_that_ci_installs_is_pinned_whole(extra):
     constraints = (CHECKOUT / ".ci" / "constraints.txt").read_text()
-    for requirement in settings()["project"]["optional-dependencies"]["test"]:
+    for requirement in settings()["project"]["optional-dependencies"][extra]:
         assert re.search(rf"(?m)^{re.split('[<>=]', requirement)[0]}==", constraints), requirement
 
 

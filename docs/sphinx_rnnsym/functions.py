@@ -5,6 +5,8 @@ Comes in: the language's own table and the calculus. Goes out: a Markdown table;
 
 from __future__ import annotations
 
+from sympy import Piecewise, erf, exp
+
 from rnnsym.algebra import Quantity, apply
 from rnnsym.algebra.operators import FUNCTION_ARITY
 from rnnsym.calculus.elementwise import FORMULAS, KINKS, as_expression, partials, u
@@ -61,7 +63,7 @@ def _table(head: tuple[str, ...], rows: list[str]) -> str:
 def _elementwise(name: str) -> str:
     kink = KINKS.get(name, "")
     if name in SEVERAL:
-        return f"<tr><td><code>{SEVERAL[name]}</code></td><td></td><td></td><td>{kink}</td></tr>"
+        return f'<tr><td><code>{SEVERAL[name]}</code></td><td colspan="3">{kink}</td></tr>'
     node = apply(name, Quantity("u"))
     (slope,) = partials(node)
     value = math_element(row(Identifier("F"), Operator("=", "relation"), _formula(name)))
@@ -70,8 +72,9 @@ def _elementwise(name: str) -> str:
 
 
 def _formula(name: str) -> Node:
-    """The closed form that SymPy differentiates."""
-    try:
-        return expression_tree(as_expression(FORMULAS[name], {u: Quantity("u")}))
-    except (KeyError, AttributeError):
-        return expression_tree(apply(name, Quantity("u")))
+    """The closed form that SymPy differentiates; the function itself where it has no other."""
+    named = apply(name, Quantity("u"))
+    if name == "sqrt" or not FORMULAS[name].has(exp, Piecewise, erf):
+        return expression_tree(named)
+    form = as_expression(FORMULAS[name], {u: Quantity("u")})
+    return expression_tree(form)

@@ -23,11 +23,7 @@ class WrongCall:
 
 
 WARNINGS = (
-    WrongCall(
-        "W201",
-        "check m.rnn",
-        {"m.rnn": MODEL + "h[t] = tanh(W @ x[t] + U @ h[t-1] + shift)\n" + "loss[t] = squared_error(y[t], V @ h[t] + shitt)\n"},
-    ),
+    WrongCall("W201", "check m.rnn", {"m.rnn": MODEL + STEP.replace("+ b", "+ bias") + LOSS.replace("h[t])", "h[t] + bies)")}),
     WrongCall("W202", "check m.rnn", {"m.rnn": "x: input\nloss[t] = x[t] / T\n"}),
     WrongCall("W203", "check m.rnn", {"m.rnn": MODEL + "h[t] = tanh * (W @ x[t] + U @ h[t-1])\n" + LOSS}),
     WrongCall("W204", "check m.rnn", {"m.rnn": 'notation(g=r"\\gamma")\n' + MODEL + STEP + LOSS}),

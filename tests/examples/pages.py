@@ -10,12 +10,13 @@ Comes in: a Markdown page. Every block of code is run; what a block is, its lang
                line, `exit code N` where that is not 0
     text       output, or what is no code; not run
 
-`<!-- not run: REASON -->` excuses a block. Anything else is an error, so that no block escapes.
+`<!-- needs: torch -->` leaves a block out where that package is not installed; `<!-- not run: REASON -->` excuses one. Anything else is an error, so that no block escapes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import re
 import runpy
@@ -29,7 +30,9 @@ from shown import stands_in
 import rnnsym
 from rnnsym.cli.main import main
 
-_FENCE = re.compile(r"(?ms)^(?:<!-- (?P<word>file|malformed|in|not run): (?P<said>.*?) -->\n)?^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$")
+_FENCE = re.compile(
+    r"(?ms)^(?:<!-- (?P<word>file|malformed|in|needs|not run): (?P<said>.*?) -->\n)?^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$"
+)
 _PRINTED = ("{rnnsym}", "{code-block}")
 
 
@@ -54,6 +57,8 @@ def run(page: Path, folder: Path) -> dict[str, object]:
     space: dict[str, object] = {"__name__": "__page__"}
     for block in blocks(page):
         if block.word == "not run" or block.language.split(" ")[0] in _PRINTED or block.language == "text":
+            continue
+        if block.word == "needs" and importlib.util.find_spec(block.said) is None:
             continue
         if block.word == "in":
             there = (folder / block.said).read_text("utf-8").split("\n")
