@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"rnnsym {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of a bug in rnnsym")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for add in (_list, _show, _check, _new, _derive, _generate, _make, _build, _verify, _bench):
+    for add in (_list, _show, _check, _new, _derive, _draw, _generate, _make, _build, _verify, _bench):
         add(commands)
     return root
 
@@ -129,11 +129,30 @@ def _derive(commands: Any) -> None:
         "derive",
         "rnnsym.cli.make:derive",
         "Derive backpropagation through time: every variable's error, every parameter's gradient.",
-        "rnnsym derive gru\nrnnsym derive gru -o gru.tex\nrnnsym derive lstm -o lstm.html",
+        "rnnsym derive gru\nrnnsym derive gru -o gru.tex\nrnnsym derive lstm -o lstm.html\n"
+        "rnnsym derive gru --fragment -o gru.tex      to be read by \\input in lecture notes",
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("--format", choices=("text", "tex", "html", "md", "pdf"), help=DERIVED)
+    command.add_argument("--fragment", action="store_true", help="LaTeX without a preamble; its first lines say what the document needs")
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
+    _force(command)
+
+
+def _draw(commands: Any) -> None:
+    command = _command(
+        commands,
+        "draw",
+        "rnnsym.cli.draw:draw",
+        "Draw a model: folded, unfolded over time, with the errors that travel back, or one step as data flow.",
+        "rnnsym draw lstm -o lstm.svg\nrnnsym draw lstm --picture backward -o errors.tex      a tikzpicture\n"
+        "rnnsym draw mine.rnn --picture all -o pictures",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    pictures = ("structure", "unfolded", "backward", "step", "all")
+    command.add_argument("--picture", choices=pictures, default="step", help="which one (default: step); all: each in a file of its own")
+    command.add_argument("--format", choices=("svg", "tex", "pdf"), help="default: by -o, else svg; pdf needs latexmk")
+    command.add_argument("-o", dest="output", metavar="PLACE", help="write to this file, or all into this folder, instead of the terminal")
     _force(command)
 
 
@@ -175,6 +194,7 @@ def _build(commands: Any) -> None:
     command.epilog = (command.epilog or "") + (
         "\nin pyproject.toml:\n  [tool.rnnsym]\n  models = [\"cells/*.rnn\"]\n  module = \"generated/{name}.py\"\n"
         "  derivation = \"docs/{name}.tex\"\n"
+        "  page = \"docs/{name}.html\"\n  index = \"docs/index.html\"\n"
     )  # fmt: skip
     kinds = command.add_mutually_exclusive_group()
     kinds.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff where something would change")

@@ -9,21 +9,26 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from rnnsym import __version__
-from rnnsym.cli.files import is_sealed, is_untouched, read_text, write_all
+from rnnsym.cli.files import is_sealed, is_untouched, read_text, seal, write_all
 from rnnsym.cli.outcome import DONE, FAILED, tell
 from rnnsym.cli.project import Job, Project, installed_versions, read_project
 from rnnsym.cli.terminal import DIM, paint, progress
+from rnnsym.library import summary
 from rnnsym.resources import PACKAGE, templates_folder
 
 CACHE = ".rnnsym_cache"
 LONGEST_DIFF = 200  # lines shown for one file
+Task = tuple[Sequence[Path], str, Callable[[], dict[Path, str]]]  # files, a digest of what they are made from, what makes them
 
 
 def build(options: Namespace) -> int:
@@ -44,12 +49,14 @@ def build_project(project: Project, force: bool = False, debug: bool = False) ->
     code, made = DONE, 0
     record, program = _read_record(project), program_fingerprint()
     jobs = project.jobs()
-    for job in jobs:
-        key = _job_key(job, program)
-        if not force and _is_done(project, job, key, record):
+    tasks: list[Task] = [(job.outputs, _job_key(job, program), partial(outputs, job, project)) for job in jobs]
+    if project.index:
+        tasks.append(((project.folder / project.index,), _index_key(jobs, project, program), partial(index, jobs, project)))
+    for paths, key, texts_of in tasks:
+        if not force and _is_done(project, paths, key, record):
             continue
         try:
-            texts = outputs(job, project)
+            texts = texts_of()
             for path in write_all(texts, force):
                 print(f"{project.shown(path)}  written")
                 made += 1
@@ -77,11 +84,33 @@ def outputs(job: Job, project: Project) -> dict[Path, str]:
         texts[job.module] = make.module_file(system)
     if job.derivation:
         texts[job.derivation] = make.derivation_file(system)
+    if job.page:
+        texts[job.page] = make.html_file(system)
     return texts
 
 
-def _is_done(project: Project, job: Job, key: str, record: dict[str, dict[str, str]]) -> bool:
-    for path in job.outputs:
+def index(jobs: Sequence[Job], project: Project) -> dict[Path, str]:
+    """The text of the page that leads to all pages, where the project wants one."""
+    if project.index is None:
+        return {}
+    from rnnsym.documents.html_document import Entry, index_source
+
+    place = project.folder / project.index
+    entries = []
+    for job in sorted(jobs, key=lambda job: job.model.stem):
+        links = {label: path for label, path in (("LaTeX", job.derivation), ("Python", job.module)) if path}
+        files = tuple((label, _link(place, path)) for label, path in links.items())
+        entries.append(Entry(job.model.stem, summary(job.model), _link(place, job.page), files))
+    return {place: seal(index_source("Derivations", entries), "<!--")}
+
+
+def _link(place: Path, target: Path | None) -> str:
+    """The way from the page at `place` to a file, as an address."""
+    return quote(Path(os.path.relpath(target or place, place.parent)).as_posix())
+
+
+def _is_done(project: Project, paths: Sequence[Path], key: str, record: dict[str, dict[str, str]]) -> bool:
+    for path in paths:
         known, text = record.get(project.shown(path)), read_text(path)
         if known is None or text is None or known["from"] != key or known["digest"] != _digest(text):
             return False
@@ -100,6 +129,12 @@ def program_fingerprint() -> str:
 
 def _job_key(job: Job, program: str) -> str:
     return hashlib.sha256(program.encode() + b"\0" + job.model.read_bytes()).hexdigest()
+
+
+def _index_key(jobs: Sequence[Job], project: Project, program: str) -> str:
+    """A digest of what the index is made from: the models' first sentences and the places of their files."""
+    lines = [[project.shown(path) for path in (job.model, *job.outputs)] + [summary(job.model)] for job in jobs]
+    return _digest(json.dumps([program, project.index, lines]))
 
 
 def _digest(text: str) -> str:
@@ -133,11 +168,11 @@ def check_project(project: Project, debug: bool = False) -> int:
     if differing:
         print(f"libraries differ from [tool.rnnsym.versions]: {', '.join(differing)}")
         print("  outputs may differ for that reason alone; the recorded versions decide")
-    code, edited, expected = DONE, False, set()
-    for job in project.jobs():
-        expected |= set(job.outputs)
+    code, edited, jobs = DONE, False, project.jobs()
+    expected = {path for job in jobs for path in job.outputs} | ({project.folder / project.index} if project.index else set())
+    for given in [*(partial(outputs, job, project) for job in jobs), partial(index, jobs, project)]:
         try:
-            for path, text in outputs(job, project).items():
+            for path, text in given().items():
                 now = read_text(path)
                 if now != text:
                     code = max(code, FAILED)
@@ -172,7 +207,7 @@ def _print_difference(project: Project, path: Path, now: str | None, text: str) 
 
 def _orphans(project: Project, expected: set[Path]) -> list[Path]:
     """Files that rnnsym wrote at a project's places and that no model gives any more."""
-    patterns = [pattern.replace("{name}", "*") for pattern in (project.module, project.derivation) if pattern]
+    patterns = [pattern.replace("{name}", "*") for pattern in (project.module, project.derivation, project.page) if pattern]
     found = {path for pattern in patterns for path in project.folder.glob(pattern) if path.is_file()}
     return sorted(path for path in found - expected if is_sealed(read_text(path) or ""))
 

@@ -27,16 +27,31 @@ def derive(options: Namespace) -> int:
     kind = options.format or (suffix if suffix in FORMATS else "text")
     if kind == "text" and suffix in FORMATS:
         raise UsageError.at("U301", f"`{options.output}` would hold plain text", instead=f"--format {suffix}", file="rnnsym")
+    if options.fragment:
+        return _fragment(system, kind, options)
     if kind == "pdf":
         return write_pdf(derivation_file(system), Path(options.output or f"{system.name}.pdf"), options.force)
     text = FORMATS[kind](system) if kind in FORMATS else _equations(system)
-    _out(text if kind in FORMATS or not options.output else seal(text), options)
+    emit(text if kind in FORMATS or not options.output else seal(text), options)
+    return 0
+
+
+def _fragment(system: System, kind: str, options: Namespace) -> int:
+    """The derivation as a part of another LaTeX document."""
+    from rnnsym.derivation import derive as derivation_of
+    from rnnsym.documents import latex_fragment
+
+    if options.format not in (None, "tex") or kind not in ("tex", "text"):
+        raise UsageError.at("U301", "a fragment is LaTeX, to be read by \\input", instead="--format tex", file="rnnsym --fragment")
+    with progress(f"{system.name}: derivation"):
+        text = seal(latex_fragment(derivation_of(system)), "%")
+    emit(text, options)
     return 0
 
 
 def generate(options: Namespace) -> int:
     """Print or write the NumPy module."""
-    _out(module_file(read(options.model)), options)
+    emit(module_file(read(options.model)), options)
     return 0
 
 
@@ -111,7 +126,7 @@ def _equations(system: System) -> str:
         return f"{derivation_of(system)}\n"
 
 
-def _out(text: str, options: Namespace) -> None:
+def emit(text: str, options: Namespace) -> None:
     """To the terminal, or to the file that -o names."""
     if options.output is None:
         sys.stdout.write(text)

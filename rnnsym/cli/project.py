@@ -15,8 +15,14 @@ from typing import Any
 from rnnsym.errors import Diagnostic, UsageError
 from rnnsym.library import nearest
 
-KEYS = ("models", "module", "derivation", "versions")
-EXAMPLES = {"module": '"generated/{name}.py"', "derivation": '"docs/{name}.tex"'}
+PLACES = ("module", "derivation", "page")  # what is made of each model
+KEYS = ("models", *PLACES, "index", "versions")
+EXAMPLES = {
+    "module": '"generated/{name}.py"',
+    "derivation": '"docs/{name}.tex"',
+    "page": '"docs/{name}.html"',
+    "index": '"docs/index.html"',
+}
 LIBRARIES = ("sympy", "numpy", "jinja2")  # what the bytes of the outputs depend on, beside rnnsym itself
 
 
@@ -27,33 +33,40 @@ class Job:
     model: Path
     module: Path | None
     derivation: Path | None
+    page: Path | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        return tuple(path for path in (self.module, self.derivation) if path)
+        return tuple(path for path in (self.module, self.derivation, self.page) if path)
 
 
 @dataclass(frozen=True)
 class Project:
-    """folder: where pyproject.toml lies; models: patterns; module, derivation: places with {name}; versions: library → version."""
+    """folder: where pyproject.toml lies; models: patterns; module, derivation, page: places with {name}; versions: library → version.
+
+    index: the place of the page that leads to all pages.
+    """
 
     folder: Path
     models: tuple[str, ...]
     module: str | None
     derivation: str | None
     versions: Mapping[str, str]
+    page: str | None = None
+    index: str | None = None
 
     def jobs(self) -> tuple[Job, ...]:
         """A job for every model file, in the order of their names."""
         found = sorted({path for pattern in self.models for path in self.folder.glob(pattern) if path.is_file()})
         if not found:
             raise _wrong(f"no file matches models = {list(self.models)}", expected="patterns such as cells/*.rnn")
-        jobs = [Job(path, *(self._place(pattern, path.stem) for pattern in (self.module, self.derivation))) for path in found]
-        taken: dict[Path, Path] = {}
+        jobs = [Job(path, *(self._place(pattern, path.stem) for pattern in (self.module, self.derivation, self.page))) for path in found]
+        taken: dict[Path, Path] = {self.folder / self.index: Path(self.index)} if self.index else {}
         for job in jobs:
             for output in job.outputs:
                 if taken.setdefault(output, job.model) != job.model:
-                    raise _wrong(f"{self.shown(taken[output])} and {self.shown(job.model)} both give {self.shown(output)}")
+                    both = "`index`" if self.index and output == self.folder / self.index else self.shown(taken[output])
+                    raise _wrong(f"{both} and {self.shown(job.model)} both give {self.shown(output)}")
         return tuple(jobs)
 
     def _place(self, pattern: str | None, name: str) -> Path | None:
@@ -120,15 +133,18 @@ def _project(folder: Path, table: dict[str, Any]) -> Project:
     versions = table.get("versions", {})
     if not isinstance(versions, dict) or not all(isinstance(v, str) and k in LIBRARIES for k, v in versions.items()):
         raise _wrong("`versions` must give versions as strings", expected=", ".join(LIBRARIES))
-    places = {key: table.get(key) for key in ("module", "derivation")}
+    places = {key: table.get(key) for key in PLACES}
     if not any(places.values()):
         raise _wrong("nothing is to be made", instead='module = "generated/{name}.py"')
     for key, place in places.items():
         if place is not None and (not isinstance(place, str) or "{name}" not in Path(place).name):
             raise _wrong(f"`{key}` must hold {{name}} in the file's name", instead=f"{key} = {EXAMPLES[key]}")
-    for place in (*models, *filter(None, places.values())):
+    index = table.get("index")
+    if index is not None and not (isinstance(index, str) and index and "{name}" not in index and places["page"]):
+        raise _wrong("`index` is one file that leads to the pages", expected="`page` beside it", instead=f"index = {EXAMPLES['index']}")
+    for place in (*models, *filter(None, (*places.values(), index))):
         _stays_inside(folder, place)
-    return Project(folder, tuple(models), places["module"], places["derivation"], versions)
+    return Project(folder, tuple(models), places["module"], places["derivation"], versions, places["page"], index)
 
 
 def _stays_inside(folder: Path, place: str) -> None:

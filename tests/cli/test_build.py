@@ -30,6 +30,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(make, "module_file", module)
     monkeypatch.setattr(make, "derivation_file", lambda system: seal(f"% {system.name}\n", "%"))
+    monkeypatch.setattr(make, "html_file", lambda system: seal(f"<p>{system.name}\n", "<!--"))
     return names
 
 
@@ -236,3 +237,54 @@ def test_two_models_of_one_name_are_refused(run, project):
     (project / "more" / "one.rnn").write_text(MODEL)
     done = run("build")
     assert done.code == 2 and "cells/one.rnn and more/one.rnn both give generated/one.py" in done.err
+
+
+# ---------------------------------------------------------------- pages
+
+PAGES = SETTINGS + 'page = "docs/pages/{name}.html"\nindex = "docs/index.html"\n'
+
+
+def test_pages_and_an_index_that_leads_to_all_of_them(run, project, made):
+    (project / "pyproject.toml").write_text(PAGES)
+    (project / "cells" / "two.rnn").write_text('"""Two & <more>. Not this."""\n' + MODEL)
+    assert "docs/pages/two.html  written\ndocs/index.html  written\n" in run("build").out
+    text = (project / "docs" / "index.html").read_text()
+    assert '<a href="pages/one.html">one</a>' in text and 'href="one.tex"' in text and 'href="../generated/two.py"' in text
+    assert "Two &amp; &lt;more&gt;." in text and "Not this" not in text
+    assert run("build").out == "everything is up to date (2 models)\n"
+    assert run("build", "--check") == (0, "every file is what its model gives (7 files)\n", "")
+
+
+def test_the_index_is_made_again_when_a_model_comes_or_goes(run, project):
+    (project / "pyproject.toml").write_text(PAGES)
+    run("build")
+    (project / "cells" / "two.rnn").unlink()
+    assert run("build").out == "docs/index.html  written\n"
+    assert "two" not in (project / "docs" / "index.html").read_text()
+    assert "docs/pages/two.html: rnnsym wrote it, but no model gives it any more" in run("build", "--check").out
+
+
+def test_an_index_that_was_edited_is_left_alone_and_found_by_the_check(run, project):
+    (project / "pyproject.toml").write_text(PAGES)
+    run("build")
+    index = project / "docs" / "index.html"
+    index.write_text(index.read_text().replace("one", "uno"))
+    assert "docs/index.html: differs (edited by hand)" in run("build", "--check").out
+    done = run("build")
+    assert done.code == 2 and "`" in done.err and "uno" in index.read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('index = "docs/index.html"', "`page` beside it"),
+        ('page = "docs/{name}.html"\nindex = "docs/{name}.html"', "`index` is one file"),
+        ('page = "docs/{name}.html"\nindex = "docs/one.html"', "`index` and cells/one.rnn both give docs/one.html"),
+        ('page = "docs/{name}.html"\nindex = "../index.html"', "leads out of the project's folder"),
+        ('page = "docs/all.html"', "`page` must hold {name}"),
+    ],
+)
+def test_what_the_settings_of_pages_must_say(run, project, line, said):
+    (project / "pyproject.toml").write_text(f"{SETTINGS}{line}\n")
+    done = run("build")
+    assert done.code == 2 and said in done.err
