@@ -11,9 +11,14 @@ import io
 from html import escape
 from typing import Any
 
-from rnnsym.algebra import System
+from rnnsym.algebra import Definition, System, Tensor
 from rnnsym.derivation import Derivation
-from sphinx_rnnsym.equations import derived_grid, raw, system_grid
+from rnnsym.documents.expressions import expression_tree
+from rnnsym.documents.mathematics import AlignedRow
+from rnnsym.documents.mathml import math_element
+from rnnsym.documents.names import Names
+from rnnsym.documents.typeset import Typesetter
+from sphinx_rnnsym.equations import derived_grid, grid, raw, system_grid
 
 
 class Cells:
@@ -54,7 +59,12 @@ def html_of(value: Any) -> str:
         return system_grid(value)
     if isinstance(value, Derivation):
         return derived_grid(value)
+    if isinstance(value, Definition):
+        left, right = Typesetter(Names.of()).equation(value.lhs, value.rhs)
+        return grid([AlignedRow(left, "=", right)])
+    if isinstance(value, Tensor):
+        return math_element(expression_tree(value), display=True)
     for method in ("_repr_svg_", "_repr_html_"):
         if hasattr(value, method):
             return str(getattr(value, method)())
-    return f"<pre>{escape(str(value) if hasattr(value, '_repr_latex_') else repr(value))}</pre>"
+    return f"<pre>{escape(repr(value))}</pre>"

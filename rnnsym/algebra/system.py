@@ -80,6 +80,15 @@ class Definition:
     def __str__(self) -> str:
         return f"{self.lhs} = {self.rhs}"
 
+    def __repr__(self) -> str:
+        return f"<Definition {self}>"
+
+    def _repr_latex_(self) -> str:
+        """For notebooks (looked up late: documents come after the algebra)."""
+        from rnnsym.documents import rich
+
+        return rf"$\displaystyle {rich.definition_latex(self)}$"
+
 
 @dataclass(frozen=True)
 class System:

@@ -40,6 +40,12 @@ class Entry:
     result: Tensor
     at_last: Tensor | None = None
     at_first: Tensor | None = None
+
+    def __str__(self) -> str:
+        return f"({self.number}) {self.error} = {self.result}"
+
+    def __repr__(self) -> str:
+        return f"<Entry {self}>"
     like: int | None = None
 
 
@@ -77,7 +83,10 @@ class Derivation:
 
     def __str__(self) -> str:
         rows = [f"({self.numbers[d.key]}) {d}" for d in self.prepared.every_definition]
-        rows += [f"({e.number}) {e.error} = {e.result}" for e in self.entries]
+        rows += [str(entry) for entry in self.entries]
         if any(q.name == INSIDE for e in self.entries for q in quantities(e.result)):
             rows.append(f"({INSIDE}[s] is 1 where 1 <= s <= T, otherwise 0)")
         return "\n".join(rows)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.model.name}: {len(self.errors)} errors, {len(self.gradients)} gradients>"

@@ -6,9 +6,9 @@ Comes in: a Document. Goes out: text; mathematics stands between dollar signs, a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from rnnsym.documents.document import Display, Document, Figure, Heading, Items, Paragraph, Table
+from rnnsym.documents.document import Block, Display, Document, Figure, Heading, Items, Paragraph, Table
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.wording import in_words
@@ -19,8 +19,13 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|$~&])")
 def markdown(document: Document) -> str:
     """The whole document."""
     head = f"# {_literal(document.title)}\n\n*{_literal(document.subtitle)}*"
-    blocks = (block for block in document.blocks if not isinstance(block, Figure))  # a forge shows no drawing that stands in the text
-    return "\n\n".join([head, *(_PRINTERS[type(block)](block) for block in blocks)]) + "\n"
+    return f"{head}\n\n{markdown_blocks(document.blocks)}"
+
+
+def markdown_blocks(blocks: Iterable[Block]) -> str:
+    """Blocks one after the other, without a title."""
+    shown = (block for block in blocks if not isinstance(block, Figure))  # a forge shows no drawing that stands in the text
+    return "\n\n".join(_PRINTERS[type(block)](block) for block in shown) + "\n"
 
 
 def _literal(text: str) -> str:
@@ -41,7 +46,7 @@ def _inline(piece: Inline) -> str:
 
 
 def _display(block: Display) -> str:
-    """The rows as `aligned`; a row's number follows it as text, because a tag is not allowed inside."""
+    """The rows as `aligned`; a row's number stands in a column of its own, because a tag is not allowed inside."""
     rows = " \\\\\n".join(aligned_row(line) + _number(line) for line in block.mathematics.rows)
     reasons = [inline(line.reason) for line in block.mathematics.rows if line.reason]
     note = f"\n\n<small>{'; '.join(dict.fromkeys(reasons))}</small>" if reasons else ""
@@ -49,7 +54,7 @@ def _display(block: Display) -> str:
 
 
 def _number(line: AlignedRow) -> str:
-    return rf" \qquad ({line.number})" if line.number is not None else ""
+    return rf" &\qquad& ({line.number})" if line.number is not None else ""
 
 
 def _table(block: Table) -> str:

@@ -117,7 +117,11 @@ class Drawing:
         return tikz_source(self, width, height)
 
     def _repr_svg_(self) -> str:
+        """For notebooks."""
         return self.svg()
+
+    def __repr__(self) -> str:
+        return f"<Drawing {self.name}: {len(self.nodes)} nodes, {len(self.edges)} edges>"
 
 
 def label_room(tree: Node) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import sympy
 from rnnsym.algebra import Quantity, System, apply, sizes, t
 from rnnsym.derivation.derive import derive
 from rnnsym.language import load
+from rnnsym.pictures import structure
 
 ROOT = Path(__file__).parents[2]
 (n,) = sizes("n")
@@ -47,3 +48,18 @@ def test_the_algebra_does_not_load_documents_by_itself():
     program = "import sys, rnnsym.algebra, rnnsym.derivation.derive; print([m for m in sys.modules if m.startswith('rnnsym.documents')])"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_model_shows_its_symbols_with_their_shapes():
+    text = load(ROOT / "rnnsym" / "models" / "lstm.rnn")._repr_mimebundle_()["text/markdown"]
+    assert r"| $U_{i}$, $U_{f}$, $U_{o}$, $U_{g}$ | $\mathbb{R}^{n_{h}\times n_{h}}$ | parameter |" in text
+    assert r"c_{t} &= f_{t} \odot c_{t-1} + i_{t} \odot g_{t} &\qquad& (5)" in text
+
+
+def test_where_nothing_can_be_typeset_objects_say_briefly_what_they_are():
+    model = load(ROOT / "rnnsym" / "models" / "elman.rnn")
+    derivation = derive(model)
+    assert repr(derivation) == "<Derivation of elman: 3 errors, 5 gradients>"
+    assert repr(model.definitions[0]) == "<Definition h[t] = sigmoid(W @ x[t] + U @ h[t-1] + b)>"
+    assert repr(derivation.gradients[0]).startswith("<Entry (9) d_W = total(")
+    assert repr(structure(model)).startswith("<Drawing elman-structure: 7 nodes, ")
