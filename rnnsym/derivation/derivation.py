@@ -40,13 +40,13 @@ class Entry:
     result: Tensor
     at_last: Tensor | None = None
     at_first: Tensor | None = None
+    like: int | None = None
 
     def __str__(self) -> str:
         return f"({self.number}) {self.error} = {self.result}"
 
     def __repr__(self) -> str:
         return f"<Entry {self}>"
-    like: int | None = None
 
 
 @dataclass(frozen=True)

@@ -62,4 +62,4 @@ def test_where_nothing_can_be_typeset_objects_say_briefly_what_they_are():
     assert repr(derivation) == "<Derivation of elman: 3 errors, 5 gradients>"
     assert repr(model.definitions[0]) == "<Definition h[t] = sigmoid(W @ x[t] + U @ h[t-1] + b)>"
     assert repr(derivation.gradients[0]).startswith("<Entry (9) d_W = total(")
-    assert repr(structure(model)).startswith("<Drawing elman-structure: 7 nodes, ")
+    assert repr(structure(model)).startswith("<Drawing elman-structure: 6 nodes, 6 edges>")
