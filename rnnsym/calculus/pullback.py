@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import sympy
 from sympy import Basic
@@ -39,6 +40,21 @@ def pullback(*classes: type[Basic]) -> Callable[[Rule], Rule]:
 def law(node: Basic) -> str:
     """The law that the node's pullback states."""
     return (PULLBACKS[type(node)].__doc__ or "").strip().split("\n")[0]
+
+
+def law_title(stated: str) -> str:
+    """What a law is called: `matrix product` for the law that `pull_matrix_product` states.
+
+    >>> law_title(law(op.Plus(Quantity("u"), Quantity("v"))))
+    'sum'
+    """
+    return _titles()[stated]
+
+
+@cache
+def _titles() -> dict[str, str]:
+    named = ((rule.__doc__ or "", rule.__name__) for rule in PULLBACKS.values())
+    return {text.strip().split("\n")[0]: name.removeprefix("pull_").replace("_", " ") for text, name in named}
 
 
 @dataclass(frozen=True)
@@ -442,6 +458,6 @@ def pull_sigmoid_binary_cross_entropy(node: op.SigmoidBinaryCrossEntropy, g: Ten
 
 
 @pullback(op.Total)
-def pull_total(node: op.Total, g: Tensor):
+def pull_sum_over_time(node: op.Total, g: Tensor):
     """∂Σ_t u[t] gives the error to every step."""
     return [g]

@@ -81,7 +81,7 @@ class Skeleton:
     def __call__(self, node: Basic) -> Hashable:
         if isinstance(node, Quantity):
             number = self.met.setdefault((node.name, node.time), len(self.met))
-            return "quantity", number, node.kind, node.time is None, tuple(map(self._size, node.shape))
+            return "quantity", number, node.kind, node.time is None, node.rank
         if isinstance(node, Tensor | op.Condition):
             return type(node), *map(self, node.args)
         return self._size(node) if isinstance(node, sympy.Expr) else node

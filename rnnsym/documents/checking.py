@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import Declaration
 from rnnsym.algebra.tensor import T, Tensor, quantities
 from rnnsym.derivation.derivation import INSIDE, Derivation
-from rnnsym.documents.document import AnyClaim, Claim, Document, IndexClaim, LocalClaim, ProductClaim, StepClaim
+from rnnsym.documents.difference_checking import holds_in_total, holds_locally
+from rnnsym.documents.document import (
+    AnyClaim,
+    Claim,
+    Document,
+    IndexClaim,
+    LocalClaim,
+    ProductClaim,
+    StepClaim,
+    TotalClaim,
+)
 from rnnsym.documents.index_checking import holds_by_index
 from rnnsym.documents.step_claims import product_claim_holds, step_claim_holds
 from rnnsym.errors import InternalError
@@ -25,7 +34,7 @@ def failing_claims(derivation: Derivation, document: Document, seed: int = 0, to
     """The claims whose sides differ by more than `tolerance · max(1, |right|)` for the arrays that `seed` gives."""
     run = random_run(derivation, seed)
     rng = np.random.default_rng(seed + 1)
-    return tuple(claim for claim in document.claims if not _is_true(claim, run, rng, tolerance))
+    return tuple(claim for claim in document.claims if not _is_true(claim, derivation, run, rng, tolerance))
 
 
 def check_document(derivation: Derivation, document: Document) -> None:
@@ -46,17 +55,21 @@ def _claim_text(claim: AnyClaim) -> str:
         return f"the bound of the product over time, with the blocks\n{claim.recurrence}"
     if isinstance(claim, LocalClaim):
         return f"what `{claim.reader.key}` contributes to the error of `{claim.of}`: {claim.value}"
+    if isinstance(claim, TotalClaim):
+        return f"the gradient of `{claim.of}`: {claim.value}"
     return f"{claim.left} = {claim.right}"
 
 
-def _is_true(claim: AnyClaim, run: Run, rng: np.random.Generator, tolerance: float) -> bool:
+def _is_true(claim: AnyClaim, derivation: Derivation, run: Run, rng: np.random.Generator, tolerance: float) -> bool:
     if isinstance(claim, IndexClaim):
         return holds_by_index(claim, tolerance)
     if isinstance(claim, StepClaim):
         return step_claim_holds(claim, run, rng)
     if isinstance(claim, ProductClaim):
         return product_claim_holds(claim, run)
-    return _holds_locally(claim, run, rng) if isinstance(claim, LocalClaim) else _holds(claim, run, tolerance)
+    if isinstance(claim, TotalClaim):
+        return holds_in_total(claim, derivation.adjoint.forward, run, rng)
+    return holds_locally(claim, run, rng) if isinstance(claim, LocalClaim) else _holds(claim, run, tolerance)
 
 
 def random_run(derivation: Derivation, seed: int) -> Run:
@@ -117,69 +130,3 @@ def _holds_at(claim: Claim, step: int | None, run: Run, tolerance: float) -> boo
 
 def _reads_outside(side: Tensor, step: int | None, run: Run) -> bool:
     return step is not None and any(q.offset is not None and not 1 <= step + q.offset <= run.steps for q in quantities(side))
-
-
-# ---------------------------------------------------------------- one equation's derivative, by differences
-
-_STEP, _LOCAL_TOLERANCE = 1e-6, 1e-5
-_ROUNDING = 1e-15  # of a value, in its own size: large values have differences of few digits
-_KINK = 1e-3  # how far the slopes of both sides differ at a kink; a bend of the curve makes a difference of about _STEP
-
-
-def _holds_locally(claim: LocalClaim, run: Run, rng: np.random.Generator) -> bool:
-    """Whether ⟨value, u̇⟩ is ⟨δ_v, the change of v⟩ for a random change u̇ of what is read, by central differences.
-
-    The reader's equation is evaluated alone, so that only the immediate derivative is seen. What passes no error on purpose
-    (stop_gradient) has a difference all the same and is not judged.
-    """
-    rhs = claim.reader.rhs.replace(lambda n: isinstance(n, op.Complement), lambda n: op.Plus(1, op.Negate(n.args[0])))
-    if rhs.has(op.StopGradient):
-        return True
-    name, timed = claim.of.name, claim.of.time is not None
-    return all(_agrees_at(claim, rhs, run, rng, name, step) for step in (range(1, run.steps + 1) if timed else (None,)))
-
-
-def _agrees_at(claim: LocalClaim, rhs: Tensor, run: Run, rng: np.random.Generator, name: str, step: int | None) -> bool:
-    readings = _readings(claim, run, step)
-    if not readings:
-        return True  # the reader's step lies outside 1 … T
-    change = rng.standard_normal(np.shape(run.statics[name] if step is None else run.timed[name, step]))
-    with np.errstate(all="ignore"):
-        claimed = np.sum(run.value(claim.value, step) * change)
-        below, here, above = (np.asarray(_evaluated(rhs, run, readings, name, step, sign * _STEP * change)) for sign in (-1, 0, 1))
-        errors = np.asarray([np.broadcast_to(run.value(claim.error, at), here[i].shape) for i, at in enumerate(readings)])
-        after, before = (np.sum(errors * _difference(*pair)) / _STEP for pair in ((above, here), (here, below)))
-        found = (after + before) / 2
-        rounding = np.sum(np.abs(errors * here), where=np.isfinite(here)) * _ROUNDING / _STEP
-        if abs(after - before) > _KINK * max(1.0, abs(found)) + rounding:
-            return True  # the point lies on a kink, where the language says what the derivative is
-    return bool(abs(claimed - found) <= _LOCAL_TOLERANCE * max(1.0, abs(found)) + rounding)
-
-
-def _difference(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.where(above == below, 0.0, above - below)  # -inf stays -inf
-
-
-def _readings(claim: LocalClaim, run: Run, step: int | None) -> tuple[int | None, ...]:
-    """The steps at which the reader reads what is changed; None for a static reader."""
-    if claim.reader.lhs.offset is None:
-        return (None,)
-    if step is None:
-        return tuple(range(1, run.steps + 1))
-    at = step - claim.delay if isinstance(claim.delay, int) else None
-    return (at,) if at is not None and 1 <= at <= run.steps else ()
-
-
-def _evaluated(
-    rhs: Tensor, run: Run, readings: tuple[int | None, ...], name: str, step: int | None, change: np.ndarray
-) -> list[np.ndarray]:
-    """The reader's right side at its steps, with one value changed."""
-    values: dict = run.statics if step is None else run.timed
-    key: object = name if step is None else (name, step)
-    kept = values[key]
-    values[key] = kept + change
-    try:
-        shape = np.asarray(run.value(rhs, readings[0])).shape
-        return [np.broadcast_to(run.value(rhs, at), shape) for at in readings]
-    finally:
-        values[key] = kept

@@ -7,16 +7,22 @@ blocks; a part that has nothing to say of a model yields nothing, and its headin
 from __future__ import annotations
 
 from rnnsym.derivation.derivation import Derivation
+from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.checking import check_document
 from rnnsym.documents.conventions import convention_blocks
 from rnnsym.documents.document import Document
+from rnnsym.documents.error_part import error_blocks
 from rnnsym.documents.figure_part import error_figures, model_figures
-from rnnsym.documents.gradient_part import Teller
+from rnnsym.documents.gradient_part import gradient_blocks
 from rnnsym.documents.loss_part import loss_blocks
 from rnnsym.documents.model_part import model_blocks, part_blocks
 from rnnsym.documents.names import Names
+from rnnsym.documents.time_part import time_blocks
 from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.vanishing_part import vanishing_blocks
+from rnnsym.errors import UsageError
+
+DETAILS = ("result", "steps", "full")
 
 
 def derivation_names(derivation: Derivation) -> Names:
@@ -28,25 +34,31 @@ def derivation_names(derivation: Derivation) -> Names:
     return Names.of(derivation.model, derivation.prepared, errors=errors)
 
 
-def derivation_document(derivation: Derivation) -> Document:
+def derivation_document(derivation: Derivation, detail: str = "steps") -> Document:
     """The document of a derivation: the model, the names of its parts, conventions, errors, gradients.
+
+    detail  "result": the equations and who reads what, no steps; "steps": every step, what is alike told once in full and then by
+            analogy; "full": everything written out
 
     Every displayed step is evaluated on random arrays first; where one does not hold there is no document (InternalError E905).
     """
+    if detail not in DETAILS:
+        raise UsageError.at("U302", f"there is no detail `{detail}`", expected=", ".join(DETAILS))
     names = derivation_names(derivation)
     setter = Typesetter(names)
-    teller = Teller(derivation, setter)
-    errors = tuple(teller.errors())
+    teller = Teller(derivation, setter, detail)
+    errors = tuple(error_blocks(teller))
     blocks = (
         *model_blocks(derivation, setter),
         *model_figures(derivation, names),
         *part_blocks(derivation, setter),
         *convention_blocks(derivation, setter),
-        *loss_blocks(derivation, setter),
+        *(loss_blocks(derivation, setter) if detail != "result" else ()),
         *errors[:1],  # the heading
         *error_figures(derivation, names),
         *errors[1:],
-        *teller.gradients(),
+        *time_blocks(teller),
+        *gradient_blocks(teller),
         *vanishing_blocks(derivation, setter),
     )
     document = Document(derivation.model.name, "Backpropagation through time, derived from the equations", blocks)

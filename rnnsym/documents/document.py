@@ -55,6 +55,14 @@ class LocalClaim:
 
 
 @dataclass(frozen=True)
+class TotalClaim:
+    """What the gradient of a value outside 1 … T says: the whole cost changes with `of` at the rate `value`."""
+
+    of: Quantity
+    value: Tensor
+
+
+@dataclass(frozen=True)
 class IndexClaim:
     """What a step in index form says: two SymPy expressions with free indices (`i`, `k`) are equal, for every number of entries `n`."""
 
@@ -79,7 +87,7 @@ class ProductClaim:
     bounds: Mapping[tuple[Quantity, Quantity], Bound]
 
 
-AnyClaim = Claim | LocalClaim | IndexClaim | StepClaim | ProductClaim
+AnyClaim = Claim | LocalClaim | TotalClaim | IndexClaim | StepClaim | ProductClaim
 
 
 @dataclass(frozen=True)

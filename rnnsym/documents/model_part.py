@@ -31,7 +31,7 @@ from rnnsym.documents.mathematics import (
 from rnnsym.documents.measure import width
 from rnnsym.documents.names import size_node
 from rnnsym.documents.typeset import Typesetter
-from rnnsym.documents.wording import count
+from rnnsym.documents.wording import OWN_NOUNS, count
 
 _KIND_ORDER = ("input", "token", "target", "variable", "param", "constant")
 _KIND_WORDS = {"input": "input", "target": "target", "token": "one-hot input", "param": "parameter", "constant": "constant"}
@@ -65,7 +65,7 @@ def equation_row(definition: Definition, setter: Typesetter, number: int | None,
 def described(definition: Definition, setter: Typesetter) -> tuple[Inline, ...]:
     """An equation's description; one that a pass wrote ends in the name of what it is a part of, which is set as mathematics."""
     said, _, owner = definition.description.rpartition(" of ")
-    if said in ("pre-activation", "operand") and (owner in setter.names.bases or owner == STEP_LOSS):
+    if said in OWN_NOUNS and (owner in setter.names.bases or owner == STEP_LOSS):
         return (f"{said} of ", setter.names.base(owner))
     return (definition.description,) if definition.description else ()
 

@@ -5,16 +5,19 @@ Comes in: contributions and names. Goes out: tuples of inline pieces, grammatica
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import sympy
 
 from rnnsym.algebra.graph import WHOLE
 from rnnsym.algebra.tensor import Quantity, T, quantities, t
 from rnnsym.calculus.adjoint import Contribution
-from rnnsym.documents.mathematics import Inline, References
+from rnnsym.documents.mathematics import Inline, Node, References
 from rnnsym.documents.names import time_node
 
+Sentence = tuple[Inline, ...]
 COUNT_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -54,15 +57,60 @@ def equations(numbers: Sequence[int]) -> tuple[Inline, ...]:
     return ("equation " if len(unique) == 1 else "equations ", References(unique))
 
 
-def readers(of: Quantity, subject: Inline, parts: Sequence[Contribution], numbers: Mapping[str, int]) -> tuple[Inline, ...]:
-    """`h_t is read by equation (7) at the same step and by equations (1) to (4) at step t+1`."""
-    by_time: dict[tuple, list[int]] = {}
+# ---------------------------------------------------------------- who reads what, and when
+
+OWN_NOUNS = ("pre-activation", "operand")  # what our own passes name; their plural is known to be regular
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: its name as mathematics, its equation's number, what it is in words."""
+
+    node: Node
+    number: int
+    description: str = ""
+
+
+def who_reads(of: Quantity, parts: Sequence[Contribution], reader: Callable[[Contribution], Reader], brief: bool = False) -> Sentence:
+    """`by the pre-activation p̄_t in (13) at the same step and by the four pre-activations ī_{t+1}, … in (9) to (12) at step t+1`
+
+    brief: without nouns and without what the symbols say of time themselves.
+    """
+    by_time: dict[tuple, list[Reader]] = {}
     for part in parts:
-        by_time.setdefault(_occasion(of, part), []).append(numbers[part.reader.key])
-    phrases = [
-        (*(("by ",) if place else ()), *equations(found), *_when(occasion)) for place, (occasion, found) in enumerate(by_time.items())
-    ]
-    return (subject, " is read by ", *listed(phrases))
+        by_time.setdefault(_occasion(of, part), []).append(reader(part))
+    if brief:
+        return listed([("by ", *_named([replace(r, description="") for r in found])) for found in by_time.values()])
+    return listed([("by ", *_named(found), *_when(occasion)) for occasion, found in by_time.items()])
+
+
+def _named(found: Sequence[Reader]) -> Sentence:
+    """`the hidden state h_t in (6)`, `the four pre-activations ī_t, f̄_t, ō_t and ḡ_t in (9) to (12)`, `a_t and b_t in (1) and (2)`."""
+    numbers = (" in ", References(tuple(sorted({r.number for r in found}))))
+    nodes = tuple(dict.fromkeys(r.node for r in found))
+    words = {r.description for r in found}
+    if len(nodes) == 1:
+        return (*_the(found[0].description), nodes[0], *numbers)
+    word = words.pop() if len(words) == 1 else ""
+    return (*((f"the {count(len(nodes), word)} ",) if word in OWN_NOUNS else ()), *listed([(node,) for node in nodes]), *numbers)
+
+
+def _the(noun: str) -> Sentence:
+    return (f"the {noun} ",) if noun else ()
+
+
+def noun_in(description: str) -> str:
+    """A description that can stand in a sentence behind `the`: one to three plain words that end in a noun; otherwise nothing."""
+    words = description.split()
+    plain = 1 <= len(words) <= 3 and all(_WORD.fullmatch(word) and word not in _NO_NOUNS for word in words)
+    return description if plain and not words[-1].endswith(("ed", "ing", "ly")) else ""
+
+
+_WORD = re.compile(r"[a-z]{2,}(-[a-z]+)*")
+_OTHER_WORDS = """a an the this that these what which who when where how why if then else is are be was were has have does do can may
+of in on at by for to from with without over under per as into after before and or not no but so than its it their all each every both only
+also"""
+_NO_NOUNS = frozenset(_OTHER_WORDS.split())
 
 
 def _occasion(of: Quantity, part: Contribution) -> tuple:
@@ -87,7 +135,7 @@ def fixed_time(of: Quantity, part: Contribution) -> sympy.Expr | None:
 def _when(occasion: tuple) -> tuple[Inline, ...]:
     words = {
         "every": (" at every step",),
-        "static": ("",),
+        "static": (),
         "whole": (" for all steps at once",),
         "last": (" at the last step only",),
         "first": (" at the first step only",),

@@ -16,7 +16,8 @@ from rnnsym.algebra import Quantity, System, apply, sizes, t
 from rnnsym.algebra import operators as op
 from rnnsym.derivation.derive import derive
 from rnnsym.documents import derivation_document, latex_document
-from rnnsym.documents.document import Paragraph
+from rnnsym.documents.derivation_document import DETAILS
+from rnnsym.documents.document import Display, Paragraph
 from rnnsym.documents.latex_document import inline_source
 from rnnsym.language import load, parse
 
@@ -36,11 +37,34 @@ def sentences(derivation) -> list[str]:
 def test_sentences_say_who_reads_a_variable_and_when():
     said = sentences(library("lstm"))
     assert (
-        r"\(h_{t}\) is read by equation \labelcref{eq:13} at the same step and by equations \labelcref{eq:9} to \labelcref{eq:12} "
-        r"at step \(t+1\); the chain rule gives" in said
+        r"The hidden state \(h_{t}\) is read by the pre-activation \(\bar{p}_{t}\) in \labelcref{eq:13} at the same step and by the four "
+        r"pre-activations \(\bar{\imath}_{t+1}\), \(\bar{f}_{t+1}\), \(\bar{o}_{t+1}\) and \(\bar{g}_{t+1}\) in \labelcref{eq:9} to "
+        r"\labelcref{eq:12} at step \(t+1\); the chain rule gives" in said
     )
-    assert r"\(W_{i}\) is read by equation \labelcref{eq:9} at every step:" in said
-    assert r"\(o_{t}\) is read by equation \labelcref{eq:6} at the same step:" in said
+    assert r"\(W_{i}\) is read by the pre-activation \(\bar{\imath}_{t}\) in \labelcref{eq:9} at every step; the chain rule gives" in said
+    assert (
+        r"The output gate \(o_{t}\) is read by the hidden state \(h_{t}\) in \labelcref{eq:6} at the same step; the chain rule gives"
+        in said
+    )
+
+
+def test_what_is_alike_is_told_by_analogy_and_in_full_on_request():
+    derivation = library("lstm")
+    assert r"In the same way as \labelcref{eq:22}, for \(\bar{f}_{t}\) and \(\bar{\imath}_{t}\):" in sentences(derivation)
+    full = derivation_document(derivation, "full")
+    assert not any("In the same way" in inline_source(b.text) for b in full.blocks if isinstance(b, Paragraph))
+    rows = {
+        detail: sum(len(b.mathematics.rows) for b in derivation_document(derivation, detail).blocks if isinstance(b, Display))
+        for detail in DETAILS
+    }
+    assert rows["result"] < rows["steps"] < rows["full"]
+
+
+def test_renaming_a_model_changes_nothing_but_names():
+    text = load(LIBRARY / "lstm.rnn").source
+    renamed = re.sub(r"\bf\b(?=\[)", "keep", re.sub(r"(?<=[WUb])_f\b", "_keep", text))
+    kinds = [[type(b).__name__ for b in derivation_document(derive(parse(source, "m"))).blocks] for source in (text, renamed)]
+    assert kinds[0] == kinds[1]
 
 
 def test_a_state_that_is_read_at_the_last_step_only_says_so():

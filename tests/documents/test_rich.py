@@ -41,7 +41,7 @@ def test_a_derivation_shows_its_argument():
     assert text.startswith("# lstm\n")
     assert "\n## Gradients\n" in text
     assert text.count("$$") % 2 == 0
-    assert "$h_{t}$ is read by equation (13) at the same step and by equations (9) to (12) at step $t+1$" in text
+    assert r"The hidden state $h_{t}$ is read by the pre\-activation $\bar{p}_{t}$ in (13) at the same step" in text
 
 
 def test_the_algebra_does_not_load_documents_by_itself():
