@@ -792,13 +792,13 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_f[...] = outer_sum(d_f_bar, x)  # (13) gradient of W_f
     grads.U_f[...] = outer_sum(d_f_bar, f_prev)  # (15) gradient of U_f
-    grads.c_f[...] = d_f_bar.sum((0, 1))  # (17) gradient of c_f
+    grads.c_f[...] = d_f_bar.sum((0, 1))  # (19) gradient of c_f
     grads.W_b[...] = outer_sum(d_b_bar, x)  # (14) gradient of W_b
     grads.U_b[...] = outer_sum(d_b_bar, b_next)  # (16) gradient of U_b
-    grads.c_b[...] = d_b_bar.sum((0, 1))  # (18) gradient of c_b
-    grads.V_f[...] = outer_sum(d_p_bar, f)  # (20) gradient of V_f
-    grads.V_b[...] = outer_sum(d_p_bar, b)  # (21) gradient of V_b
-    grads.c[...] = d_p_bar.sum((0, 1))  # (19) gradient of c
+    grads.c_b[...] = d_b_bar.sum((0, 1))  # (20) gradient of c_b
+    grads.V_f[...] = outer_sum(d_p_bar, f)  # (17) gradient of V_f
+    grads.V_b[...] = outer_sum(d_p_bar, b)  # (18) gradient of V_b
+    grads.c[...] = d_p_bar.sum((0, 1))  # (21) gradient of c
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1058,4 +1058,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:99572b33663643bc72309886076487f2079d20236f39a80c447fcb249990705c
+# rnnsym-seal: sha256:39fe5040abc7d10d3c96038d825077036a7ec75aeb4ec05539b471194c4513e2

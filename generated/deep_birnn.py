@@ -909,18 +909,18 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_f1[...] = outer_sum(d_f1_bar, x)  # (25) gradient of W_f1
     grads.U_f1[...] = outer_sum(d_f1_bar, f1_prev)  # (27) gradient of U_f1
-    grads.c_f1[...] = d_f1_bar.sum((0, 1))  # (31) gradient of c_f1
+    grads.c_f1[...] = d_f1_bar.sum((0, 1))  # (34) gradient of c_f1
     grads.W_b1[...] = outer_sum(d_b1_bar, x)  # (26) gradient of W_b1
     grads.U_b1[...] = outer_sum(d_b1_bar, b1_next)  # (28) gradient of U_b1
-    grads.c_b1[...] = d_b1_bar.sum((0, 1))  # (32) gradient of c_b1
-    grads.W_f2[...] = outer_sum(d_f2_bar, h1)  # (36) gradient of W_f2
-    grads.U_f2[...] = outer_sum(d_f2_bar, f2_prev)  # (29) gradient of U_f2
-    grads.c_f2[...] = d_f2_bar.sum((0, 1))  # (33) gradient of c_f2
-    grads.W_b2[...] = outer_sum(d_b2_bar, h1)  # (37) gradient of W_b2
-    grads.U_b2[...] = outer_sum(d_b2_bar, b2_next)  # (30) gradient of U_b2
-    grads.c_b2[...] = d_b2_bar.sum((0, 1))  # (34) gradient of c_b2
-    grads.V[...] = outer_sum(d_p_bar, h2)  # (38) gradient of V
-    grads.c[...] = d_p_bar.sum((0, 1))  # (35) gradient of c
+    grads.c_b1[...] = d_b1_bar.sum((0, 1))  # (35) gradient of c_b1
+    grads.W_f2[...] = outer_sum(d_f2_bar, h1)  # (29) gradient of W_f2
+    grads.U_f2[...] = outer_sum(d_f2_bar, f2_prev)  # (30) gradient of U_f2
+    grads.c_f2[...] = d_f2_bar.sum((0, 1))  # (36) gradient of c_f2
+    grads.W_b2[...] = outer_sum(d_b2_bar, h1)  # (31) gradient of W_b2
+    grads.U_b2[...] = outer_sum(d_b2_bar, b2_next)  # (32) gradient of U_b2
+    grads.c_b2[...] = d_b2_bar.sum((0, 1))  # (37) gradient of c_b2
+    grads.V[...] = outer_sum(d_p_bar, h2)  # (33) gradient of V
+    grads.c[...] = d_p_bar.sum((0, 1))  # (38) gradient of c
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1196,4 +1196,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:0279cb93dda3b554b8b31a20d12e0df6e83ca1ff5568ebf5134ab5656deb0ca0
+# rnnsym-seal: sha256:f56ee5823e21d67804e8c4b163fd8604eba0029d514f63878b34266623ba3ba8

@@ -730,9 +730,9 @@ def _backward(
         clear(run.padding, d_x)
     grads.W[...] = outer_sum(d_h_bar, x)  # (9) gradient of W
     grads.U[...] = outer_sum(d_h_bar, h_prev)  # (10) gradient of U
-    grads.b[...] = d_h_bar.sum((0, 1))  # (11) gradient of b
-    grads.V[...] = outer_sum(d_p_bar, h)  # (13) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (12) gradient of b_y
+    grads.b[...] = d_h_bar.sum((0, 1))  # (12) gradient of b
+    grads.V[...] = outer_sum(d_p_bar, h)  # (11) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (13) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -994,4 +994,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:288becef52b3022a399f47b3bc951af05330f9bf3671c021f8e0297b9dd110b2
+# rnnsym-seal: sha256:f05468f437d759e3b603affc9979291cf6d0f9119033a789a61be722a4f816c3

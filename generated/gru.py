@@ -807,15 +807,15 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_r[...] = outer_sum(d_r_bar, x)  # (21) gradient of W_r
     grads.U_r[...] = outer_sum(d_r_bar, h_prev)  # (24) gradient of U_r
-    grads.b_r[...] = d_r_bar.sum((0, 1))  # (27) gradient of b_r
+    grads.b_r[...] = d_r_bar.sum((0, 1))  # (28) gradient of b_r
     grads.W_z[...] = outer_sum(d_z_bar, x)  # (22) gradient of W_z
     grads.U_z[...] = outer_sum(d_z_bar, h_prev)  # (25) gradient of U_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (28) gradient of b_z
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (29) gradient of b_z
     grads.W[...] = outer_sum(d_h_tilde_bar, x)  # (23) gradient of W
     grads.U[...] = outer_sum(d_h_tilde_bar, h_tilde_hat)  # (26) gradient of U
-    grads.b[...] = d_h_tilde_bar.sum((0, 1))  # (29) gradient of b
-    grads.V[...] = outer_sum(d_p_bar, h)  # (31) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (30) gradient of b_y
+    grads.b[...] = d_h_tilde_bar.sum((0, 1))  # (30) gradient of b
+    grads.V[...] = outer_sum(d_p_bar, h)  # (27) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (31) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1090,4 +1090,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:3d43ff4e2e1020b2a2db7d40e5dfa01d20f94f1bb6d8715442b9f23d300b6608
+# rnnsym-seal: sha256:94305b18ea925c572aad926ca8250ba079638b97d27d8ce874cc7fdc70631d0f

@@ -822,16 +822,16 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_r[...] = outer_sum(d_r_bar, x)  # (21) gradient of W_r
     grads.U_r[...] = outer_sum(d_r_bar, h_prev)  # (24) gradient of U_r
-    grads.b_r[...] = d_r_bar.sum((0, 1))  # (27) gradient of b_r
+    grads.b_r[...] = d_r_bar.sum((0, 1))  # (28) gradient of b_r
     grads.W_z[...] = outer_sum(d_z_bar, x)  # (22) gradient of W_z
     grads.U_z[...] = outer_sum(d_z_bar, h_prev)  # (25) gradient of U_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (28) gradient of b_z
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (29) gradient of b_z
     grads.W_n[...] = outer_sum(d_n_bar, x)  # (23) gradient of W_n
-    grads.b_n[...] = d_n_bar.sum((0, 1))  # (29) gradient of b_n
+    grads.b_n[...] = d_n_bar.sum((0, 1))  # (30) gradient of b_n
     grads.U_n[...] = outer_sum(d_n_hat, h_prev)  # (26) gradient of U_n
-    grads.b_hn[...] = d_n_hat.sum((0, 1))  # (30) gradient of b_hn
-    grads.V[...] = outer_sum(d_p_bar, h)  # (32) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (31) gradient of b_y
+    grads.b_hn[...] = d_n_hat.sum((0, 1))  # (31) gradient of b_hn
+    grads.V[...] = outer_sum(d_p_bar, h)  # (27) gradient of V
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (32) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1106,4 +1106,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:d2e3a3d08517aa3c9254cd85fe59b0db95e915a100b2774b9ca13d137fb083ee
+# rnnsym-seal: sha256:e85a40a77c0d3b0043d01d91c81cf9d9cdb7c8d7f6dd92b0db06713008d642e5

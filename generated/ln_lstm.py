@@ -928,16 +928,16 @@ def _backward(
         d_x = d_z_hat2_sub @ W_x
         clear(run.padding, d_x)
     grads.alpha_1[...] = (d_z_hat_sub3 * z_hat).sum((0, 1))  # (31) gradient of alpha_1
-    grads.W_h[...] = outer_sum(d_z_hat_sub, h_prev)  # (33) gradient of W_h
-    grads.beta_1[...] = d_z.sum((0, 1))  # (34) gradient of beta_1
+    grads.W_h[...] = outer_sum(d_z_hat_sub, h_prev)  # (34) gradient of W_h
+    grads.beta_1[...] = d_z.sum((0, 1))  # (35) gradient of beta_1
     grads.alpha_2[...] = (d_z_hat2_sub3 * z_hat2).sum((0, 1))  # (32) gradient of alpha_2
-    grads.W_x[...] = outer_sum(d_z_hat2_sub, x)  # (37) gradient of W_x
-    grads.beta_2[...] = grads.beta_1  # (35) gradient of beta_2
-    grads.b[...] = grads.beta_1  # (36) gradient of b
-    grads.alpha_3[...] = (d_h_bar_sub2 * h_bar).sum((0, 1))  # (38) gradient of alpha_3
-    grads.beta_3[...] = d_h_bar2.sum((0, 1))  # (39) gradient of beta_3
+    grads.W_x[...] = outer_sum(d_z_hat2_sub, x)  # (40) gradient of W_x
+    grads.beta_2[...] = grads.beta_1  # (36) gradient of beta_2
+    grads.b[...] = grads.beta_1  # (37) gradient of b
+    grads.alpha_3[...] = (d_h_bar_sub2 * h_bar).sum((0, 1))  # (33) gradient of alpha_3
+    grads.beta_3[...] = d_h_bar2.sum((0, 1))  # (38) gradient of beta_3
     grads.V[...] = outer_sum(d_p_bar, h)  # (41) gradient of V
-    grads.b_y[...] = d_p_bar.sum((0, 1))  # (40) gradient of b_y
+    grads.b_y[...] = d_p_bar.sum((0, 1))  # (39) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1223,4 +1223,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:f62151e5e39df35d94eae432539eb0bee0da0fbd144b298d002c98734fd55cbf
+# rnnsym-seal: sha256:d28c76f36e2a069bc0654f854a50775022bff2c6a5afd90af69261707b63c0e2

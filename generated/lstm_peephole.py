@@ -876,21 +876,21 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_z[...] = outer_sum(d_z_bar, x)  # (25) gradient of W_z
     grads.R_z[...] = outer_sum(d_z_bar, y_prev)  # (29) gradient of R_z
-    grads.b_z[...] = d_z_bar.sum((0, 1))  # (33) gradient of b_z
+    grads.b_z[...] = d_z_bar.sum((0, 1))  # (34) gradient of b_z
     grads.W_i[...] = outer_sum(d_i_bar, x)  # (26) gradient of W_i
     grads.R_i[...] = outer_sum(d_i_bar, y_prev)  # (30) gradient of R_i
-    grads.p_i[...] = (d_i_bar * c_prev).sum((0, 1))  # (38) gradient of p_i
-    grads.b_i[...] = d_i_bar.sum((0, 1))  # (34) gradient of b_i
+    grads.p_i[...] = (d_i_bar * c_prev).sum((0, 1))  # (39) gradient of p_i
+    grads.b_i[...] = d_i_bar.sum((0, 1))  # (35) gradient of b_i
     grads.W_f[...] = outer_sum(d_f_bar, x)  # (27) gradient of W_f
     grads.R_f[...] = outer_sum(d_f_bar, y_prev)  # (31) gradient of R_f
-    grads.p_f[...] = (d_f_bar * c_prev).sum((0, 1))  # (39) gradient of p_f
-    grads.b_f[...] = d_f_bar.sum((0, 1))  # (35) gradient of b_f
+    grads.p_f[...] = (d_f_bar * c_prev).sum((0, 1))  # (40) gradient of p_f
+    grads.b_f[...] = d_f_bar.sum((0, 1))  # (36) gradient of b_f
     grads.W_o[...] = outer_sum(d_o_bar, x)  # (28) gradient of W_o
     grads.R_o[...] = outer_sum(d_o_bar, y_prev)  # (32) gradient of R_o
-    grads.p_o[...] = (d_o_bar * c).sum((0, 1))  # (40) gradient of p_o
-    grads.b_o[...] = d_o_bar.sum((0, 1))  # (36) gradient of b_o
-    grads.V[...] = outer_sum(d_q_bar, y)  # (41) gradient of V
-    grads.b_q[...] = d_q_bar.sum((0, 1))  # (37) gradient of b_q
+    grads.p_o[...] = (d_o_bar * c).sum((0, 1))  # (41) gradient of p_o
+    grads.b_o[...] = d_o_bar.sum((0, 1))  # (37) gradient of b_o
+    grads.V[...] = outer_sum(d_q_bar, y)  # (33) gradient of V
+    grads.b_q[...] = d_q_bar.sum((0, 1))  # (38) gradient of b_q
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -1179,4 +1179,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:f68989dd994380e9d893ff193a8ac607c5150c6c03673c193900c2f9b5d94793
+# rnnsym-seal: sha256:5e4c237de6f0fc8ee31a3a6a1eccc72a961e345f3699b11c362c0aa16bf4fa04

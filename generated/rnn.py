@@ -729,9 +729,9 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_x[...] = outer_sum(d_z_x, x)  # (9) gradient of W_x
     grads.W_h[...] = outer_sum(d_z_x, a_x_prev)  # (10) gradient of W_h
-    grads.b_x[...] = d_z_x.sum((0, 1))  # (11) gradient of b_x
-    grads.W_y[...] = outer_sum(d_z_y, a_x)  # (13) gradient of W_y
-    grads.b_y[...] = d_z_y.sum((0, 1))  # (12) gradient of b_y
+    grads.b_x[...] = d_z_x.sum((0, 1))  # (12) gradient of b_x
+    grads.W_y[...] = outer_sum(d_z_y, a_x)  # (11) gradient of W_y
+    grads.b_y[...] = d_z_y.sum((0, 1))  # (13) gradient of b_y
 
     if "x" in wrt:
         grads.inputs["x"] = d_x
@@ -999,4 +999,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:9dc53b6451555e17fde39b1b351e04510de4f6ddc2783345dc9e223ba2aa008f
+# rnnsym-seal: sha256:de438e366b8c6e78ee5b76d3979c64a0d5aa5630508013136e7c4e53a34aa25c

@@ -928,11 +928,11 @@ def _backward(
         clear(run.padding, d_x)
     grads.W_1[...] = outer_sum(d_c1_bar_sub, x)  # (37) gradient of W_1
     grads.U_1[...] = outer_sum(d_c1_bar_sub, h1_prev)  # (38) gradient of U_1
-    grads.b_1[...] = d_c1_bar_sub.sum((0, 1))  # (40) gradient of b_1
-    grads.W_2[...] = outer_sum(d_c2_bar_sub, h1)  # (42) gradient of W_2
-    grads.U_2[...] = outer_sum(d_c2_bar_sub, h2_prev)  # (39) gradient of U_2
-    grads.b_2[...] = d_c2_bar_sub.sum((0, 1))  # (41) gradient of b_2
-    grads.V[...] = outer_sum(d_p_bar, h2)  # (43) gradient of V
+    grads.b_1[...] = d_c1_bar_sub.sum((0, 1))  # (42) gradient of b_1
+    grads.W_2[...] = outer_sum(d_c2_bar_sub, h1)  # (39) gradient of W_2
+    grads.U_2[...] = outer_sum(d_c2_bar_sub, h2_prev)  # (40) gradient of U_2
+    grads.b_2[...] = d_c2_bar_sub.sum((0, 1))  # (43) gradient of b_2
+    grads.V[...] = outer_sum(d_p_bar, h2)  # (41) gradient of V
     grads.b_y[...] = d_p_bar.sum((0, 1))  # (44) gradient of b_y
 
     if "x" in wrt:
@@ -1224,4 +1224,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:c8902a1b26ab2379a4636c93ef064eed6ab78e8012f6dcb7550fcf96569f3a70
+# rnnsym-seal: sha256:e16f1cdda1799e7339898bbc99dd7dc66f255eaa9f2a282617e10848da3b06a2

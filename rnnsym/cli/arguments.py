@@ -134,6 +134,11 @@ def _derive(commands: Any) -> None:
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("--format", choices=("text", "tex", "html", "md", "pdf"), help=DERIVED)
+    command.add_argument(
+        "--detail",
+        choices=("result", "steps", "full"),
+        help="of a document: results; steps (default), what is alike told once; all in full",
+    )
     command.add_argument("--fragment", action="store_true", help="LaTeX without a preamble; its first lines say what the document needs")
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
     _force(command)

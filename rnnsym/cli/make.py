@@ -29,9 +29,14 @@ def derive(options: Namespace) -> int:
         raise UsageError.at("U301", f"`{options.output}` would hold plain text", instead=f"--format {suffix}", file="rnnsym")
     if options.fragment:
         return _fragment(system, kind, options)
+    if kind not in FORMATS and options.detail:
+        raise UsageError.at(
+            "U305", "equations alone have no steps", instead=f"--format md --detail {options.detail}", file="rnnsym --detail"
+        )
+    detail = options.detail or "steps"
     if kind == "pdf":
-        return write_pdf(derivation_file(system), Path(options.output or f"{system.name}.pdf"), options.force)
-    text = FORMATS[kind](system) if kind in FORMATS else _equations(system)
+        return write_pdf(derivation_file(system, detail), Path(options.output or f"{system.name}.pdf"), options.force)
+    text = FORMATS[kind](system, detail) if kind in FORMATS else _equations(system)
     emit(text if kind in FORMATS or not options.output else seal(text), options)
     return 0
 
@@ -44,7 +49,7 @@ def _fragment(system: System, kind: str, options: Namespace) -> int:
     if options.format not in (None, "tex") or kind not in ("tex", "text"):
         raise UsageError.at("U301", "a fragment is LaTeX, to be read by \\input", instead="--format tex", file="rnnsym --fragment")
     with progress(f"{system.name}: derivation"):
-        text = seal(latex_fragment(derivation_of(system)), "%")
+        text = seal(latex_fragment(derivation_of(system), options.detail or "steps"), "%")
     emit(text, options)
     return 0
 
@@ -87,36 +92,36 @@ def module_file(system: System) -> str:
         return seal(module_text(system), "#")
 
 
-def derivation_file(system: System) -> str:
+def derivation_file(system: System, detail: str = "steps") -> str:
     """The sealed text of the model's LaTeX derivation."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents import latex_document
 
     with progress(f"{system.name}: derivation"):
-        return seal(latex_document(derivation_of(system)), "%")
+        return seal(latex_document(derivation_of(system), detail), "%")
 
 
-def html_file(system: System) -> str:
+def html_file(system: System, detail: str = "steps") -> str:
     """The sealed text of the model's derivation as one HTML file, the code that computes it included."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents.derivation_page import html_document
     from rnnsym.live import generate as module_text
 
     with progress(f"{system.name}: derivation"):
-        return seal(html_document(derivation_of(system), module_text(system)), "<!--")
+        return seal(html_document(derivation_of(system), module_text(system), detail), "<!--")
 
 
-def markdown_file(system: System) -> str:
+def markdown_file(system: System, detail: str = "steps") -> str:
     """The sealed text of the model's derivation as Markdown."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents import derivation_document
     from rnnsym.documents.markdown import markdown
 
     with progress(f"{system.name}: derivation"):
-        return seal(markdown(derivation_document(derivation_of(system))), "<!--")
+        return seal(markdown(derivation_document(derivation_of(system), detail)), "<!--")
 
 
-FORMATS: dict[str, Callable[[System], str]] = {"tex": derivation_file, "html": html_file, "md": markdown_file, "pdf": derivation_file}
+FORMATS: dict[str, Callable[[System, str], str]] = {"tex": derivation_file, "html": html_file, "md": markdown_file, "pdf": derivation_file}
 
 
 def _equations(system: System) -> str:

@@ -18,11 +18,11 @@ __all__ = [
 ]
 
 
-def latex_document(derivation) -> str:
+def latex_document(derivation, detail: str = "steps") -> str:
     """The complete LaTeX source of a derivation; compiles with pdfLaTeX and packages of latex-recommended, latex-extra and pictures."""
-    return latex_source(derivation_document(derivation))
+    return latex_source(derivation_document(derivation, detail))
 
 
-def latex_fragment(derivation) -> str:
+def latex_fragment(derivation, detail: str = "steps") -> str:
     """The LaTeX source of a derivation to be read by another document with `\\input`; its first lines say what that one needs."""
-    return fragment_source(derivation_document(derivation))
+    return fragment_source(derivation_document(derivation, detail))

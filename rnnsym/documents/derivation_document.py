@@ -43,7 +43,7 @@ def derivation_document(derivation: Derivation, detail: str = "steps") -> Docume
     Every displayed step is evaluated on random arrays first; where one does not hold there is no document (InternalError E905).
     """
     if detail not in DETAILS:
-        raise UsageError.at("U302", f"there is no detail `{detail}`", expected=", ".join(DETAILS))
+        raise UsageError.at("U305", f"there is no detail `{detail}`", expected=", ".join(DETAILS))
     names = derivation_names(derivation)
     setter = Typesetter(names)
     teller = Teller(derivation, setter, detail)
