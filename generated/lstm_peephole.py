@@ -1,13 +1,15 @@
 """Vanilla LSTM: gates that see the cell through peepholes, the output gate the new cell, the others the old one.
 
 Greff, Srivastava, Koutnik, Steunebrink & Schmidhuber 2015, LSTM: a search space odyssey, section II.A, in its notation (y is the
-block output, p_i, p_f, p_o the peephole weights). Peepholes: Gers & Schmidhuber 2000, Recurrent nets that time and count.
+block output, p_i, p_f, p_o the peephole weights). Peepholes: Gers & Schmidhuber 2000, Recurrent nets that time and count. The backward pass
+that is printed there in section II.B and the one that is derived here are equal, formula by formula.
 
 Equations, for one sequence and column vectors:
 
     \"\"\"Vanilla LSTM: gates that see the cell through peepholes, the output gate the new cell, the others the old one.
     Greff, Srivastava, Koutnik, Steunebrink & Schmidhuber 2015, LSTM: a search space odyssey, section II.A, in its notation (y is the
-    block output, p_i, p_f, p_o the peephole weights). Peepholes: Gers & Schmidhuber 2000, Recurrent nets that time and count.\"\"\"
+    block output, p_i, p_f, p_o the peephole weights). Peepholes: Gers & Schmidhuber 2000, Recurrent nets that time and count. The backward pass
+    that is printed there in section II.B and the one that is derived here are equal, formula by formula.\"\"\"
     x: input[n_x]     # features of a step
     d: target[n_d]    # classes
     y: vector[n]
@@ -43,7 +45,7 @@ Arrays are time-major, with a batch axis: (T, B, n).
     b_q: param (n_d,)
 
 Made by rnnsym 0.1.0: rnnsym generate lstm_peephole
-Fingerprint: 826d09ecc0ad2e03de185342579e40108f0fd230890260032d214c5ff7bf63ef
+Fingerprint: aad53b50974d0b9eaf68f2427e82a11e41e0be4d9c5f8aaff8b14d6d0af4df2b
 This file is yours: read it, change it, ship it; it needs NumPy and nothing else.
 """
 
@@ -1179,4 +1181,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:5e4c237de6f0fc8ee31a3a6a1eccc72a961e345f3699b11c362c0aa16bf4fa04
+# rnnsym-seal: sha256:311ecd403ad84b95a09335b64efaa3ef66d9899198955ed82fde487f2423afdb

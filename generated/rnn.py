@@ -2,12 +2,16 @@
 a what leaves it, and the upper index says which layer, (x) hidden or (y) output.
 
 Goodfellow, Bengio & Courville 2016, Deep Learning, eq. 10.8-10.11, where U, W, V stand for W^{(x)}, W^{(h)}, W^{(y)}.
+The gradients derived here equal those printed there, 10.18-10.28, formula by formula (10.21 with its factors in the order in which the
+product exists).
 
 Equations, for one sequence and column vectors:
 
     \"\"\"Recurrent network with a tanh hidden layer and a softmax output, in the notation of the lecture: z is what enters a layer,
     a what leaves it, and the upper index says which layer, (x) hidden or (y) output.
-    Goodfellow, Bengio & Courville 2016, Deep Learning, eq. 10.8-10.11, where U, W, V stand for W^{(x)}, W^{(h)}, W^{(y)}.\"\"\"
+    Goodfellow, Bengio & Courville 2016, Deep Learning, eq. 10.8-10.11, where U, W, V stand for W^{(x)}, W^{(h)}, W^{(y)}.
+    The gradients derived here equal those printed there, 10.18-10.28, formula by formula (10.21 with its factors in the order in which the
+    product exists).\"\"\"
     notation(z_x=r"z^{(x)}", a_x=r"a^{(x)}", z_y=r"z^{(y)}", a_y=r"a^{(y)}", W_x=r"W^{(x)}", W_h=r"W^{(h)}", W_y=r"W^{(y)}", b_x=r"b^{(x)}", b_y=r"b^{(y)}")
     x: input[n_x]     # input of a step
     y: target[n_y]    # classes
@@ -29,7 +33,7 @@ Arrays are time-major, with a batch axis: (T, B, n).
     b_y: param (n_y,)
 
 Made by rnnsym 0.1.0: rnnsym generate rnn
-Fingerprint: 414263e05bf72166328aac29cbceaf1a4a0abeceb3094f3248bf8d081d16c1c9
+Fingerprint: 10bc8bfaddb0f1021d8c443529938c23961de7b0419f677b14aff3064682fbb8
 This file is yours: read it, change it, ship it; it needs NumPy and nothing else.
 """
 
@@ -999,4 +1003,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:de438e366b8c6e78ee5b76d3979c64a0d5aa5630508013136e7c4e53a34aa25c
+# rnnsym-seal: sha256:ded5a3df2de7afe9b834d0fddfddebcc8a95f83c755cfbfb856e17c8c548b931

@@ -265,7 +265,7 @@ class _Trial:
 
     def _draw(self, prime: int) -> None:
         self.field = Field(prime, self.seed)
-        self.table = _table(self.field)
+        self.table = exact_table(self.field)
         self.point: dict[Place, np.ndarray] = {}
         self.directions: dict[Place, np.ndarray] = {}
         for d in self.system.declarations:
@@ -386,7 +386,7 @@ class _Trial:
         return None
 
 
-def _table(field: Field) -> Table:
+def exact_table(field: Field) -> Table:
     """The meanings over the field; log softmax(z) is known to be z - log Σ e^z."""
     table = dict(meanings(FieldArithmetic(field)))
     plain = table[Softmax]
