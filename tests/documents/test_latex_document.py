@@ -15,7 +15,7 @@ import pytest
 from rnnsym.algebra import Quantity, System, apply, sizes, t
 from rnnsym.algebra import operators as op
 from rnnsym.derivation.derive import derive
-from rnnsym.documents import derivation_document, latex_document
+from rnnsym.documents import derivation_document, latex_document, latex_fragment
 from rnnsym.documents.derivation_document import DETAILS
 from rnnsym.documents.document import Display, Paragraph
 from rnnsym.documents.latex_document import inline_source
@@ -175,5 +175,29 @@ def compile_document(text: str, folder: Path) -> str:
 def test_it_compiles_without_overfull_boxes_and_undefined_references(name, tmp_path):
     log = compile_document(latex_document(derive(hostile()) if name == "hostile" else library(name)), tmp_path)
     assert [width for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(width) > 2] == []
+    assert "undefined" not in log
+    assert "multiply defined" not in log
+
+
+@needs_tex
+@pytest.mark.slow
+def test_every_model_of_the_library_and_many_cells_compile_without_overfull_boxes_and_undefined_references(tmp_path):
+    """One document holds them all: the preamble of one, the fragment of each. The pictures, which take most of TeX's time, are left out."""
+    cells = ("phased_lstm", "ntm", "odd_names", "deep_bigru")
+    paths = [*sorted(LIBRARY.glob("*.rnn")), *(ROOT / "tests" / "cells" / f"{name}.rnn" for name in cells)]
+    preamble = latex_document(library("elman")).partition(r"\begin{document}")[0]
+    parts = [f"\\typeout{{== {path.stem}}}\n{latex_fragment(derive(load(path)))}\n\\clearpage" for path in paths]
+    text = "\n".join([preamble, r"\begin{document}", *parts, r"\end{document}", ""])
+    text, pictures = re.subn(r"(?s)\\begin\{tikzpicture\}.*?\\end\{tikzpicture\}", "", text)
+    assert pictures == 4 * len(paths)
+    (tmp_path / "all.tex").write_text(text, encoding="utf-8")
+    for _ in range(2):
+        command = ["pdflatex", "-draftmode", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "all.tex"]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
+    log = (tmp_path / "all.log").read_text(encoding="latin-1")
+    assert run.returncode == 0, log[-2000:]
+    assert log.count("\n== ") == len(paths)
+    wide = {part.split("\n")[0]: re.findall(r"Overfull \\[hv]box \(([\d.]+)pt", part) for part in log.split("\n== ")[1:]}
+    assert {name: found for name, found in wide.items() if any(float(width) > 2 for width in found)} == {}
     assert "undefined" not in log
     assert "multiply defined" not in log
