@@ -14,6 +14,7 @@ from rnnsym.documents.mathematics import Node
 from rnnsym.documents.names import Names
 from rnnsym.documents.unicode_text import unicode_text
 from rnnsym.pictures.bands import bands, cuts
+from rnnsym.pictures.closing import closed_up
 from rnnsym.pictures.drawing import Dot, Drawing, Edge, cropped
 from rnnsym.pictures.layered import Item, Link, Parts, lay_out
 from rnnsym.pictures.steps import StepGraph
@@ -41,7 +42,7 @@ def data_flow(system: System, names: Names | None = None, width: float = WIDEST)
 
 def _lines(items: Sequence[Item], links: Sequence[Link], width: float) -> list[Parts]:
     """The layout in one line or, where that is too wide, in as few lines as keep the width."""
-    whole = lay_out(items, links)
+    whole = closed_up(lay_out(items, links))
     rank = {item.key: item.rank for item in items}
     right: dict[int, float] = {}
     for shape in whole.shapes:
@@ -51,7 +52,7 @@ def _lines(items: Sequence[Item], links: Sequence[Link], width: float) -> list[P
         if max(_width(part) for part in found) <= width:
             break
         parts = bands(items, links, cuts(items, links, right, count))
-        found = [lay_out(ranked(band.items, band.links), band.links) for band in parts if band.items]
+        found = [closed_up(lay_out(ranked(band.items, band.links), band.links)) for band in parts if band.items]
     return found
 
 
