@@ -21,6 +21,7 @@ from rnnsym.documents.wording import in_words
 from rnnsym.resources import templates_folder
 
 _POINTS = 10.95  # one em
+_TOGETHER = 4  # the last rows of a table stand on one page
 _NOTE_LINE, _NOTE_CHARACTERS = 10.0, 25  # the margin's lines in points, and how many characters they hold
 
 
@@ -118,7 +119,9 @@ def _tag(line: AlignedRow) -> str:
 def _table(block: Table) -> str:
     columns = "".join(f">{{\\raggedright\\arraybackslash}}p{{{width:.2f}\\linewidth}}" if width else "l" for width in block.widths)
     head = " & ".join(rf"\textit{{{escape(title)}}}" for title in block.head)
-    rows = "\n".join(" & ".join(inline_source(cell) for cell in cells) + r" \\" for cells in block.rows)
+    last = len(block.rows) - _TOGETHER
+    ends = (r"\\*" if place >= last and cells is not block.rows[-1] else r"\\" for place, cells in enumerate(block.rows))
+    rows = "\n".join(f"{' & '.join(map(inline_source, cells))} {end}" for cells, end in zip(block.rows, ends, strict=True))
     top = f"\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead"
     return f"{top}\n{rows}\n\\bottomrule\n\\end{{longtable}}"
 

@@ -1,6 +1,6 @@
 """Closing up: empty strips across a drawing become narrow.
 
-Comes in: what a layout made. Goes out: the same, with everything below a high empty strip moved up. Only lines that stand upright cross such a
+Comes in: what a layout made. Goes out: the same, with everything below a high empty strip moved up. Only upright lines cross such a
 strip, and these become shorter; nothing else changes, so what was clean stays clean.
 """
 
