@@ -17,7 +17,7 @@ from rnnsym.backends.names import python_names
 from rnnsym.bench import limit, machine
 from rnnsym.bench.cases import Case, cases, scales
 from rnnsym.bench.contest import TOLERANCES, Contestant, Gradients, Timing, disagreement, race
-from rnnsym.bench.layers import find_layers
+from rnnsym.bench.peers.layers import find_layers
 from rnnsym.bench.schedule import Plan, plan
 from rnnsym.live import compile
 
@@ -134,7 +134,7 @@ def _pytorch(threads: int) -> Any:
     """PyTorch's part of the bench, with its own number of threads set; imported only where it is wanted, because it may not be there."""
     import torch
 
-    from rnnsym.bench import pytorch
+    from rnnsym.bench.peers import pytorch
 
     torch.set_num_threads(threads)
     return pytorch
@@ -144,7 +144,7 @@ def _jax(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
     reason = machine.missing("jax")
     if reason:
         return reason
-    from rnnsym.bench import jax_scan  # only where it is wanted, because it may not be there
+    from rnnsym.bench.peers import jax_scan  # only where it is wanted, because it may not be there
 
     return jax_scan.contestant(case, schedule)
 

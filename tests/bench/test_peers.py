@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import rnnsym
 from rnnsym.bench.cases import Case, cases, scales
 from rnnsym.bench.contest import Contestant, disagreement
-from rnnsym.bench.layers import find_layers
+from rnnsym.bench.peers.layers import find_layers
 from rnnsym.bench.schedule import plan
 from rnnsym.bench.tasks import module_result
 
@@ -25,6 +26,12 @@ FUSED = {
     "stacked_lstm": ["LSTM", "LSTM"],
     "attention_pooling": ["RNN_TANH"],
 }
+
+
+def peer(package: str, module: str):
+    """A peer's module, where its library is installed."""
+    pytest.importorskip(package, reason=f"{package} is not installed")
+    return import_module(f"rnnsym.bench.peers.{module}")
 
 
 def case_of(system: rnnsym.System, sizes: str = "tiny,T=5,B=3") -> tuple[Case, object]:
@@ -43,7 +50,7 @@ EACH = [pytest.param(p, id=p.stem, marks=() if p.stem in QUICK else pytest.mark.
 
 @pytest.mark.parametrize("path", EACH)
 def test_the_loop_in_pytorch_computes_what_the_module_computes(path: Path):
-    pytorch = pytest.importorskip("rnnsym.bench.pytorch", reason="PyTorch is not installed", exc_type=ImportError)
+    pytorch = peer("torch", "pytorch")
     system = rnnsym.load(path)
     case, module = case_of(system)
     assert agrees(pytorch.contestant("torch-loop", case, plan(system)), case, module)
@@ -58,7 +65,7 @@ def test_a_fused_layer_is_found_where_it_is_the_same_function_and_only_there(pat
 
 @pytest.mark.parametrize("name", [n for n in FUSED if (ROOT / "rnnsym" / "models" / f"{n}.rnn").is_file()])
 def test_the_fused_layer_computes_what_the_module_computes(name: str):
-    pytorch = pytest.importorskip("rnnsym.bench.pytorch", reason="PyTorch is not installed", exc_type=ImportError)
+    pytorch = peer("torch", "pytorch")
     system = rnnsym.load(name)
     case, module = case_of(system)
     schedule = plan(system)

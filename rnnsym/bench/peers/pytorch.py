@@ -11,9 +11,10 @@ import torch.nn.functional as F
 
 from rnnsym.bench.cases import Case
 from rnnsym.bench.contest import Contestant
-from rnnsym.bench.layers import Layer
+from rnnsym.bench.peers.layers import Layer
+from rnnsym.bench.peers.translate import translate
+from rnnsym.bench.peers.translation import Language, Loop
 from rnnsym.bench.schedule import Plan
-from rnnsym.bench.translate import Language, Loop, translate
 
 
 def _where_positive(s: torch.Tensor) -> torch.Tensor:

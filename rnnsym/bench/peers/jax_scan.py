@@ -11,8 +11,9 @@ from jax import lax
 
 from rnnsym.bench.cases import Case
 from rnnsym.bench.contest import Contestant
+from rnnsym.bench.peers.translate import translate
+from rnnsym.bench.peers.translation import Language, Loop
 from rnnsym.bench.schedule import Plan
-from rnnsym.bench.translate import Language, Loop, translate
 
 Array = Any
 

@@ -67,7 +67,7 @@ class Layer:
         """The lines of a translation that compute it."""
         state = writer.plan.system.by_name[self.state]
         length = writer.size(state.shape[0])
-        names = [writer.held(blocks, length, word) for word, blocks in self.weights()]
+        names = [writer.held.rows(blocks, length, word) for word, blocks in self.weights()]
         series, out = writer.series(self.reads.name, self.reads.offset), writer.name(("series", self.state), f"{self.state}_all")
         key = "[0]" if self.direction > 0 else "[T+1]"
         starts = [writer.beyond(n, n + key).text for n in (self.state, self.cell) if n is not None]
