@@ -133,6 +133,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         ("U504", "no sizes to measure at",
          "The sizes that a benchmark is to run at do not fit every shape of the model; give them with `--sizes`."),
         ("U505", "a benchmark that ended", "The process that measures ended with an error; the message quotes it."),
+        ("U506", "nothing to measure", "`rnnsym bench` was given no model, no rounds, or a peer that it does not know."),
         ("U601", "a value that nothing has", "The reference interpreter was given an expression without its system."),
         ("U602", "an array of a wrong shape",
          "Arrays are time-major, `(T, B, n)`; the message names argument, expected and found shape."),

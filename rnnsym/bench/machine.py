@@ -39,6 +39,7 @@ def description(threads: int, packages: list[str]) -> dict[str, Any]:
         "versions": versions,
         "blas": f"{blas['name']} {blas['version']}",
         "threads": threads,
+        "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
         "blas_threads": _blas_threads(),
     }
 

@@ -41,11 +41,11 @@ class Plan:
 
     @cached_property
     def needed(self) -> frozenset[str]:
-        """Names that the cost depends on, and the costs."""
+        """Names that the cost depends on, and the costs; of a model without a cost all."""
         read: dict[str, list[str]] = {d.name: [] for d in self.system.declarations}
         for definition in self.system.every_definition:
             read[definition.name] += [r.name for r in reads(definition.rhs)]
-        return frozenset(closure({STEP_LOSS, FINAL_LOSS} & set(read), read))
+        return frozenset(closure({STEP_LOSS, FINAL_LOSS} & set(read) or set(read), read))
 
     @cached_property
     def components(self) -> tuple[Component, ...]:

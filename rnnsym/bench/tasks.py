@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from inspect import signature
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from rnnsym import library
-from rnnsym.backends.names import python_names
-from rnnsym.bench import limit, machine
+from rnnsym.algebra.system import System
+from rnnsym.backends import numpy_module
+from rnnsym.backends.live import compile_module
+from rnnsym.bench import growth, limit, machine, stream, training
 from rnnsym.bench.cases import Case, cases, scales
-from rnnsym.bench.contest import TOLERANCES, Contestant, Gradients, Timing, disagreement, race
+from rnnsym.bench.contest import TOLERANCES, Contestant, Timing, disagreement, race
 from rnnsym.bench.peers.layers import find_layers
+from rnnsym.bench.profile import profile
 from rnnsym.bench.schedule import Plan, plan
-from rnnsym.live import compile
+from rnnsym.live import compile, generate
 
 CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")
 OURS = "rnnsym"
@@ -35,13 +40,11 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
         case = cases(system, module, scale, request["dtype"])
         rows.append(_row(case, module, schedule, request))
     packages = sorted({p for name in request["against"] if (p := machine.PEERS.get(name)) and not machine.missing(name)})
-    return {"model": system.name, "dtype": request["dtype"], "rounds": request["rounds"], "rows": rows} | {
-        "machine": machine.description(request["threads"], packages)
-    }
+    return {"model": system.name, "rows": rows} | _heading(request, packages)
 
 
 def _row(case: Case, module: Any, schedule: Plan, request: dict[str, Any]) -> dict[str, Any]:
-    reference = module_result(module, case, np.float64)
+    reference = training.result(module, case, np.float64)
     ready: list[Contestant] = []
     absent: dict[str, str] = {}
     errors: dict[str, float] = {}
@@ -74,7 +77,7 @@ def _row(case: Case, module: Any, schedule: Plan, request: dict[str, Any]) -> di
 def _measured(timing: Timing, timings: tuple[Timing, ...]) -> dict[str, Any]:
     low, middle, high = (float(v) for v in np.percentile(timing.seconds, (25, 50, 75)))
     first = timings[0]
-    to_limit = dict(zip(("lower", "median", "upper"), timing.ratios(first), strict=True)) if first.name == "limit" else None
+    to_limit = dict(zip(("lower", "median", "upper"), timing.ratios(first), strict=True)) if first.name in ("limit", "products") else None
     ours = next((t for t in timings if t.name == OURS), None)
     return {
         "name": timing.name,
@@ -85,6 +88,56 @@ def _measured(timing: Timing, timings: tuple[Timing, ...]) -> dict[str, Any]:
     }
 
 
+def streaming(request: dict[str, Any]) -> dict[str, Any]:
+    """One step of the recurrences alone, beside its matrix-vector products."""
+    system = stream.recurrences(library.load(request["model"]))
+    module, schedule = compile(system), plan(system)
+    rows = []
+    for scale in scales(system, request["sizes"]):
+        case = cases(system, module, scale, request["dtype"])
+        bare = stream.products(case, schedule)
+        timings = race([*([bare] if bare else []), stream.step(case, module)], request["rounds"])
+        rows.append({"scale": scale.name, "sizes": dict(scale.sizes), "contestants": [_measured(t, timings) for t in timings]})
+    return {"model": system.name, "rows": rows} | _heading(request, [])
+
+
+def growing(request: dict[str, Any]) -> dict[str, Any]:
+    """Training steps while T and B double."""
+    system = library.load(request["model"])
+    rows = growth.with_steps_and_sequences(system, compile(system), request["sizes"], request["dtype"], request["rounds"])
+    return {"model": system.name, "rows": rows} | _heading(request, [])
+
+
+def generating(request: dict[str, Any]) -> dict[str, Any]:
+    """Making modules of more and more equations."""
+    return {"rows": growth.with_equations()} | _heading(request, [])
+
+
+def profiling(request: dict[str, Any]) -> dict[str, Any]:
+    """Where the time of a training step goes."""
+    system = library.load(request["model"])
+    source, rows = generate(system), []
+    for scale in scales(system, request["sizes"]):
+        case = cases(system, compile(system), scale, request["dtype"])
+        once = training.contestant("", case, compile(system)).step
+
+        def run(module: Any, case: Case = case) -> None:
+            step = training.contestant("", case, module).step
+            for _ in range(request["rounds"]):
+                step()
+
+        once()
+        lines = profile(source, system.name, run, request["rounds"])
+        rows.append({"scale": scale.name, "sizes": dict(scale.sizes), "lines": [vars(line) for line in lines]})
+    return {"model": system.name, "rows": rows} | _heading(request, [])
+
+
+def _heading(request: dict[str, Any], packages: list[str]) -> dict[str, Any]:
+    """What every report says besides its rows."""
+    about = machine.description(request["threads"], packages)
+    return {"dtype": request["dtype"], "rounds": request["rounds"], "machine": about}
+
+
 def _progress(sentence: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{sentence} …", end="", file=sys.stderr, flush=True)
@@ -93,17 +146,10 @@ def _progress(sentence: str) -> None:
 # ---------------------------------------------------------------- contestants
 
 
-def module_result(module: Any, case: Case, dtype: Any = None) -> tuple[float, Gradients]:
-    """Loss and gradients of a generated module, by the model's names."""
-    names = python_names(case.system)
-    loss, gradients, _ = module.loss_and_grads(case.module_params(module, dtype), **case.keywords())
-    return float(loss), {name: gradients[names[name]] for name in case.params}
-
-
-def of_module(name: str, case: Case, module: Any) -> Contestant:
-    """A generated module's training step."""
-    params, data = case.module_params(module), case.keywords()
-    return Contestant(name, lambda: module.loss_and_grads(params, **data), lambda: module_result(module, case))
+def at_level(system: System, level: int) -> ModuleType:
+    """The live module at a level of optimisation."""
+    options: dict[str, Any] = {"level": level} if "level" in signature(numpy_module.generate).parameters else {}
+    return compile_module(numpy_module.generate(system, **options), system.name)
 
 
 def _limit(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
@@ -111,11 +157,11 @@ def _limit(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
 
 
 def _ours(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
-    return of_module(OURS, case, module)
+    return training.contestant(OURS, case, module)
 
 
 def _naive(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
-    return of_module("naive", case, module)
+    return training.contestant("naive", case, at_level(case.system, 0))
 
 
 def _torch(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
@@ -146,7 +192,7 @@ def _jax(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
         return reason
     from rnnsym.bench.peers import jax_scan  # only where it is wanted, because it may not be there
 
-    return jax_scan.contestant(case, schedule)
+    return jax_scan.contestant("jax", case, schedule)
 
 
 BUILDERS: dict[str, Callable[[Case, Any, Plan, int], Built]] = {

@@ -239,15 +239,25 @@ def _bench(commands: Any) -> None:
         "rnnsym.cli.bench:bench",
         "Time a training step beside the bare matrix products and beside other libraries, after checking that all compute the same.",
         "rnnsym bench lstm\nrnnsym bench gru --sizes tiny,medium --threads 2\n"
-        "rnnsym bench mine.rnn --sizes T=200,B=8,n_h=96 --against limit,torch-loop --json",
-    )
-    command.add_argument("model", metavar="MODEL", help=MODEL)
-    command.add_argument(
-        "--sizes", metavar="small,…", default="", help="tiny, small, medium, large, long, and numbers: T=100,B=16,n_h=128 (default: small)"
+        "rnnsym bench mine.rnn --sizes T=200,B=8,n_h=96 --against limit,torch-loop --json\n"
+        "rnnsym bench lstm --profile          where the time goes, statement by statement\n"
+        "rnnsym bench lstm --step --sizes T=1,B=1,n_h=128",
     )
     against = "limit,naive,torch,torch-loop,jax"
+    sizes = "tiny, small, medium, large, long, and numbers: T=100,B=16,n_h=128 (default: small)"
+    command.add_argument("model", metavar="MODEL", nargs="?", help=MODEL)
+    command.add_argument("--sizes", metavar="small,…", default="", help=sizes)
     command.add_argument("--against", metavar="PEER,…", default=against, help=f"what to compare with (default: {against})")
     command.add_argument("--threads", type=int, choices=(1, 2, 4, 8), default=1, help="of every library (default: 1)")
     command.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: float32")
     command.add_argument("--rounds", type=int, metavar="N", default=9, help="each contestant runs once in each (default: 9)")
     command.add_argument("--json", action="store_true", help="the report as JSON")
+    kinds = command.add_mutually_exclusive_group()
+    for option, task, sentence in (
+        ("--profile", "profiling", "where the time of a training step goes instead"),
+        ("--step", "streaming", "one step of a stream instead, the recurrences alone"),
+        ("--growth", "growing", "time and memory as T and B double instead"),
+    ):
+        kinds.add_argument(option, dest="task", action="store_const", const=task, help=sentence)
+    kinds.add_argument("--page", metavar="FILE", help="measure everything that the documentation states, and write it there as Markdown")
+    _force(command)

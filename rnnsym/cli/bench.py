@@ -1,11 +1,13 @@
-"""`rnnsym bench MODEL`: how long a training step takes, beside the bare matrix products and beside other libraries."""
+"""`rnnsym bench MODEL`: how long a training step takes beside the bare matrix products and other libraries, and where its time goes."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
+from rnnsym.cli.files import write_all
 from rnnsym.cli.make import read
 from rnnsym.cli.outcome import DONE
 from rnnsym.cli.terminal import BOLD, DIM, paint, table
@@ -16,21 +18,35 @@ CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")
 
 
 def bench(options: Namespace) -> int:
-    """Measure in a fresh process, print a table or JSON."""
-    from rnnsym.bench.cases import scales  # brings NumPy, which `--help` does not need
+    """Measure in a fresh process; print a table or JSON, or write the page of all figures."""
+    from rnnsym.bench.cases import has_cost, scales  # brings NumPy, which `--help` does not need
     from rnnsym.bench.process import in_fresh_process
 
-    scales(read(options.model), options.sizes)  # so that a wrong word is told before anything is started
-    request = {
+    if options.page:
+        from rnnsym.bench.page import page
+
+        write_all({Path(options.page): page(_rounds(options.rounds), _say)}, force=options.force)
+        return DONE
+    if options.model is None:
+        raise UsageError.at("U506", "no model is named", expected="rnnsym bench MODEL, or rnnsym bench --page FILE", file="bench")
+    task = options.task or "compare"
+    system = read(options.model)
+    scales(system, options.sizes)  # so that a wrong word is told before anything is started
+    if task != "streaming" and not has_cost(system):
+        raise UsageError.at(
+            "U502", f"`{system.name}` has no cost, so there is no training step", instead="loss[t] = …, or --step", file="bench"
+        )
+    report = in_fresh_process(task, request(options))
+    print(json.dumps(report, indent=1) if options.json else "\n".join(_lines(task, report)))
+    return DONE
+
+
+def request(options: Namespace) -> dict[str, Any]:
+    """What the measuring process is asked for."""
+    return {
         "model": options.model, "sizes": options.sizes, "against": _against(options.against), "threads": options.threads,
         "dtype": options.dtype, "rounds": _rounds(options.rounds),
     }  # fmt: skip
-    report = in_fresh_process("compare", request)
-    if options.json:
-        print(json.dumps(report, indent=1))
-    else:
-        _print(report)
-    return DONE
 
 
 def _against(text: str) -> list[str]:
@@ -38,7 +54,7 @@ def _against(text: str) -> list[str]:
     for name in names:
         if name not in CONTESTANTS:
             raise UsageError.at(
-                "U302",
+                "U506",
                 f"`{name}` is nothing to compare with",
                 expected=", ".join(CONTESTANTS),
                 instead=nearest(name, CONTESTANTS),
@@ -49,19 +65,22 @@ def _against(text: str) -> list[str]:
 
 def _rounds(count: int) -> int:
     if count < 1:
-        raise UsageError.at("U302", f"{count} rounds measure nothing", expected="a whole number from 1", file="--rounds")
+        raise UsageError.at("U506", f"{count} rounds measure nothing", expected="a whole number from 1", file="--rounds")
     return count
 
 
-def _print(report: dict[str, Any]) -> None:
-    from rnnsym.bench.machine import sentence
-    from rnnsym.bench.report import heading, rows
+def _say(sentence: str) -> None:
+    print(paint(sentence, DIM))
 
-    print(f"{paint(report['model'], BOLD)}: one training step, {report['dtype']}, medians of {report['rounds']} rounds\n")
-    for row in report["rows"]:
-        print(paint(heading(row), BOLD))
-        print(table(rows(row)))
-        for name, reason in row["absent"].items():
-            print(f"  {name}: {reason}")
-        print()
-    print(paint(sentence(report["machine"]), DIM))
+
+def _lines(task: str, report: dict[str, Any]) -> list[str]:
+    """The report as text: a heading, a table per size, what could not take part, the machine."""
+    from rnnsym.bench.machine import sentence
+    from rnnsym.bench.report import TABLES, heading
+
+    title, rows = TABLES[task]
+    lines = [f"{paint(report['model'], BOLD)}: {title}, {report['dtype']}, medians of {report['rounds']} rounds", ""]
+    for row in [report] if task == "growing" else report["rows"]:
+        lines += [] if task == "growing" else [paint(heading(row), BOLD)]
+        lines += [table(rows(row)), *(f"  {name}: {reason}" for name, reason in row.get("absent", {}).items()), ""]
+    return [*lines, paint(sentence(report["machine"]), DIM)]

@@ -12,7 +12,7 @@ from rnnsym.bench.cases import Case, cases, scales
 from rnnsym.bench.contest import Contestant, disagreement
 from rnnsym.bench.peers.layers import find_layers
 from rnnsym.bench.schedule import plan
-from rnnsym.bench.tasks import module_result
+from rnnsym.bench.training import result
 
 ROOT = Path(__file__).parents[2]
 MODELS = [*sorted((ROOT / "rnnsym" / "models").glob("*.rnn")), *sorted((ROOT / "tests" / "cells").glob("*.rnn"))]
@@ -41,7 +41,7 @@ def case_of(system: rnnsym.System, sizes: str = "tiny,T=5,B=3") -> tuple[Case, o
 
 def agrees(contestant: Contestant, case: Case, module: object) -> bool:
     assert contestant.result is not None
-    return disagreement(contestant.result(), module_result(module, case))[0] < 1e-9
+    return disagreement(contestant.result(), result(module, case))[0] < 1e-9
 
 
 QUICK = {"lstm", "gru_reset_after", "birnn", "mlstm", "language_model", "unitary", "multiplicative", "phased_lstm"}
@@ -54,6 +54,17 @@ def test_the_loop_in_pytorch_computes_what_the_module_computes(path: Path):
     system = rnnsym.load(path)
     case, module = case_of(system)
     assert agrees(pytorch.contestant("torch-loop", case, plan(system)), case, module)
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(p, id=p.stem, marks=() if p.stem == "birnn" else pytest.mark.slow) for p in MODELS if p.stem in QUICK]
+)
+def test_the_scan_in_jax_computes_what_the_module_computes(path: Path):
+    jax_scan = peer("jax", "jax_scan")
+    system = rnnsym.load(path)
+    case, module = case_of(system)
+    with jax_scan.jax.enable_x64(True):
+        assert agrees(jax_scan.contestant("jax", case, plan(system)), case, module)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)

@@ -114,7 +114,7 @@ def language(dtype: str) -> Language:
     return Language(WORDS | {"one_hot": lambda numbers, count: jax.nn.one_hot(numbers, count, dtype=dtype)}, _loop)
 
 
-def contestant(case: Case, plan: Plan) -> Contestant:
+def contestant(name: str, case: Case, plan: Plan) -> Contestant:
     """A training step in JAX: `jit(value_and_grad)` of the translated cost."""
     words = language(case.dtype)
     text = translate(plan, case.scale.sizes, words, case.classes)
@@ -130,4 +130,4 @@ def contestant(case: Case, plan: Plan) -> Contestant:
         loss, gradients = step()
         return float(loss), text.gradients({key: np.asarray(value) for key, value in gradients.items()}, case.params)
 
-    return Contestant("jax", step, result, text.source)
+    return Contestant(name, step, result, text.source)
