@@ -44,4 +44,5 @@ CALLS = (
     WrongCall("U402", "build", {"pyproject.toml": '[tool.rnnsym]\nmodels = ["cells/*.rnn"]\nmodule = "generated.py"\n'}),
     WrongCall("U502", "verify m.rnn", {"m.rnn": MODEL + STEP}),
     WrongCall("U503", "verify m.rnn", {"m.rnn": MODEL + STEP + "loss[t] = log(0 * sum(h[t]))\n"}),
+    WrongCall("U506", "bench lstm --against tensorflow"),
 )
