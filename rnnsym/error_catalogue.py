@@ -139,5 +139,8 @@ CATALOGUE: dict[str, CatalogueEntry] = {
          "Arrays are time-major, `(T, B, n)`; the message names argument, expected and found shape."),
         ("U603", "an array is missing", "Every input, target and constant that the equations read is given."),
         ("U604", "no common number of steps", "All arrays with a time axis have the same number of steps, at least one."),
+        ("U701", "no recurrence", "`rnnsym analyze` measures how errors travel through time; here nothing depends on itself through time."),
+        ("U702", "no format of a figure", "`-o` of `rnnsym analyze` names a figure: its ending is png, svg or pdf."),
+        ("U703", "a wrong scale", "`--scales` takes positive numbers with commas between them: the norms of the recurrent weights."),
     )
 }  # fmt: skip

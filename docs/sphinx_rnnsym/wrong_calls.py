@@ -45,4 +45,7 @@ CALLS = (
     WrongCall("U502", "verify m.rnn", {"m.rnn": MODEL + STEP}),
     WrongCall("U503", "verify m.rnn", {"m.rnn": MODEL + STEP + "loss[t] = log(0 * sum(h[t]))\n"}),
     WrongCall("U506", "bench lstm --against tensorflow"),
+    WrongCall("U701", "analyze m.rnn", {"m.rnn": "x: input\nloss[t] = w * x[t]\n"}),
+    WrongCall("U702", "analyze rnn -o rnn.jpg"),
+    WrongCall("U703", "analyze rnn --scales small"),
 )

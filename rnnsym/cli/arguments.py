@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"rnnsym {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of a bug in rnnsym")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for add in (_list, _show, _check, _new, _derive, _draw, _generate, _make, _build, _verify, _bench):
+    for add in (_list, _show, _check, _new, _derive, _draw, _generate, _make, _build, _verify, _analyze, _bench):
         add(commands)
     return root
 
@@ -260,4 +260,24 @@ def _bench(commands: Any) -> None:
     ):
         kinds.add_argument(option, dest="task", action="store_const", const=task, help=sentence)
     kinds.add_argument("--page", metavar="FILE", help="measure everything that the documentation states, and write it there as Markdown")
+    _force(command)
+
+
+def _analyze(commands: Any) -> None:
+    command = _command(
+        commands,
+        "analyze",
+        "rnnsym.cli.analyze:analyze",
+        "Measure how errors vanish or explode with the distance in time, for small, critical and large recurrent weights.",
+        "rnnsym analyze rnn\nrnnsym analyze lstm -o lstm.svg\nrnnsym analyze gru --scales 0.5,1,2,4 --steps 100 --sizes n_h=64",
+    )
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("-o", dest="output", metavar="FILE", help="also draw the norms: FILE.png, FILE.svg or FILE.pdf; needs matplotlib")
+    command.add_argument("--sizes", metavar="n_h=64,…", default="", help="sizes; those not given are chosen")
+    command.add_argument("--steps", type=int, default=40, metavar="T", help="the number of steps (default: 40)")
+    command.add_argument(
+        "--scales", metavar="0.5,1,…", default="", help="‖·‖₂ of the recurrent weights (default: half, once, twice the critical)"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of parameters and sequences (default: 0)")
+    command.add_argument("--json", action="store_true", help="the report as JSON")
     _force(command)

@@ -73,6 +73,34 @@ def write_all(texts: Mapping[Path, str], force: bool = False) -> tuple[Path, ...
     return tuple(changed)
 
 
+def write_bytes(path: Path, content: bytes, force: bool = False) -> bool:
+    """Write one file that carries no seal (a figure), old or new and never half; returns whether it changed.
+
+    Raises UsageError where another file stands there (unless `force`), or the place cannot be written.
+    """
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        raise UsageError.at("U203", f"`{path}` is no ordinary file", expected="a place for a file", file="rnnsym")
+    if path.exists():
+        if path.read_bytes() == content:
+            return False
+        if not force:
+            raise UsageError.at("U201", f"`{path}` exists, and is left as it is", instead="--force to overwrite it", file="rnnsym")
+    _make_folder(path.parent)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.resolve().parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path.resolve())
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise UsageError.at("U204", f"`{path}` cannot be written: {error.strerror or error}", file="rnnsym") from None
+    return True
+
+
 def _differs(path: Path, text: str) -> bool:
     if path.is_dir():
         raise UsageError.at("U203", f"`{path}` is a folder", expected="a place for a file", file="rnnsym")

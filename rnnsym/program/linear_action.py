@@ -42,8 +42,10 @@ Array = np.ndarray
 class StepMatrices:
     """The matrices of a recurrence's blocks at one step of a run; what blocks refer to is computed once."""
 
-    def __init__(self, recurrence: Recurrence, run: Run, step: int):
+    def __init__(self, recurrence: Recurrence, run: Run, step: int, fixed: dict[Size, float] | None = None):
+        """`fixed` keeps the sizes that are the same at every step, from step to step."""
         self.recurrence, self.run, self.step = recurrence, run, step
+        self._fixed = {} if fixed is None else fixed
         self._known: dict[tuple[Quantity, Quantity], Array] = {}
 
     def block(self, of: Quantity, by: Quantity) -> Array:
@@ -100,6 +102,14 @@ class StepMatrices:
         """One of the sizes that a bound is made of."""
         if size.block is not None:
             return float(np.linalg.norm(self.block(*size.block), 2))
+        if size not in self._fixed:
+            value = self._size(size)
+            if size.runs:
+                return value
+            self._fixed[size] = value
+        return self._fixed[size]
+
+    def _size(self, size: Size) -> float:
         assert size.tensor is not None
         value = np.asarray(self.run.value(size.tensor, self.step))
         if size.kind == "operator":
