@@ -22,7 +22,7 @@ def generate(system: System) -> str:
 
     Raises NotSupported where the model is well formed but cannot be written yet. Same System, same bytes.
     """
-    return numpy_module.generate(system, numbers=derive(system).numbers, command=f"rnnsym generate {_model_word(system)}")
+    return numpy_module.generate(system, numbers=derive(system).numbers, command=f"rnnsym generate {model_word(system)}")
 
 
 @lru_cache(maxsize=64)
@@ -34,7 +34,7 @@ def compile(system: System) -> ModuleType:
     return compile_module(generate(system), system.name)
 
 
-def _model_word(system: System) -> str:
+def model_word(system: System) -> str:
     """What stands for the model in the command that makes its module again: never a folder, so that every place gives the same bytes."""
     path = models_folder() / f"{system.name}{SUFFIX}"
     of_library = path.is_file() and Path(system.file).resolve() == path

@@ -21,6 +21,7 @@ MODULE = frozenset(
     | {"step", "sgd_step", "Mapping", "Iterator", "Any", "NDArray", "ArrayLike", "annotations"}
 )
 BUILTINS = frozenset({"range", "reversed", "float", "frozenset", "dict", "len", "slice", "tuple", "None", "True", "False"})
+AXES = frozenset({"T", "B"})  # which no size can be called beside them
 INSIDE = frozenset({"run", "t", "steps", "batch", "dtype", "data", "grads", "full", "cotangents", "saved", "values", "self"})
 
 
@@ -34,12 +35,13 @@ def python_names(system: System) -> dict[str, str]:
 
     A name that meets a keyword, a control argument, a method or a function of the generated module gets a trailing underscore.
     """
+    sizes = {s.name for s in system.sizes}
     names = [d.name for d in system.declarations] + [s.name for s in system.sizes]
-    taken = set(names) | reserved()
+    taken = set(names) | reserved() | AXES
     found = {}
     for name in names:
         wanted = "final_loss" if name == FINAL_LOSS else name
-        clashes = wanted in reserved() or (name == FINAL_LOSS and wanted in names)
+        clashes = wanted in reserved() or (name in sizes and name in AXES) or (name == FINAL_LOSS and wanted in names)
         while clashes:
             wanted += "_"
             clashes = wanted in taken

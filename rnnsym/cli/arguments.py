@@ -83,6 +83,11 @@ def _force(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="overwrite files that were edited by hand or not written by rnnsym")
 
 
+def _with_tests(command: argparse.ArgumentParser) -> None:
+    said = "write a pytest file beside the module, too, that checks it with NumPy and pytest alone"
+    command.add_argument("--with-tests", action="store_true", help=said)
+
+
 def _list(commands: Any) -> None:
     _command(commands, "list", "rnnsym.cli.library:list_models", "The models of the library, with their sources.", "rnnsym list")
 
@@ -167,10 +172,11 @@ def _generate(commands: Any) -> None:
         "generate",
         "rnnsym.cli.make:generate",
         "Write the NumPy module with the model's forward pass and gradients; it imports NumPy alone.",
-        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm | less",
+        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm -o lstm.py --with-tests\nrnnsym generate lstm | less",
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
+    _with_tests(command)
     _force(command)
 
 
@@ -184,6 +190,7 @@ def _make(commands: Any) -> None:
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("-o", dest="output", metavar="FOLDER", default=".", help="the folder, made if need be (default: the current one)")
+    _with_tests(command)
     _force(command)
 
 
@@ -199,7 +206,7 @@ def _build(commands: Any) -> None:
     command.epilog = (command.epilog or "") + (
         "\nin pyproject.toml:\n  [tool.rnnsym]\n  models = [\"cells/*.rnn\"]\n  module = \"generated/{name}.py\"\n"
         "  derivation = \"docs/{name}.tex\"\n"
-        "  page = \"docs/{name}.html\"\n  index = \"docs/index.html\"\n"
+        "  page = \"docs/{name}.html\"\n  index = \"docs/index.html\"\n  tests = \"tests/test_{name}.py\"\n"
     )  # fmt: skip
     kinds = command.add_mutually_exclusive_group()
     kinds.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff where something would change")

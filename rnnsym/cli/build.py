@@ -86,6 +86,8 @@ def outputs(job: Job, project: Project) -> dict[Path, str]:
         texts[job.derivation] = make.derivation_file(system)
     if job.page:
         texts[job.page] = make.html_file(system)
+    if job.tests and job.module:
+        texts[job.tests] = make.tests_file(system, job.module, job.tests.parent)
     return texts
 
 
@@ -207,7 +209,7 @@ def _print_difference(project: Project, path: Path, now: str | None, text: str) 
 
 def _orphans(project: Project, expected: set[Path]) -> list[Path]:
     """Files that rnnsym wrote at a project's places and that no model gives any more."""
-    patterns = [pattern.replace("{name}", "*") for pattern in (project.module, project.derivation, project.page) if pattern]
+    patterns = [pattern.replace("{name}", "*") for pattern in project.patterns if pattern]
     found = {path for pattern in patterns for path in project.folder.glob(pattern) if path.is_file()}
     return sorted(path for path in found - expected if is_sealed(read_text(path) or ""))
 

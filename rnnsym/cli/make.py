@@ -6,10 +6,12 @@ Module and document are sealed (see `files`), on the terminal as in files, so th
 from __future__ import annotations
 
 import keyword
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import TextIO
 
 from rnnsym import library
 from rnnsym.algebra import System
@@ -55,19 +57,28 @@ def _fragment(system: System, kind: str, options: Namespace) -> int:
 
 
 def generate(options: Namespace) -> int:
-    """Print or write the NumPy module."""
-    emit(module_file(read(options.model)), options)
+    """Print or write the NumPy module; with it, if asked for, its tests."""
+    if options.with_tests and options.output is None:
+        raise UsageError.at("U306", "--with-tests writes a file beside the module", instead="-o FILE, its place", file="rnnsym")
+    system = read(options.model)
+    if not options.with_tests:
+        emit(module_file(system), options)
+        return 0
+    module = Path(options.output)
+    texts = {module: module_file(system), module.with_name(f"test_{module.stem}.py"): tests_file(system, module, module.parent)}
+    _told(texts, write_all(texts, options.force), sys.stderr)
     return 0
 
 
 def make(options: Namespace) -> int:
-    """Write NAME.py and NAME.tex into a folder."""
+    """Write NAME.py and NAME.tex into a folder, and test_NAME.py if asked for."""
     system = read(options.model)
     folder = Path(options.output)
-    texts = {folder / f"{system.name}.py": module_file(system), folder / f"{system.name}.tex": derivation_file(system)}
-    changed = write_all(texts, options.force)
-    for path in texts:
-        print(f"{path}{'' if path in changed else '  (unchanged)'}")
+    module = folder / f"{system.name}.py"
+    texts = {module: module_file(system), folder / f"{system.name}.tex": derivation_file(system)}
+    if options.with_tests:
+        texts[folder / f"test_{system.name}.py"] = tests_file(system, module, folder)
+    _told(texts, write_all(texts, options.force))
     if not system.name.isidentifier() or keyword.iskeyword(system.name):
         print(f"note: `import {system.name}` is no Python: rename the model's file, or load the module by its path", file=sys.stderr)
     return 0
@@ -90,6 +101,14 @@ def module_file(system: System) -> str:
 
     with progress(f"{system.name}: module"):
         return seal(module_text(system), "#")
+
+
+def tests_file(system: System, module: Path, folder: Path) -> str:
+    """The sealed text of the pytest file for the module at `module`, for a test in `folder`."""
+    from rnnsym.proof.emitted_tests import emitted_tests
+
+    with progress(f"{system.name}: tests"):
+        return seal(emitted_tests(system, Path(os.path.relpath(module, folder)).as_posix()), "#")
 
 
 def derivation_file(system: System, detail: str = "steps") -> str:
@@ -131,11 +150,15 @@ def _equations(system: System) -> str:
         return f"{derivation_of(system)}\n"
 
 
+def _told(texts: Iterable[Path], changed: Collection[Path], stream: TextIO | None = None) -> None:
+    for path in texts:
+        print(f"{path}{'' if path in changed else '  (unchanged)'}", file=stream)
+
+
 def emit(text: str, options: Namespace) -> None:
     """To the terminal, or to the file that -o names."""
     if options.output is None:
         sys.stdout.write(text)
         return
     path = Path(options.output)
-    changed = write_all({path: text}, options.force)
-    print(f"{path}{'' if changed else '  (unchanged)'}", file=sys.stderr)
+    _told([path], write_all({path: text}, options.force), sys.stderr)

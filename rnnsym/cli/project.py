@@ -15,12 +15,13 @@ from typing import Any
 from rnnsym.errors import Diagnostic, UsageError
 from rnnsym.library import nearest
 
-PLACES = ("module", "derivation", "page")  # what is made of each model
+PLACES = ("module", "derivation", "page", "tests")  # what is made of each model
 KEYS = ("models", *PLACES, "index", "versions")
 EXAMPLES = {
     "module": '"generated/{name}.py"',
     "derivation": '"docs/{name}.tex"',
     "page": '"docs/{name}.html"',
+    "tests": '"tests/test_{name}.py"',
     "index": '"docs/index.html"',
 }
 LIBRARIES = ("sympy", "numpy", "jinja2")  # what the bytes of the outputs depend on, beside rnnsym itself
@@ -34,17 +35,18 @@ class Job:
     module: Path | None
     derivation: Path | None
     page: Path | None = None
+    tests: Path | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        return tuple(path for path in (self.module, self.derivation, self.page) if path)
+        return tuple(path for path in (self.module, self.derivation, self.page, self.tests) if path)
 
 
 @dataclass(frozen=True)
 class Project:
-    """folder: where pyproject.toml lies; models: patterns; module, derivation, page: places with {name}; versions: library → version.
+    """folder: where pyproject.toml lies; models: patterns; module, derivation, page, tests: places with {name}.
 
-    index: the place of the page that leads to all pages.
+    versions: library → version; index: the place of the page that leads to all pages.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Project:
     derivation: str | None
     versions: Mapping[str, str]
     page: str | None = None
+    tests: str | None = None
     index: str | None = None
 
     def jobs(self) -> tuple[Job, ...]:
@@ -60,7 +63,7 @@ class Project:
         found = sorted({path for pattern in self.models for path in self.folder.glob(pattern) if path.is_file()})
         if not found:
             raise _wrong(f"no file matches models = {list(self.models)}", expected="patterns such as cells/*.rnn")
-        jobs = [Job(path, *(self._place(pattern, path.stem) for pattern in (self.module, self.derivation, self.page))) for path in found]
+        jobs = [Job(path, *(self._place(pattern, path.stem) for pattern in self.patterns)) for path in found]
         taken: dict[Path, Path] = {self.folder / self.index: Path(self.index)} if self.index else {}
         for job in jobs:
             for output in job.outputs:
@@ -68,6 +71,11 @@ class Project:
                     both = "`index`" if self.index and output == self.folder / self.index else self.shown(taken[output])
                     raise _wrong(f"{both} and {self.shown(job.model)} both give {self.shown(output)}")
         return tuple(jobs)
+
+    @property
+    def patterns(self) -> tuple[str | None, ...]:
+        """Where modules, derivations, pages and tests go (None: not asked for)."""
+        return (self.module, self.derivation, self.page, self.tests)
 
     def _place(self, pattern: str | None, name: str) -> Path | None:
         return self.folder / pattern.replace("{name}", name) if pattern else None
@@ -142,9 +150,11 @@ def _project(folder: Path, table: dict[str, Any]) -> Project:
     index = table.get("index")
     if index is not None and not (isinstance(index, str) and index and "{name}" not in index and places["page"]):
         raise _wrong("`index` is one file that leads to the pages", expected="`page` beside it", instead=f"index = {EXAMPLES['index']}")
+    if places["tests"] and not places["module"]:
+        raise _wrong("`tests` are of modules, and no modules are made", instead=f"module = {EXAMPLES['module']}")
     for place in (*models, *filter(None, (*places.values(), index))):
         _stays_inside(folder, place)
-    return Project(folder, tuple(models), places["module"], places["derivation"], versions, places["page"], index)
+    return Project(folder, tuple(models), places["module"], places["derivation"], versions, places["page"], places["tests"], index)
 
 
 def _stays_inside(folder: Path, place: str) -> None:
