@@ -392,7 +392,9 @@ def checked(
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
     run.batch = run.sizes.pop("B", state_batch(initial))
-    run.dtype = working_dtype(run.dtype, *(a.dtype for a in arrays.values() if a.dtype.kind == "c"))
+    outside = initial.values() if isinstance(initial, Mapping) else ()
+    given = [np.asarray(a).dtype for a in (*arrays.values(), *outside)]
+    run.dtype = working_dtype(run.dtype, *(kind for kind in given if kind.kind == "c"))
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
@@ -1090,4 +1092,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:94305b18ea925c572aad926ca8250ba079638b97d27d8ce874cc7fdc70631d0f
+# rnnsym-seal: sha256:711789dad7f528ac35baa9b11d6aff0d66ff02205ca5b059848c36efc35ccee6

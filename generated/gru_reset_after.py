@@ -394,7 +394,9 @@ def checked(
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
     run.batch = run.sizes.pop("B", state_batch(initial))
-    run.dtype = working_dtype(run.dtype, *(a.dtype for a in arrays.values() if a.dtype.kind == "c"))
+    outside = initial.values() if isinstance(initial, Mapping) else ()
+    given = [np.asarray(a).dtype for a in (*arrays.values(), *outside)]
+    run.dtype = working_dtype(run.dtype, *(kind for kind in given if kind.kind == "c"))
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
@@ -1106,4 +1108,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e85a40a77c0d3b0043d01d91c81cf9d9cdb7c8d7f6dd92b0db06713008d642e5
+# rnnsym-seal: sha256:e0d69745e9e690f329bc119792201ce46ad73b8952f3469cc7877d4ee3174c18

@@ -425,7 +425,9 @@ def checked(
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
     run.batch = run.sizes.pop("B", state_batch(initial))
-    run.dtype = working_dtype(run.dtype, *(a.dtype for a in arrays.values() if a.dtype.kind == "c"))
+    outside = initial.values() if isinstance(initial, Mapping) else ()
+    given = [np.asarray(a).dtype for a in (*arrays.values(), *outside)]
+    run.dtype = working_dtype(run.dtype, *(kind for kind in given if kind.kind == "c"))
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
@@ -1339,4 +1341,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:14514bc649208728b0e0b180c2ef776581f353ea7d1ab96021f6d37ed1a05aa7
+# rnnsym-seal: sha256:9968c2d795c3428c7d0ffc79bfaca6d459ee24ac249f17d782d16824b7818e09

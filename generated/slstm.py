@@ -422,7 +422,9 @@ def checked(
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
     run.batch = run.sizes.pop("B", state_batch(initial))
-    run.dtype = working_dtype(run.dtype, *(a.dtype for a in arrays.values() if a.dtype.kind == "c"))
+    outside = initial.values() if isinstance(initial, Mapping) else ()
+    given = [np.asarray(a).dtype for a in (*arrays.values(), *outside)]
+    run.dtype = working_dtype(run.dtype, *(kind for kind in given if kind.kind == "c"))
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
@@ -1279,4 +1281,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:3322a595919a600bb3b6587b4353718278804eeb613657aac92f748e3a54e2dd
+# rnnsym-seal: sha256:628641dfb45b91c6b25bea15cff0712c84d3f4d260159666800475b270a0ace7

@@ -415,7 +415,9 @@ def checked(
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
     run.batch = run.sizes.pop("B", state_batch(initial))
-    run.dtype = working_dtype(run.dtype, *(a.dtype for a in arrays.values() if a.dtype.kind == "c"))
+    outside = initial.values() if isinstance(initial, Mapping) else ()
+    given = [np.asarray(a).dtype for a in (*arrays.values(), *outside)]
+    run.dtype = working_dtype(run.dtype, *(kind for kind in given if kind.kind == "c"))
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
@@ -1224,4 +1226,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e16f1cdda1799e7339898bbc99dd7dc66f255eaa9f2a282617e10848da3b06a2
+# rnnsym-seal: sha256:b42810be12be74eb444927f16276e8e0fe4036e15eb731330e159c74b8043695

@@ -49,7 +49,7 @@ def build_project(project: Project, force: bool = False, debug: bool = False) ->
     code, made = DONE, 0
     record, program = _read_record(project), program_fingerprint()
     jobs = project.jobs()
-    tasks: list[Task] = [(job.outputs, _job_key(job, program), partial(outputs, job, project)) for job in jobs]
+    tasks: list[Task] = [(job.outputs, _job_key(job, project, program), partial(outputs, job, project)) for job in jobs]
     if project.index:
         tasks.append(((project.folder / project.index,), _index_key(jobs, project, program), partial(index, jobs, project)))
     for paths, key, texts_of in tasks:
@@ -129,8 +129,10 @@ def program_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _job_key(job: Job, program: str) -> str:
-    return hashlib.sha256(program.encode() + b"\0" + job.model.read_bytes()).hexdigest()
+def _job_key(job: Job, project: Project, program: str) -> str:
+    """A digest of what a job's files are made from: the model's text, and the places of the files (a test names its module's)."""
+    places = json.dumps([program, *map(project.shown, job.outputs)])
+    return hashlib.sha256(places.encode() + b"\0" + job.model.read_bytes()).hexdigest()
 
 
 def _index_key(jobs: Sequence[Job], project: Project, program: str) -> str:

@@ -288,3 +288,25 @@ def test_what_the_settings_of_pages_must_say(run, project, line, said):
     (project / "pyproject.toml").write_text(f"{SETTINGS}{line}\n")
     done = run("build")
     assert done.code == 2 and said in done.err
+
+
+# ---------------------------------------------------------------- tests of modules
+
+TESTS = SETTINGS + 'tests = "checks/deep/test_{name}.py"\n'
+
+
+def test_tests_find_their_modules_from_where_they_are(run, project):
+    (project / "pyproject.toml").write_text(TESTS)
+    assert "checks/deep/test_one.py  written\n" in run("build").out
+    text = (project / "checks" / "deep" / "test_one.py").read_text()
+    assert '"../../generated/one.py"' in text
+    assert run("build", "--check").code == 0
+    (project / "pyproject.toml").write_text(TESTS.replace("generated/", "made/"))
+    assert "checks/deep/test_one.py  written\n" in run("build").out
+    assert '"../../made/one.py"' in (project / "checks" / "deep" / "test_one.py").read_text()
+
+
+def test_tests_without_modules_are_refused(run, project):
+    (project / "pyproject.toml").write_text(TESTS.replace('module = "generated/{name}.py"\n', ""))
+    done = run("build")
+    assert done.code == 2 and "`tests` are of modules, and no modules are made" in done.err

@@ -139,3 +139,16 @@ def test_a_name_that_cannot_be_imported_is_mentioned(run, folder: Path):
     done = run("make", "my-cell.rnn")
     assert done.code == 0 and (folder / "my-cell.py").exists()
     assert done.err == "note: `import my-cell` is no Python: rename the model's file, or load the module by its path\n"
+
+
+def test_make_with_tests_writes_a_test_beside_the_module(run, folder: Path):
+    assert run("make", "elman", "-o", "out", "--with-tests").out == "out/elman.py\nout/elman.tex\nout/test_elman.py\n"
+    text = (folder / "out" / "test_elman.py").read_text()
+    assert is_untouched(text) and '"elman.py"' in text
+    again = run("generate", "elman", "-o", "out/elman.py", "--with-tests")
+    assert again.err == "out/elman.py  (unchanged)\nout/test_elman.py  (unchanged)\n"
+
+
+def test_generate_with_tests_asks_for_a_place(run):
+    done = run("generate", "elman", "--with-tests")
+    assert done.code == 2 and done.out == "" and "error[U306]" in done.err and "instead:  -o FILE" in done.err
