@@ -1,4 +1,4 @@
-"""The tables of contents: the pages of a folder, those that are named first in that order, then whatever else is there."""
+"""The tables of contents: the pages that are named, in that order, and whatever else is in their folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ DOCS = Path(__file__).parents[1]
 
 
 def contents(caption: str, *pages: str) -> str:
-    """A toctree. Words: its caption, then pages; a word that ends in `/` stands for all other pages of that folder."""
-    named = [page for page in pages if not page.endswith("/")]
-    others = [
-        f"{folder}{path.stem}" for folder in pages if folder.endswith("/") for path in sorted((DOCS / folder).glob("*.md"))
-    ]  # fmt: skip
-    rows = dict.fromkeys([*named, *others])
+    """A toctree. Words: its caption, then pages; a word that ends in `/` stands for all pages of that folder that are not named."""
+    rows = [row for page in pages for row in (_others(page, pages) if page.endswith("/") else [page])]
     return f"```{{toctree}}\n:caption: {caption}\n:maxdepth: 1\n\n" + "\n".join(rows) + "\n```\n"
+
+
+def _others(folder: str, named: tuple[str, ...]) -> list[str]:
+    found = [f"{folder}{path.stem}" for path in sorted((DOCS / folder).glob("*.md"))]
+    return [page for page in found if page not in named]

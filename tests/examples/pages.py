@@ -19,8 +19,9 @@ import contextlib
 import importlib.util
 import io
 import re
-import runpy
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,10 @@ def _command(words: list[str]) -> tuple[int, str]:
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         if words[0] == "rnnsym":
             code = main(words[1:])
-        elif words[0] == "python":
-            runpy.run_path(words[1], run_name="__main__")
-            code = 0
+        elif words[0] == "python":  # a process of its own: what a script adds to rnnsym's tables stays there
+            done = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=120)
+            code = done.returncode
+            print(done.stdout + done.stderr)
         else:
             assert words[0] == "cat", f"nothing runs the command {words[0]}"
             print(Path(words[1]).read_text("utf-8"))
