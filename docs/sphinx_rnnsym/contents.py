@@ -10,7 +10,7 @@ DOCS = Path(__file__).parents[1]
 def contents(caption: str, *pages: str) -> str:
     """A toctree. Words: its caption, then pages; a word that ends in `/` stands for all pages of that folder that are not named."""
     rows = [row for page in pages for row in (_others(page, pages) if page.endswith("/") else [page])]
-    return f"```{{toctree}}\n:caption: {caption}\n:maxdepth: 1\n\n" + "\n".join(rows) + "\n```\n"
+    return f"```{{toctree}}\n:caption: {caption}\n:maxdepth: 1\n:hidden:\n\n" + "\n".join(rows) + "\n```\n"
 
 
 def _others(folder: str, named: tuple[str, ...]) -> list[str]:

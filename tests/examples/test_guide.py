@@ -11,7 +11,7 @@ from pages import blocks, run
 from rnnsym import RnnsymError
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted([*(DOCS / "guide").glob("*.md"), *(DOCS / "reference").glob("*.md")])
+PAGES = sorted(path for folder in (DOCS, DOCS / "guide", DOCS / "reference") for path in folder.glob("*.md"))
 WRONG = {
     "a model": "```rnn\nh[t] = x[t]\n```\n",
     "python": "```python\nassert 1 == 2\n```\n",
