@@ -91,7 +91,15 @@ class Diagnostic:
 
 
 class RnnsymError(Exception):
-    """Base of all errors that rnnsym raises; `diagnostics` holds them as data, `code` and `span` are the first one's."""
+    """Base of all errors that rnnsym raises; `diagnostics` holds them as data, `code` and `span` are the first one's.
+
+    >>> import rnnsym
+    >>> try:
+    ...     rnnsym.parse("x: input[n]\\nh[t] = tahn(x[t])")
+    ... except rnnsym.RnnsymError as error:
+    ...     error.code, error.span.line, error.diagnostics[0].found
+    ('E203', 2, 'there is no function `tahn`')
+    """
 
     def __init__(self, diagnostics: Diagnostic | Sequence[Diagnostic]):
         self.diagnostics = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)

@@ -20,7 +20,12 @@ from rnnsym.resources import models_folder
 def generate(system: System) -> str:
     """The text of the model's NumPy module, which imports NumPy alone and cites the equation numbers of its derivation.
 
-    Raises NotSupported where the model is well formed but cannot be written yet. Same System, same bytes.
+    Raises UsageError where `system` is no System, NotSupported where the model is well formed but cannot be written yet. Same System,
+    same bytes.
+
+    >>> import rnnsym
+    >>> print(generate(rnnsym.load("elman")).split(":")[0])
+    \"\"\"Simple recurrent network
     """
     return numpy_module.generate(system, numbers=derive(system).numbers, command=f"rnnsym generate {model_word(system)}")
 
@@ -29,7 +34,14 @@ def generate(system: System) -> str:
 def compile(system: System) -> ModuleType:
     """The live module of a model: `forward`, `loss`, `loss_and_grads`, `step`, … (see the module's own docstring).
 
-    Equal Systems (same equations, names, descriptions) give the same module object.
+    Arrays are time-major: x is (T, B, n_x). Equal Systems (same equations, names, descriptions) give the same module object. Raises as
+    `generate` does; the module's own functions raise ValueError for wrong arguments.
+
+    >>> import numpy as np, rnnsym
+    >>> elman = compile(rnnsym.load("elman"))
+    >>> params = elman.init_params(n_x=3, n_h=4, n_y=2, rng=0)
+    >>> elman.forward(params, x=np.zeros((5, 1, 3))).h.shape
+    (5, 1, 4)
     """
     return compile_module(generate(system), system.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -113,3 +114,30 @@ def test_a_wheel_in_an_empty_environment_makes_a_module_from_a_model_outside_the
     code = "import sys, outside; outside.init_params(n_x=2, n_h=3, n_y=2); print(sorted({'rnnsym', 'sympy'} & set(sys.modules)))"
     done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path / "out", env=environment)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("call", ["derive", "generate", "compile", "verify"])
+def test_a_name_in_place_of_a_model_is_answered_with_what_to_write(call):
+    with pytest.raises(rnnsym.UsageError, match=r'U104(.|\n)*instead: +rnnsym\.load\("lstm"\)'):
+        getattr(rnnsym, call)("lstm")
+
+
+def test_a_gradient_that_a_model_has_not_is_refused():
+    with pytest.raises(rnnsym.UsageError, match=r"`Q` has no gradient to ask for\n +expected: x, W, U, b, V, b_y, initial"):
+        rnnsym.derive(rnnsym.load("elman"), wrt=["Q"])
+
+
+def test_an_unknown_function_is_refused_with_the_known_ones():
+    with pytest.raises(rnnsym.ModelError, match="there is no elementwise function `tahn`"):
+        rnnsym.apply("tahn", rnnsym.Quantity("u"))
+
+
+@pytest.mark.parametrize("name", [name for name in rnnsym.__all__ if name != "__version__"])
+def test_a_public_name_has_a_docstring_and_what_is_called_an_example(name):
+    what = getattr(rnnsym, name)
+    text = inspect.getdoc(what) or ""
+    assert text.split("\n")[0].endswith(".") or "." in text.split("\n")[0]
+    if not (inspect.isclass(what) and issubclass(what, Exception)):
+        assert ">>>" in text, "no example"
+    if inspect.isfunction(inspect.unwrap(what)) and name != "sizes":
+        assert "Raises" in text, "no word on errors"

@@ -14,6 +14,7 @@ from sympy.core.symbol import Str
 
 from rnnsym.algebra.sizes import Shape, same_shape, same_size, shape_text, size_text
 from rnnsym.algebra.tensor import BOUND, Number, Quantity, Tensor, as_tensor, broadcast_shape, require, t
+from rnnsym.errors import ModelError
 
 UNARY_FUNCTIONS = (
     "sigmoid", "tanh", "relu", "exp", "log", "sqrt", "abs", "sign", "sin", "cos", "erf", "softplus", "silu", "gelu", "elu",
@@ -623,10 +624,17 @@ def _unbind(node: Basic) -> Basic:
 def apply(function: str, *arguments) -> Tensor:
     """An elementwise function by name; `min` and `max` take two or more.
 
-    >>> from rnnsym.algebra.tensor import Quantity
-    >>> apply("tanh", Quantity("u"))
-    tanh(u)
+    The result has the arguments' common shape, scalars spread. Raises ModelError for a name that is no such function, a wrong number of
+    arguments, or shapes that do not meet.
+
+    >>> from rnnsym.algebra import Quantity, sizes, t
+    >>> (n,) = sizes("n")
+    >>> h = apply("tanh", Quantity("u", (n,))[t])
+    >>> h, h.shape
+    (tanh(u[t]), (n,))
     """
+    if function not in FUNCTION_ARITY:
+        raise ModelError.at("E203", f"there is no elementwise function `{function}`", expected=", ".join(FUNCTION_ARITY))
     if function in ("min", "max") and len(arguments) > 2:
         return Elementwise(function, apply(function, *arguments[:-1]), arguments[-1])
     return Elementwise(function, *arguments)

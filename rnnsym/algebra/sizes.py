@@ -18,7 +18,7 @@ def size(name: str) -> sympy.Symbol:
 
 
 def sizes(names: str) -> tuple[sympy.Symbol, ...]:
-    """Several sizes at once.
+    """Several sizes at once, as symbols for whole numbers of one or more; two of different name are never taken to be equal.
 
     >>> sizes("n_x n_h")
     (n_x, n_h)

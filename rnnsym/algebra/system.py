@@ -18,7 +18,7 @@ from rnnsym.algebra.graph import Component, components, extents, quantity_key, r
 from rnnsym.algebra.listing import system_text
 from rnnsym.algebra.sizes import Shape, same_shape, shape_text
 from rnnsym.algebra.tensor import DATA, Quantity, T, Tensor, as_tensor, t
-from rnnsym.errors import Diagnostic, ModelError, Span
+from rnnsym.errors import Diagnostic, ModelError, Span, UsageError
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,16 @@ class System:
     definitions    an equation for every computed variable
     boundaries     equations for values outside 1 … T: `h[0] = h_0`, `b[T+1] = …`; what has none is zero there
     notation       (name, LaTeX) pairs that the file states
+
+    `str(system)` is a model's text again; equal Systems have equal equations, names and descriptions. Raises ModelError where names,
+    shapes, times or cycles are not in order.
+
+    >>> import rnnsym
+    >>> model = rnnsym.load("lstm")
+    >>> print(model.definitions[4])
+    c[t] = f[t] * c[t-1] + i[t] * g[t]
+    >>> model.sizes, model.by_name["W_i"].shape
+    ((n_x, n_y, n_h), (n_h, n_x))
     """
 
     name: str
@@ -226,7 +236,14 @@ class System:
     def replace(self, *equations: Eq | tuple[Quantity, Tensor]) -> System:
         """The System with these equations in place of those that define the same quantity; others are added at the end.
 
-        Names that the new equations bring become what their quantities say; names that nothing uses any more are dropped.
+        Names that the new equations bring become what their quantities say; names that nothing uses any more are dropped. Raises
+        ModelError where the result is not in order.
+
+        >>> import rnnsym
+        >>> model = rnnsym.load("elman")
+        >>> h = model.quantity("h")
+        >>> print(model.replace((h, rnnsym.apply("tanh", model.definitions[0].rhs))).definitions[0])
+        h[t] = tanh(sigmoid(W @ x[t] + U @ h[t-1] + b))
         """
         new = {quantity_key(lhs): Definition(lhs, rhs) for lhs, rhs in map(_sides, equations)}
         rows = [self._edited(d, new.pop(d.key)) if d.key in new else d for d in self.every_definition]
@@ -329,6 +346,16 @@ class System:
         return f"<System {self.name}: {len(self.definitions)} equations, {len(self.params)} parameters>"
 
 
+def require_system(value: object) -> System:
+    """The value, which must be a System; UsageError says how one is made from a name or a text."""
+    if isinstance(value, System):
+        return value
+    instead = f'rnnsym.load("{value}")' if isinstance(value, str) and len(value) < 40 else "rnnsym.load(…) or rnnsym.parse(…)"
+    raise UsageError.at(
+        "U104", f"a value of type {type(value).__name__} stands where a model is needed", expected="a System", instead=instead
+    )
+
+
 def _sides(equation: Eq | tuple[Quantity, Tensor]) -> tuple[Quantity, Tensor]:
     left, right = equation.args if isinstance(equation, Eq) else equation
     if not isinstance(left, Quantity) or left.kind != "variable":
@@ -343,4 +370,4 @@ def _carry_over(old: Declaration, new: Declaration) -> Declaration:
     return dataclasses.replace(old, kind=new.kind, shape=new.shape, timed=new.timed, start=new.start or old.start)
 
 
-__all__ = ["Declaration", "Definition", "Start", "System", "T"]
+__all__ = ["Declaration", "Definition", "Start", "System", "T", "require_system"]

@@ -19,7 +19,11 @@ from rnnsym.errors import ModelError
 
 
 class TimeSymbol(sympy.Symbol):
-    """A symbol that stands for a time; of its own class, so that a size called `T` never meets it."""
+    """A symbol that stands for a time; of its own class, so that a size called `T` never meets it. `rnnsym.t` is the running step.
+
+    >>> Quantity("h")[t-1]
+    h[t-1]
+    """
 
 
 t = TimeSymbol("t", integer=True)  # the generic step
@@ -159,7 +163,18 @@ class Number(Tensor):
 class Quantity(Tensor):
     """A named leaf: data, parameter, constant or computed variable; static, or at a time.
 
-    `h[t-1]` gives the same quantity at another time; `shape` never includes time or batch.
+    name    as in a file
+    shape   sizes, never time or batch: `()`, `(n,)`, `(m, n)`
+    time    None for a static one; `h[t-1]` gives the quantity at another time
+    kind    input, target, token, param, constant, or variable: what an equation defines
+
+    Raises ModelError where the kind is none of these.
+
+    >>> from rnnsym.algebra import sizes
+    >>> n_x, n_h = sizes("n_x n_h")
+    >>> W, x = Quantity("W", (n_h, n_x), kind="param"), Quantity("x", (n_x,), kind="input")
+    >>> W @ x[t-1], (W @ x[t-1]).shape
+    (W @ x[t-1], (n_h,))
     """
 
     __slots__ = ()

@@ -13,25 +13,46 @@ import sympy
 from sympy import Basic
 
 from rnnsym.algebra import operators as op
-from rnnsym.algebra.system import Definition, System
+from rnnsym.algebra.system import Definition, System, require_system
 from rnnsym.algebra.tensor import STEP_LOSS, Number, Quantity, T, Tensor, at_time, t
 from rnnsym.calculus.adjoint import Adjoint, Contribution, adjoint, merged, readers_of_outside
 from rnnsym.calculus.prepare import prepare_and_report
 from rnnsym.derivation.derivation import INSIDE, Derivation, Entry
 from rnnsym.derivation.telling import arranged
+from rnnsym.errors import UsageError
 
 
 def derive(system: System, wrt: Iterable[str] | None = None) -> Derivation:
-    """The gradient through time of a System, with its argument.
+    """The gradient through time of a System, with its argument: one equation for each variable's error, one for each gradient.
 
     wrt: names of parameters, constants, inputs, and `"initial"` for the values outside 1 … T; by default all parameters.
+    Every error and gradient has the shape of what it belongs to. Raises UsageError where `system` is no System, or `wrt` names
+    what it has not.
+
+    >>> import rnnsym
+    >>> derivation = derive(rnnsym.load("elman"))
+    >>> print(derivation.entries[1])
+    (7) d_h[t] = V.T @ d_p_bar[t] + U.T @ d_h_bar[t+1]
+    >>> print(derive(rnnsym.load("elman"), wrt=["x"]).gradients[0])
+    (9) d_x[t] = W.T @ d_h_bar[t]
     """
+    wrt = None if wrt is None else tuple(wrt)
+    _check_call(system, wrt)
     prepared, rewrites = prepare_and_report(system)
     joined = adjoint(prepared, wrt)
     numbers = _forward_numbers(system, prepared)
     errors, gradients = _entries(joined, numbers)
     _number_parts(joined, numbers)
     return Derivation(system, prepared, joined, errors, gradients, numbers, rewrites)
+
+
+def _check_call(system: object, wrt: tuple[str, ...] | None) -> None:
+    """Raise UsageError unless there is a System, and everything that is asked for is in it."""
+    system = require_system(system)
+    known = [d.name for d in system.of_kind("param", "constant", "input")] + ["initial"]
+    for name in wrt or ():
+        if name not in known:
+            raise UsageError.at("U105", f"`{name}` has no gradient to ask for", expected=", ".join(known), file="wrt")
 
 
 def _forward_numbers(system: System, prepared: System) -> dict[str, int]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
-from rnnsym.algebra.system import Definition, System
+from rnnsym.algebra.system import Definition, System, require_system
 from rnnsym.algebra.tensor import quantities
 from rnnsym.calculus.adjoint import Adjoint, adjoint
 from rnnsym.calculus.prepare import prepare
@@ -37,13 +37,15 @@ def verify(
     peers   `torch`, `jax`: their automatic differentiation as further witnesses
     module  what to measure instead of the generated module; joined: what to test instead of the derived adjoint equations
     told    is told what is done before it is done
-    Raises UsageError where the model has no cost, or no random arrays are found at which it is finite.
+
+    Raises UsageError where `system` is no System, the model has no cost, or no random arrays are found at which it is finite.
 
     >>> import rnnsym
     >>> report = verify(rnnsym.load("elman"))
     >>> report.outcome, [check.grade for check in report.checks][:3]
     ('right', ['proved', 'tested', 'measured'])
     """
+    system = require_system(system)
     say = told or (lambda sentence: None)
     joined = joined or adjoint(prepare(system), everything(system))
     witnesses = heard(peers)
