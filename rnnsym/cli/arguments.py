@@ -226,6 +226,7 @@ def _verify(commands: Any) -> None:
     command.epilog = (command.epilog or "") + "\nexit codes: 0 all right, 1 something is wrong, 3 nothing is wrong but not all is decided\n"
     command.add_argument("models", metavar="MODEL", nargs="+", help=MODEL)
     command.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random (default: 0)")
+    command.add_argument("--deep", action="store_true", help="also sympy.diff of the unrolled loss, every entry; about a minute for lstm")
     command.add_argument("--witness", type=_peers, default=(), metavar="torch,jax", help="also their automatic differentiation")
     command.add_argument("--json", action="store_true", help="the report as JSON; a list where several models are given")
 

@@ -53,7 +53,7 @@ def _report(model: str, options: Namespace) -> Report:
     with progress(f"{system.name}:") as say:
         from rnnsym.proof.verify import verify as verified  # brings NumPy and the module's making
 
-        return verified(system, options.seed, peers=options.witness, told=lambda what: say(f" {what}"))
+        return verified(system, options.seed, deep=options.deep, peers=options.witness, told=lambda what: say(f" {what}"))
 
 
 def _print_summary(reports: Sequence[Report], asked: int) -> None:

@@ -6,9 +6,9 @@ float64. A model may take logarithms or roots of its data: `STYLES` are tried in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import chain, islice, permutations, product
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,21 @@ def small_sizes(system: System, candidates: tuple[int, ...] = CANDIDATES) -> dic
 
     Raises UsageError where no such numbers are found.
     """
+    return _fitting(system, _assignments(len(system.sizes), candidates))
+
+
+def fewest_sizes(system: System, candidates: tuple[int, ...]) -> dict[str, int]:
+    """The smallest numbers for the model's sizes, equal ones too, so that every shape and every slice exists."""
+    count = len(system.sizes)
+    several = islice(product(candidates, repeat=count), TRIED)
+    return _fitting(system, chain(sorted(several, key=sum), _assignments(count, CANDIDATES)))
+
+
+def _fitting(system: System, assignments: Iterable[tuple[int, ...]]) -> dict[str, int]:
+    """The first assignment for which every length is at least 1 and every slice lies inside its vector."""
     names = [s.name for s in system.sizes]
     lengths, slices = constraints(system)
-    for values in _assignments(len(names), candidates):
+    for values in assignments:
         sizes = dict(zip(names, values, strict=True))
         if all(size_value(n, sizes) >= 1 for n in lengths) and all(
             0 <= size_value(a, sizes) <= size_value(b, sizes) <= size_value(n, sizes) for a, b, n in slices

@@ -105,7 +105,7 @@ def check_assembly(
         wanted = runs or 1
         trial = 0
         while trial < wanted:
-            run = _Trial(system, joined, sizes, steps, seed * 1000 + trial)
+            run = Trial(system, joined, sizes, steps, seed * 1000 + trial)
             found = run.compare()
             count, trial = count + 1, trial + 1
             used.add(run.field.prime)
@@ -184,9 +184,14 @@ class FieldArithmetic:
         return (u + v) / 2 if sign == 0 else u if sign < 0 else v
 
     def _clip(self, u: Element, low: Element, high: Element) -> Element:
+        """Signs are drawn one by one; that what is below low ≤ high is below high too has to be said."""
         if self.field.sign(u - low) < 0:
+            self.field.make_positive(high - u)
             return low
-        return high if self.field.sign(u - high) > 0 else u
+        if self.field.sign(u - high) > 0:
+            self.field.make_positive(u - low)
+            return high
+        return u
 
     def _mod(self, u: Element, m: Element) -> Element:
         return u - m * self.field.floor((u / m).plain)
@@ -225,7 +230,7 @@ def moved(array: np.ndarray, moves: list[tuple[int, np.ndarray]], count: int) ->
     return out
 
 
-class _Trial:
+class Trial:
     """One point of one field: random arrays, the dual run of the model as written, the run of the adjoint System."""
 
     def __init__(self, system: System, joined: Adjoint, sizes: Mapping[str, int], steps: int, seed: int):
@@ -240,7 +245,7 @@ class _Trial:
         return found
 
     def _compare(self, prime: int) -> dict[str, tuple[str, float]]:
-        self._draw(prime)
+        self.draw(prime)
         claims = list(self.joined.gradients)
         leaves, moves = self._claimed_places(claims)
         dual = self.run(self.system, leaves, moves, len(claims))
@@ -251,10 +256,11 @@ class _Trial:
             claimed = self.field.coerce(0)
             for value, direction in self._pairs(name, self.joined.gradients[name]):
                 claimed = _inner(self.field, claimed, value, direction)
-            found[name] = self._outcome(cost.dot(index), claimed)
+            found[name] = self.outcome(cost.dot(index), claimed)
         return found
 
-    def _outcome(self, left: Element, right: Element) -> tuple[str, float]:
+    def outcome(self, left: Element, right: Element) -> tuple[str, float]:
+        """Whether two values are equal, and the chance that different functions have equal values here."""
         degree = max(left.top + right.bottom, right.top + left.bottom)
         chance = min(1.0, _ratio(degree + self.field.accident, self.field.prime))
         if not (left.is_finite and right.is_finite):
@@ -263,7 +269,8 @@ class _Trial:
 
     # ------------------------------------------------------------ the point
 
-    def _draw(self, prime: int) -> None:
+    def draw(self, prime: int) -> None:
+        """Draw the point of a field: equal seeds and primes, equal points."""
         self.field = Field(prime, self.seed)
         self.table = exact_table(self.field)
         self.point: dict[Place, np.ndarray] = {}
@@ -275,9 +282,14 @@ class _Trial:
                 self.point[d.name, step] = self._value(d)
         self.given: dict[tuple[str, int], np.ndarray] = {}
         for key in self.joined.gradients:
-            name, step = self._boundary(key)
+            name, step = self.boundary(key)
             if step is not None and key not in self.system.defined and name in self.system.by_name and self.seed % 2 == 0:
                 self.given[name, step] = self.random(self.system.by_name[name].shape)
+
+    def is_fixed(self, name: str) -> bool:
+        """Whether a name's values are drawn by no one: a constant that the file fixes; or not from the field: a token."""
+        declaration = self.system.by_name[name]
+        return declaration.kind == "token" or (declaration.kind == "constant" and declaration.start is not None)
 
     def _value(self, declaration) -> np.ndarray:
         if declaration.kind == "token":
@@ -296,7 +308,7 @@ class _Trial:
             out[place] = self.field.draw()
         return out
 
-    def _boundary(self, key: str) -> tuple[str, int | None]:
+    def boundary(self, key: str) -> tuple[str, int | None]:
         """The name and the step of `h[0]`, `b[T+1]`; no step for a plain name."""
         name, bracket, rest = key.partition("[")
         if not bracket:
@@ -309,7 +321,7 @@ class _Trial:
         leaves: dict[Place, list[tuple[int, np.ndarray]]] = {}
         moves: dict[tuple[str, int | None], list[tuple[int, np.ndarray]]] = {}
         for index, key in enumerate(claims):
-            name, outside = self._boundary(key)
+            name, outside = self.boundary(key)
             declared = self.system.by_name[name]
             steps = (outside,) if outside is not None else range(1, self.steps + 1) if declared.timed else (None,)
             for step in steps:
@@ -368,7 +380,7 @@ class _Trial:
         moves: dict[tuple[str, int | None], list[tuple[int, np.ndarray]]] = {}
         leaves: dict[Place, list[tuple[int, np.ndarray]]] = {}
         for index, (_, key, step) in enumerate(places):
-            name, outside = self._boundary(key)
+            name, outside = self.boundary(key)
             direction = self.random(forward.by_name[name].shape)
             self.directions["fault", index] = direction
             at = outside if outside is not None else step
@@ -381,7 +393,7 @@ class _Trial:
         for index, (error, key, step) in enumerate(places):
             value = self.adjoint_run.statics[error] if step is None else self.adjoint_run.timed[error, step]
             claimed = _inner(self.field, self.field.coerce(0), value, self.directions["fault", index])
-            if self._outcome(cost.dot(index), claimed)[0] != EQUAL:
+            if self.outcome(cost.dot(index), claimed)[0] != EQUAL:
                 return self.joined.system.defined[error], key
         return None
 
@@ -423,7 +435,7 @@ def _ratio(count: int, prime: int) -> float:
 # ---------------------------------------------------------------- wrong, or undecided
 
 
-def _judged(result: Assembly, trial: _Trial) -> Assembly:
+def _judged(result: Assembly, trial: Trial) -> Assembly:
     """The result with its disagreements judged by numbers in double precision: what these confirm is undecided."""
     doubtful = [c.name for c in result.compared if c.outcome != EQUAL]
     agreed = confirmed(trial.system, trial.joined, dict.fromkeys(doubtful), trial.seed)
@@ -435,4 +447,4 @@ def _judged(result: Assembly, trial: _Trial) -> Assembly:
     return Assembly(result.sizes, compared, result.runs, result.primes, result.branches, fault, reason)
 
 
-__all__ = ["Assembly", "Compared", "check_assembly", "everything"]
+__all__ = ["Assembly", "Compared", "Trial", "check_assembly", "everything"]

@@ -15,9 +15,10 @@ from rnnsym.algebra.tensor import quantities
 from rnnsym.calculus.adjoint import Adjoint, adjoint
 from rnnsym.calculus.prepare import prepare
 from rnnsym.derivation import derive
+from rnnsym.proof.deep import Deep, check_deeply
 from rnnsym.proof.finite_field import Assembly, check_assembly, everything
 from rnnsym.proof.measured import Measured, Measurement, measure
-from rnnsym.proof.report import MEASURED, PROVED, RIGHT, SKIPPED, TESTED, UNDECIDED, WRONG, Check, Fault, Report, short
+from rnnsym.proof.report import COMPUTED, MEASURED, PROVED, RIGHT, SKIPPED, TESTED, UNDECIDED, WRONG, Check, Fault, Report, short
 from rnnsym.proof.rules import RuleReport, prove, without_totals
 from rnnsym.proof.witnesses import PEERS, Witness, heard
 
@@ -26,6 +27,7 @@ def verify(
     system: System,
     seed: int = 0,
     *,
+    deep: bool = False,
     peers: Iterable[str] = (),
     module: ModuleType | None = None,
     joined: Adjoint | None = None,
@@ -34,6 +36,7 @@ def verify(
     """Prove, test and measure every gradient of a model: of parameters, inputs, constants, initial values.
 
     seed    of everything random
+    deep    also differentiate the unrolled loss by `sympy.diff`, every entry; about a minute for an LSTM
     peers   `torch`, `jax`: their automatic differentiation as further witnesses
     module  what to measure instead of the generated module; joined: what to test instead of the derived adjoint equations
     told    is told what is done before it is done
@@ -57,8 +60,10 @@ def verify(
     start = time.perf_counter()
     assembly = check_assembly(system, joined, seed)
     tested = _tested(assembly, time.perf_counter() - start)
-    checks = [_proved(rules), tested, *_measured(numbers, witnesses)]
-    fault = _first_fault(system, joined, rules, assembly, numbers) if any(c.outcome == WRONG for c in checks) else None
+    computed = _computed(check_deeply(system, joined, seed, lambda name: say(f"sympy.diff: {name}"))) if deep else _NOT_DEEP
+    checks = [_proved(rules), tested, computed, *_measured(numbers, witnesses)]
+    by_sympy = computed.names if computed.outcome == WRONG else ()
+    fault = _first_fault(system, joined, rules, assembly, by_sympy, numbers) if any(c.outcome == WRONG for c in checks) else None
     gradients = {m.name: m.residuals for m in numbers.gradients}
     return Report(system.name, {**numbers.sizes, "seed": seed}, tuple(checks), gradients, rules.conventions, fault)
 
@@ -91,6 +96,25 @@ def _tested(assembly: Assembly, seconds: float) -> Check:
     )
 
 
+_BY_SYMPY = "sympy.diff of the unrolled loss"
+_NOT_DEEP = Check(COMPUTED, "sympy.diff", "", _BY_SYMPY, SKIPPED, "--deep")
+
+
+def _computed(deep: Deep | str) -> Check:
+    if isinstance(deep, str):
+        return Check(COMPUTED, "sympy.diff", "", _BY_SYMPY, SKIPPED, deep)
+    outcome = WRONG if deep.wrong else UNDECIDED if deep.undecided else RIGHT
+    found = (
+        f"equal over the field, chance of error ≤ {short(deep.bound)}"
+        if outcome == RIGHT
+        else f"{len(deep.wrong or deep.undecided)} entries"
+    )
+    sizes = "all sizes 2" if set(deep.sizes.values()) == {2} else ", ".join(f"{name} = {n}" for name, n in deep.sizes.items())
+    what = f"{deep.entries} entries, T = {deep.steps}" + (f", {sizes}" if sizes else "")
+    figures = {"bound": deep.bound, "entries": deep.entries, "operations": deep.operations}
+    return Check(COMPUTED, "sympy.diff", what, _BY_SYMPY, outcome, found, deep.seconds, figures, deep.wrong or deep.undecided)
+
+
 def _measured(numbers: Measured, witnesses: Iterable[Witness]) -> Iterable[Check]:
     for witness in witnesses:
         if witness.name in numbers.skipped:
@@ -112,7 +136,9 @@ def _measured(numbers: Measured, witnesses: Iterable[Witness]) -> Iterable[Check
 # ---------------------------------------------------------------- the first wrong equation
 
 
-def _first_fault(system: System, joined: Adjoint, rules: RuleReport, assembly: Assembly, numbers: Measured) -> Fault:
+def _first_fault(
+    system: System, joined: Adjoint, rules: RuleReport, assembly: Assembly, by_sympy: tuple[str, ...], numbers: Measured
+) -> Fault:
     """Where it begins: in a rule, in the assembly, in the module."""
     equations = derive(system).numbers
     forward = prepare(system)
@@ -122,7 +148,7 @@ def _first_fault(system: System, joined: Adjoint, rules: RuleReport, assembly: A
     if assembly.fault is not None:
         definition, key = assembly.fault
         return Fault(str(definition), equations.get(definition.key), f"it is not the error of `{key}`")
-    wrong = assembly.of(WRONG)
+    wrong = assembly.of(WRONG) or tuple(entry.partition("[")[0].partition("(")[0] for entry in by_sympy)
     first = None if wrong else numbers.wrong[0]
     if first is not None and first.kind == "variable":
         definition = forward.defined[first.name]
