@@ -9,7 +9,7 @@ is computed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -129,8 +129,9 @@ class _Unrolled:
             told(key)
             name, outside = trial.boundary(key)
             timed = outside is None and trial.system.by_name[name].timed
-            for step in range(1, trial.steps + 1) if timed else (outside,):
-                ours = adjoint_run.timed[variable, step] if timed else adjoint_run.statics[variable]
+            walk: Iterable[int | None] = range(1, trial.steps + 1) if timed else (outside,)
+            for step in walk:
+                ours = adjoint_run.timed[variable, step or 0] if timed else adjoint_run.statics[variable]
                 symbols = self.symbols.get((name, step))
                 if symbols is None:  # a value outside 1 … T that an equation gives
                     continue
