@@ -1,0 +1,154 @@
+"""The mutation campaign: `python tests/mutation/run.py` breaks rnnsym in a copy of the tree, one thing at a time, and runs the tests that should
+notice, each mutant in a fresh process.
+
+    python tests/mutation/run.py                      all mutants; writes docs/reference/mutants.md
+    python tests/mutation/run.py --only pullback,sum  those whose name or file holds one of these words; writes nothing
+    python tests/mutation/run.py --again FILE.json    results are kept in FILE.json, and what is known there is not run again
+
+It is run once for a release, not in CI: each mutant takes seconds to minutes. A mutant whose text is not there exactly once is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mutation import calculus, program, rooms
+from mutation.mutant import ROOT, WIDER, Mutant
+
+MUTANTS = [*calculus.MUTANTS, *rooms.MUTANTS, *program.MUTANTS]
+PAGE = ROOT / "docs" / "reference" / "mutants.md"
+TIMEOUT = 600
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a mutant: killed (witness: the first test that failed), timeout, or survived."""
+
+    name: str
+    outcome: str
+    witness: str
+    seconds: float
+    change: str
+
+
+def copied_tree(folder: Path) -> Path:
+    """A copy of what git knows, and of what is new."""
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    tree = folder / "tree"
+    for name in filter(None, names):
+        source, target = ROOT / name, tree / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return tree
+
+
+def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[bool, str]:
+    """Whether the tests pass in the tree, and the first that does not."""
+    there = [t for t in tests if (tree / t).exists()]
+    words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-rfE", *there]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "HYPOTHESIS_DATABASE_FILE": os.devnull}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        done = subprocess.run(words, cwd=tree, capture_output=True, text=True, timeout=TIMEOUT, env=environment)
+    except subprocess.TimeoutExpired:
+        return False, f"no end within {TIMEOUT} s"
+    if done.returncode == 0:
+        return True, ""
+    if done.returncode == 5:
+        return True, ""
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.M)
+    return False, found[1] if found else (done.stdout + done.stderr).strip().split("\n")[-1][:120]
+
+
+def tried(tree: Path, mutant: Mutant) -> Result:
+    """Break, test, mend."""
+    path = tree / mutant.file
+    whole = path.read_text(encoding="utf-8")
+    begun = time.monotonic()
+    path.write_text(mutant.applied(whole), encoding="utf-8")
+    try:
+        passed, witness = run_tests(tree, mutant.tests)
+        if passed and not mutant.equivalent:
+            passed, witness = run_tests(tree, WIDER)
+    finally:
+        path.write_text(whole, encoding="utf-8")
+    outcome = "survived" if passed else "killed"
+    return Result(mutant.name, outcome, witness, round(time.monotonic() - begun, 1), change_of(mutant))
+
+
+def change_of(mutant: Mutant) -> str:
+    """What tells that a known result still is about this mutant."""
+    return f"{mutant.file}\n{mutant.old}\n{mutant.new}"
+
+
+def page(results: dict[str, Result], mutants: list[Mutant]) -> str:
+    """The page of results."""
+    killed = [m for m in mutants if results[m.name].outcome == "killed"]
+    equal = [m for m in mutants if results[m.name].outcome == "survived" and m.equivalent]
+    alive = [m for m in mutants if results[m.name].outcome == "survived" and not m.equivalent]
+    rows = [
+        "# Mutants",
+        "",
+        "One thing in rnnsym is broken at a time, and the tests are run: a test that should notice must fail. Written by",
+        "`python tests/mutation/run.py`; the list of what is broken stands in `tests/mutation/`.",
+        "",
+        f"{len(mutants)} mutants: {len(killed)} killed, {len(equal)} equivalent to the original, {len(alive)} survived.",
+        "",
+    ]
+    if alive:
+        rows += ["## Survived", "", *(f"- {m.name} (`{m.file}`)" for m in alive), ""]
+    rows += ["## Equivalent", "", *(f"- {m.name} (`{m.file}`): {m.equivalent}" for m in equal), ""] if equal else []
+    rows += ["## Killed", "", "| what is broken | where | first test that fails |", "|---|---|---|"]
+    for mutant in killed:
+        witness = results[mutant.name].witness.removeprefix("tests/").replace("|", "\\|")
+        rows.append(f"| {mutant.name} | `{mutant.file.removeprefix('rnnsym/')}` | `{witness}` |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> int:
+    reader = argparse.ArgumentParser(description="Break rnnsym in a copy, one thing at a time, and see which test notices.")
+    reader.add_argument("--only", default="", help="words, separated by commas, of the names or files of mutants")
+    reader.add_argument("--again", metavar="FILE.json", help="keep results here, and do not run again what is known")
+    options = reader.parse_args()
+    words = [w for w in options.only.split(",") if w]
+    chosen = [m for m in MUTANTS if not words or any(w in m.name or w in m.file for w in words)]
+    for mutant in chosen:
+        mutant.applied((ROOT / mutant.file).read_text(encoding="utf-8"))  # a stale one is an error before anything is run
+    kept = Path(options.again) if options.again else None
+    known = {r["name"]: Result(**r) for r in json.loads(kept.read_text())} if kept and kept.exists() else {}
+    results = {m.name: known[m.name] for m in chosen if m.name in known and known[m.name].change == change_of(m)}
+    with tempfile.TemporaryDirectory() as folder:
+        tree = copied_tree(Path(folder))
+        for number, mutant in enumerate(chosen, 1):
+            if mutant.name in results and results[mutant.name].outcome == "killed":
+                continue
+            results[mutant.name] = result = tried(tree, mutant)
+            print(f"{number}/{len(chosen)}  {result.outcome:8}  {result.seconds:6.1f} s  {mutant.name}  {result.witness}", flush=True)
+            if kept:
+                kept.write_text(json.dumps([asdict(r) for r in results.values()], indent=1))
+    wrong = [m for m in chosen if (results[m.name].outcome == "survived") != bool(m.equivalent)]
+    if not words:
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(page(results, chosen), encoding="utf-8")
+    for mutant in wrong:
+        print(f"not as said: {mutant.name}: {results[mutant.name].outcome}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
