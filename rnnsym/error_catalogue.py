@@ -146,5 +146,23 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         ("U701", "no recurrence", "`rnnsym analyze` measures how errors travel through time; here nothing depends on itself through time."),
         ("U702", "no format of a figure", "`-o` of `rnnsym analyze` names a figure: its ending is png, svg or pdf."),
         ("U703", "a wrong scale", "`--scales` takes positive numbers with commas between them: the norms of the recurrent weights."),
+        ("U801", "no function to audit", "`rnnsym audit` takes `FILE.py:function`; the message says what there is."),
+        ("U802", "an error in the audited code",
+         "The file, or the function, raised an error; the message quotes it, with the line of the file where it happened."),
+        ("U803", "a function that cannot be called by names", "An audit passes every argument by its name."),
+        ("U804", "an argument that means nothing",
+         "A function is given parameters (all in one dictionary, or each by its name), data, constants, sizes and initial values; "
+         "`[data]` in the map says what an argument with another name stands for."),
+        ("U805", "no gradients returned",
+         "An audited function returns a dictionary of gradients, or the cost and that dictionary; `returns` in the map names the "
+         "members of a tuple."),
+        ("U806", "a gradient that is no array of numbers", "Gradients are arrays, or what NumPy makes one of."),
+        ("U807", "a gradient of a wrong shape", "A gradient has the shape of what it is the gradient of."),
+        ("U808", "a gradient is missing", "Every parameter has one; `skip` in the map leaves one out on purpose."),
+        ("U811", "a wrong map",
+         "The map of an audit says how arrays lie; the message says which entry cannot be followed, and what it may be."),
+        ("U812", "a wrong arrangement of parameters",
+         "Parameters are arranged as `W`, `W.T`, `[W_i; W_f]` (one below the other) or `[U, W]` (side by side), each once."),
+        ("U813", "a name in the map that the model does not have", "The message lists what there is."),
     )
 }  # fmt: skip

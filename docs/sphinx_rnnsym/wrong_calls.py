@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 MODEL = "x: input[n_x]\ny: target[n_y]\nh: vector[n_h]\n"
 STEP = "h[t] = tanh(W @ x[t] + U @ h[t-1] + b)\n"
+BACKWARD = "def backward(params, x, y):\n    return dict((name, 0 * w) for name, w in params.items())\n"
 LOSS = "loss[t] = squared_error(y[t], V @ h[t])\n"
 
 
@@ -49,4 +50,15 @@ CALLS = (
     WrongCall("U701", "analyze m.rnn", {"m.rnn": "x: input\nloss[t] = w * x[t]\n"}),
     WrongCall("U702", "analyze rnn -o rnn.jpg"),
     WrongCall("U703", "analyze rnn --scales small"),
+    WrongCall("U801", "audit mine.py:backwards elman", {"mine.py": BACKWARD}),
+    WrongCall("U802", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("params.items", 'params["Wx"].items')}),
+    WrongCall("U803", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("x, y", "x, /, y")}),
+    WrongCall("U804", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("x, y", "x, y, cache")}),
+    WrongCall("U805", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("return", "grads =")}),
+    WrongCall("U806", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("0 * w", "None")}),
+    WrongCall("U807", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("0 * w", "0 * w.T")}),
+    WrongCall("U808", "audit mine.py:backward elman", {"mine.py": BACKWARD.replace("items()", 'items() if name != "b"')}),
+    WrongCall("U811", "audit mine.py:backward elman", {"mine.py": BACKWARD + '\n\nRNNSYM_AUDIT = {"layout": "nbx"}\n'}),
+    WrongCall("U812", "audit mine.py:backward elman", {"mine.py": BACKWARD + '\n\nRNNSYM_AUDIT = {"params": {"A": "[W; Ux]"}}\n'}),
+    WrongCall("U813", "audit mine.py:backward elman", {"mine.py": BACKWARD + '\n\nRNNSYM_AUDIT = {"data": {"x": "u"}}\n'}),
 )

@@ -22,6 +22,7 @@ examples:
   rnnsym new mine --from lstm         mine.rnn, to be edited
   rnnsym make mine.rnn -o out         out/mine.py and out/mine.tex
   rnnsym verify mine.rnn              is every gradient right?
+  rnnsym audit own.py:backward lstm   is your own backward right, and if not, what is wrong with it?
 
 exit codes: 0 done, 1 a check failed, 2 the model or the call is wrong, 3 a check could not decide, 70 a bug in rnnsym
 """
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"rnnsym {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of a bug in rnnsym")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command")
-    for add in (_list, _show, _check, _new, _derive, _draw, _generate, _make, _build, _verify, _analyze, _bench):
+    for add in (_list, _show, _check, _new, _derive, _draw, _generate, _make, _build, _verify, _audit, _analyze, _bench):
         add(commands)
     return root
 
@@ -238,6 +239,39 @@ def _peers(words: str) -> tuple[str, ...]:
         if name not in ("torch", "jax"):
             raise argparse.ArgumentTypeError(f"there is no witness `{name}`; there are torch, jax")
     return names
+
+
+def _audit(commands: Any) -> None:
+    command = _command(
+        commands,
+        "audit",
+        "rnnsym.cli.audit:audit",
+        "Compare your own hand-written backward with the derived one, and name what is wrong with it. Executes FILE.py, and nothing else "
+        "that is not rnnsym's own.",
+        "rnnsym audit my_lstm.py:backward lstm\nrnnsym audit my_lstm.py:backward lstm --map layout.toml --json",
+    )
+    command.epilog = (command.epilog or "") + (
+        "\nthe function takes parameters as a dictionary, and data by the model's names; it returns gradients, or (cost, gradients):\n"
+        "  def backward(params, x, y): ...          x: (T, B, n_x); the cost is summed over steps, averaged over sequences\n"
+        '      return cost, {"W_i": ..., ...}\n'
+        "\nother layouts in RNNSYM_AUDIT = {...} in FILE.py, or in FILE.toml:\n"
+        '  layout = "nbt"                           features, batch, time; "tn": one sequence without a batch axis\n'
+        "  average_over = []                        a cost summed over sequences, too\n"
+        '  params.W = "[W_i; W_f; W_o; W_g]"       stacked weights, in this order; .T for x @ W\n'
+    )
+    command.add_argument("function", metavar="FILE.py:function", help="your function; its file is executed")
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument(
+        "--map", metavar="FILE.toml", help="how your arrays lie, where they lie otherwise than the model's (docs/guide/auditing.md)"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the random parameters and data (default: 0)")
+    command.add_argument(
+        "--tolerance", type=float, metavar="R", help="relative to the largest entry (default: 1e-8; 1e-4 in single precision)"
+    )
+    command.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="for trying pairs of slips where one explains nothing (default: 20)"
+    )
+    command.add_argument("--json", action="store_true", help="the report as JSON")
 
 
 def _bench(commands: Any) -> None:

@@ -12,7 +12,7 @@ from rnnsym.cli import main as frame
 from rnnsym.cli.arguments import parser
 from rnnsym.errors import InternalError
 
-COMMANDS = ("list", "show", "check", "new", "derive", "generate", "make", "build", "verify")
+COMMANDS = ("list", "show", "check", "new", "derive", "generate", "make", "build", "verify", "audit")
 
 
 def process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
