@@ -12,10 +12,10 @@ from pathlib import Path
 import rnnsym
 from rnnsym import library
 from rnnsym.algebra import System
-from rnnsym.documents import derivation_document
+from rnnsym.documents import latex_document
 from rnnsym.documents.derivation_page import html_document
-from rnnsym.documents.latex_document import latex_source
 from rnnsym.pictures import structure
+from rnnsym.proof.evidence import evidence
 from sphinx_rnnsym.equations import raw, system_grid
 
 FOLDER = "derivations"
@@ -60,9 +60,10 @@ def write_derivations(folder: Path) -> None:
     target.mkdir(exist_ok=True)
     for name in library.names():
         system = _model(name)
-        derivation, module = rnnsym.derive(system), rnnsym.generate(system)
+        derivation, module, checked = rnnsym.derive(system), rnnsym.generate(system), evidence(system)
         texts = {
-            ".html": html_document(derivation, module), ".tex": latex_source(derivation_document(derivation)),
+            ".html": html_document(derivation, module, evidence=checked),
+            ".tex": latex_document(derivation, module=module, evidence=checked),
             ".py": module, ".rnn": system.source,
         }  # fmt: skip
         for suffix, text in texts.items():

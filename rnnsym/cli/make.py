@@ -10,8 +10,9 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rnnsym import library
 from rnnsym.algebra import System
@@ -19,7 +20,10 @@ from rnnsym.cli.check import print_warnings
 from rnnsym.cli.files import seal, write_all
 from rnnsym.cli.pdf import write_pdf
 from rnnsym.cli.terminal import progress
-from rnnsym.errors import UsageError
+from rnnsym.errors import NotSupported, UsageError
+
+if TYPE_CHECKING:
+    from rnnsym.documents.evidence_part import Evidence
 
 
 def derive(options: Namespace) -> int:
@@ -51,7 +55,7 @@ def _fragment(system: System, kind: str, options: Namespace) -> int:
     if options.format not in (None, "tex") or kind not in ("tex", "text"):
         raise UsageError.at("U301", "a fragment is LaTeX, to be read by \\input", instead="--format tex", file="rnnsym --fragment")
     with progress(f"{system.name}: derivation"):
-        text = seal(latex_fragment(derivation_of(system), options.detail or "steps"), "%")
+        text = seal(latex_fragment(derivation_of(system), options.detail or "steps", *_module_and_evidence(system)), "%")
     emit(text, options)
     return 0
 
@@ -117,17 +121,17 @@ def derivation_file(system: System, detail: str = "steps") -> str:
     from rnnsym.documents import latex_document
 
     with progress(f"{system.name}: derivation"):
-        return seal(latex_document(derivation_of(system), detail), "%")
+        return seal(latex_document(derivation_of(system), detail, *_module_and_evidence(system)), "%")
 
 
 def html_file(system: System, detail: str = "steps") -> str:
     """The sealed text of the model's derivation as one HTML file, the code that computes it included."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents.derivation_page import html_document
-    from rnnsym.live import generate as module_text
 
     with progress(f"{system.name}: derivation"):
-        return seal(html_document(derivation_of(system), module_text(system), detail), "<!--")
+        module, evidence = _module_and_evidence(system)
+        return seal(html_document(derivation_of(system), module, detail, evidence), "<!--")
 
 
 def markdown_file(system: System, detail: str = "steps") -> str:
@@ -137,7 +141,19 @@ def markdown_file(system: System, detail: str = "steps") -> str:
     from rnnsym.documents.markdown import markdown
 
     with progress(f"{system.name}: derivation"):
-        return seal(markdown(derivation_document(derivation_of(system), detail)), "<!--")
+        return seal(markdown(derivation_document(derivation_of(system), detail, *_module_and_evidence(system))), "<!--")
+
+
+@lru_cache(maxsize=4)  # of one model several formats are written
+def _module_and_evidence(system: System) -> tuple[str, tuple[Evidence, ...]]:
+    """The module that a document leads to, and how its gradients were checked; neither where the module cannot be written yet."""
+    from rnnsym.live import generate as module_text
+    from rnnsym.proof.evidence import evidence
+
+    try:
+        return module_text(system), evidence(system)
+    except NotSupported:
+        return "", ()
 
 
 FORMATS: dict[str, Callable[[System, str], str]] = {"tex": derivation_file, "html": html_file, "md": markdown_file, "pdf": derivation_file}

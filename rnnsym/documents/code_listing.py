@@ -1,7 +1,7 @@
-"""The part of a generated module that computes equations, as coloured HTML with links to them.
+"""The part of a generated module that computes equations: its statements, and coloured HTML with links to the equations.
 
-Comes in: a module's source, whose comments cite equations as `# (7)`. Goes out: `<pre>` with the functions that cite one; a line that cites
-has the anchor `code-7` where it is the first to do so, and its number leads back to the equation.
+Comes in: a module's source, whose comments cite equations as `# (7)`. Goes out: the statements that cite one; and `<pre>` with the
+functions that do: a line that cites has the anchor `code-7` where it is the first to do so, and its number leads back to the equation.
 Coloured by the standard library's `tokenize`.
 """
 
@@ -15,6 +15,8 @@ import tokenize
 from collections.abc import Iterator
 from html import escape
 
+from rnnsym.documents.document import Statement
+
 _CITATION = re.compile(r"\((\d+)\)")
 _COLOURED = {tokenize.STRING: "string", tokenize.NUMBER: "number", tokenize.COMMENT: "comment"}
 
@@ -26,6 +28,26 @@ def listing(module: str, equations: frozenset[int]) -> tuple[str, frozenset[int]
     if not parts:
         return "", frozenset()
     return f'<pre class="code" tabindex="0"><code>{(chr(10) * 2).join(parts)}</code></pre>', frozenset(cited)
+
+
+def statements(module: str, equations: frozenset[int]) -> tuple[Statement, ...]:
+    """The statements that cite one of these equations; a comment on a line of its own cites for the statement below it."""
+    lines = module.splitlines()
+    found = [node for node in ast.walk(ast.parse(module)) if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr)]
+    starting = {node.lineno: node for node in found}
+    ending = {node.end_lineno: node for node in found}
+    out: dict[tuple[int, int], Statement] = {}
+    for place, line in enumerate(lines, 1):
+        cited = re.search(r"# \((\d+)\)", line)
+        if cited is None or int(cited[1]) not in equations:
+            continue
+        alone = line.lstrip().startswith("#")
+        node = starting.get(place + 1) if alone else ending.get(place) or starting.get(place)
+        if node is not None:
+            text = " ".join(part.split("  # ")[0].strip() for part in lines[node.lineno - 1 : node.end_lineno])
+            text = text.replace("( ", "(").replace(" )", ")")
+            out.setdefault((int(cited[1]), node.lineno), Statement(int(cited[1]), node.lineno, text))
+    return tuple(out.values())
 
 
 def _citing(module: str) -> Iterator[str]:

@@ -6,12 +6,16 @@ blocks; a part that has nothing to say of a model yields nothing, and its headin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.checking import check_document
+from rnnsym.documents.code_part import code_blocks
 from rnnsym.documents.conventions import convention_blocks
-from rnnsym.documents.document import Document
+from rnnsym.documents.document import Display, Document
 from rnnsym.documents.error_part import error_blocks
+from rnnsym.documents.evidence_part import Evidence, evidence_blocks
 from rnnsym.documents.figure_part import error_figures, model_figures
 from rnnsym.documents.gradient_part import gradient_blocks
 from rnnsym.documents.loss_part import loss_blocks
@@ -34,11 +38,13 @@ def derivation_names(derivation: Derivation) -> Names:
     return Names.of(derivation.model, derivation.prepared, errors=errors)
 
 
-def derivation_document(derivation: Derivation, detail: str = "steps") -> Document:
+def derivation_document(derivation: Derivation, detail: str = "steps", module: str = "", evidence: Sequence[Evidence] = ()) -> Document:
     """The document of a derivation: the model, the names of its parts, conventions, errors, gradients.
 
     detail  "result": the equations and who reads what, no steps; "steps": every step, what is alike told once in full and then by
             analogy; "full": everything written out
+    module  the source of the generated module, to lead from equations to code
+    evidence  what was proved, tested and measured elsewhere (see `rnnsym.proof.evidence`); told as it is given
 
     Every displayed step is evaluated on random arrays first; where one does not hold there is no document (InternalError E905).
     """
@@ -61,6 +67,10 @@ def derivation_document(derivation: Derivation, detail: str = "steps") -> Docume
         *gradient_blocks(teller),
         *vanishing_blocks(derivation, setter),
     )
-    document = Document(derivation.model.name, "Backpropagation through time, derived from the equations", blocks)
+    numbers = frozenset(r.number for b in blocks if isinstance(b, Display) for r in b.mathematics.rows if r.number is not None)
+    claims = tuple(claim for b in blocks if isinstance(b, Display) for claim in b.claims)
+    name = derivation.model.name
+    blocks += (*code_blocks(name, numbers, module), *evidence_blocks(name, claims, evidence))
+    document = Document(name, "Backpropagation through time, derived from the equations", blocks)
     check_document(derivation, document)
     return document

@@ -5,9 +5,12 @@ Comes in: a Derivation and, where it is at hand, the source of its module. Goes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rnnsym.algebra.tensor import Quantity, T, t
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.derivation_document import derivation_document, derivation_names
+from rnnsym.documents.evidence_part import Evidence
 from rnnsym.documents.html_document import Symbol, html_source
 from rnnsym.documents.mathematics import Node
 from rnnsym.documents.model_part import space
@@ -18,10 +21,10 @@ from rnnsym.documents.unicode_text import unicode_text
 _LAGS = range(-3, 4)  # the steps beside t at which a symbol is known
 
 
-def html_document(derivation: Derivation, module: str = "", detail: str = "steps") -> str:
+def html_document(derivation: Derivation, module: str = "", detail: str = "steps", evidence: Sequence[Evidence] = ()) -> str:
     """The page of a derivation: one file, no request, no script. `module`: the generated module, to show what computes each equation."""
     names = derivation_names(derivation)
-    return html_source(derivation_document(derivation, detail), module, symbols(derivation, names))
+    return html_source(derivation_document(derivation, detail, module, evidence), symbols(derivation, names))
 
 
 def symbols(derivation: Derivation, names: Names) -> tuple[Symbol, ...]:

@@ -145,7 +145,24 @@ class Figure:
     caption: tuple[Inline, ...]
 
 
-Block = Heading | Paragraph | Display | Table | Items | Figure
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a generated module that cites an equation: the equation's number, the line, the text on one line."""
+
+    equation: int
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Code:
+    """A generated module: its source, and its statements that cite equations, in order."""
+
+    source: str
+    statements: tuple[Statement, ...]
+
+
+Block = Heading | Paragraph | Display | Table | Items | Figure | Code
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import jinja2
 
 from rnnsym.documents.code_listing import listing
-from rnnsym.documents.document import Block, Display, Document, Figure, Heading, Items, Paragraph, Table
+from rnnsym.documents.document import Block, Code, Display, Document, Figure, Heading, Items, Paragraph, Table
 from rnnsym.documents.mathematics import AlignedRow, Inline, Marked, Node, References, changed
 from rnnsym.documents.mathml import math_element, relation_and_right
 from rnnsym.documents.mathml import mathml as mathml_of
@@ -44,11 +44,12 @@ class Entry:
     files: tuple[tuple[str, str], ...] = ()
 
 
-def html_source(document: Document, module: str = "", symbols: Sequence[Symbol] = ()) -> str:
-    """The complete file. module: the generated module's source, whose functions that cite equations are shown at the end."""
+def html_source(document: Document, symbols: Sequence[Symbol] = ()) -> str:
+    """The complete file."""
     rows = {r.number: r for b in document.blocks if isinstance(b, Display) for r in b.mathematics.rows if r.number is not None}
+    module = next((block.source for block in document.blocks if isinstance(block, Code)), "")
     code, cited = listing(module, frozenset(rows)) if module else ("", frozenset())
-    writer = _Writer(_whole_equations(document), cited, {look: f"s{i}" for i, s in enumerate(symbols) for look in s.looks})
+    writer = _Writer(_whole_equations(document), cited, code, {look: f"s{i}" for i, s in enumerate(symbols) for look in s.looks})
     body = writer.body(document.blocks)
     view = {
         "title": _text(document.title),
@@ -57,7 +58,6 @@ def html_source(document: Document, module: str = "", symbols: Sequence[Symbol] 
         "hints": "\n".join(_hint(f"s{i}", symbol.said) for i, symbol in enumerate(symbols) if f"s{i}" in writer.met),
         "headings": [{"anchor": anchor, "text": text} for anchor, text in writer.headings],
         "body": body,
-        "code": code,
     }
     return _environment().get_template("html/derivation.html.j2").render(view)
 
@@ -107,12 +107,16 @@ def _text(text: str) -> str:
     return escape("".join(clean))
 
 
+_CODE = "Below are its functions that do so. A number in a comment leads to its equation; “code” beside an equation leads here."
+
+
 @dataclass
 class _Writer:
     """Blocks as HTML; `marks` names the class of a symbol's tree, `met` collects those that occur."""
 
     equations: Mapping[int, tuple[AlignedRow, ...]]
     cited: frozenset[int]
+    code: str
     marks: Mapping[Node, str]
     met: set[str] = field(default_factory=set)
     headings: list[tuple[str, str]] = field(default_factory=list)
@@ -129,6 +133,7 @@ class _Writer:
             Display: self.display,
             Table: self.table,
             Figure: self.figure,
+            Code: lambda b: f"<p>{_CODE}</p>\n{self.code}",
             Items: lambda b: "<ul>" + "".join(f"<li>{self.inline(item)}</li>" for item in b.items) + "</ul>",
         }
         return printers[type(block)](block)

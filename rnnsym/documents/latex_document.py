@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import jinja2
 
-from rnnsym.documents.document import Block, Display, Document, Figure, Heading, Items, Paragraph, Table
+from rnnsym.documents.document import Block, Code, Display, Document, Figure, Heading, Items, Paragraph, Table
 from rnnsym.documents.escape import escape
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.latex_figure import figure_source
@@ -126,6 +126,15 @@ def _table(block: Table) -> str:
     return f"{top}\n{rows}\n\\bottomrule\n\\end{{longtable}}"
 
 
+def _code(block: Code) -> str:
+    """A row for each statement: its equation, its line in the module, its text, broken at spaces where it is long."""
+    columns = r"r@{\quad}r@{\quad}>{\raggedright\arraybackslash\hangindent1em\footnotesize\ttfamily}p{0.74\linewidth}"
+    head = r"\multicolumn{1}{l}{\textit{equation}} & \textit{line} & \multicolumn{1}{l}{\textit{statement}}"
+    rows = "\n".join(rf"\labelcref{{eq:{s.equation}}} & {s.line} & {escape(s.text)} \\" for s in block.statements)
+    top = f"\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n\\toprule\n{head} \\\\\n\\midrule\n\\endhead"
+    return f"{top}\n{rows}\n\\bottomrule\n\\end{{longtable}}"
+
+
 def _items(block: Items) -> str:
     rows = "\n".join(rf"  \item {inline_source(item)}" for item in block.items)
     return f"\\begin{{itemize}}\n{rows}\n\\end{{itemize}}"
@@ -138,6 +147,7 @@ _PRINTERS: dict[type, Callable[..., str]] = {
     Display: _display,
     Table: _table,
     Items: _items,
+    Code: _code,
     Figure: lambda block: figure_source(block, inline_source(block.caption)),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from rnnsym.documents.document import Block, Display, Document, Figure, Heading, Items, Paragraph, Table
+from rnnsym.documents.document import Block, Code, Display, Document, Figure, Heading, Items, Paragraph, Table
 from rnnsym.documents.latex import aligned_row, latex
 from rnnsym.documents.mathematics import AlignedRow, Inline, References
 from rnnsym.documents.wording import in_words
@@ -57,6 +57,12 @@ def _number(line: AlignedRow) -> str:
     return rf" &\qquad& ({line.number})" if line.number is not None else ""
 
 
+def _code(block: Code) -> str:
+    """The statements, each with its equation's number."""
+    rows = "\n".join(f"{statement.text}  # ({statement.equation})" for statement in block.statements)
+    return f"```python\n{rows}\n```"
+
+
 def _table(block: Table) -> str:
     rows = [" | ".join(block.head), " | ".join("---" for _ in block.head)]
     rows += [" | ".join(inline(cell) for cell in cells) for cells in block.rows]
@@ -68,5 +74,6 @@ _PRINTERS: dict[type, Callable[..., str]] = {
     Paragraph: lambda block: inline(block.text),
     Display: _display,
     Table: _table,
+    Code: _code,
     Items: lambda block: "\n".join(f"- {inline(item)}" for item in block.items),
 }
