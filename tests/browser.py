@@ -36,6 +36,8 @@ async function probe(frame) {
   }
   return {
     wide: Math.max(0, root.scrollWidth - root.clientWidth),
+    sticking_out: [...page.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > root.clientWidth + 1)
+      .slice(0, 4).map(e => name(e) + ": " + e.textContent.slice(0, 80)),
     scrolling: [...new Set([...page.querySelectorAll("body *")].filter(inside).map(name))],
     fonts: [...page.fonts].map(f => f.status),
     requests: view.performance.getEntriesByType("resource").map(r => r.name).filter(n => !n.startsWith("data:")),

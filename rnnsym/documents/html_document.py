@@ -16,13 +16,15 @@ import jinja2
 
 from rnnsym.documents.code_listing import listing
 from rnnsym.documents.document import Block, Code, Display, Document, Figure, Heading, Items, Paragraph, Table
-from rnnsym.documents.mathematics import AlignedRow, Inline, Marked, Node, References, changed
+from rnnsym.documents.mathematics import AlignedRow, Inline, Marked, Node, Operator, References, Row, changed, row
 from rnnsym.documents.mathml import math_element, relation_and_right
 from rnnsym.documents.mathml import mathml as mathml_of
+from rnnsym.documents.measure import width
 from rnnsym.documents.wording import in_words
 from rnnsym.resources import templates_folder
 
 _WIDTH, _SMALLEST = 800.0, 0.8  # pixels for pictures beside each other, and how far they are made smaller for it
+_UNBROKEN = 8.0  # ems of mathematics that stay on one line of a sentence
 FONT = Path(__file__).parent / "fonts" / "stix-two-math.woff2"
 
 
@@ -89,6 +91,18 @@ def _hint(mark: str, said: str) -> str:
     return f':is(.row,p,li,td):has(.{mark}:hover)::after{{content:"{text}"}}'
 
 
+def _breakable(node: Node) -> list[Node]:
+    """Mathematics in a sentence, taken apart before its signs where it is wide: a browser ends a line only between whole elements."""
+    if not isinstance(node, Row) or width(node) < _UNBROKEN:
+        return [node]
+    parts: list[list[Node]] = [[]]
+    for child in node.children:
+        if isinstance(child, Operator) and child.form in ("relation", "infix") and parts[-1]:
+            parts.append([])
+        parts[-1].append(child)
+    return [row(*part) for part in parts]
+
+
 def _whole_equations(document: Document) -> dict[int, tuple[AlignedRow, ...]]:
     """For every number the rows that it names: those of a broken equation, or a left side found further up, included."""
     found: dict[int, tuple[AlignedRow, ...]] = {}
@@ -153,7 +167,7 @@ class _Writer:
             return _text(piece)
         if isinstance(piece, References):
             return in_words(piece.numbers, self.reference)
-        return math_element(self.marked(piece))
+        return "".join(math_element(self.marked(part)) for part in _breakable(piece))
 
     def marked(self, node: Node) -> Node:
         """The tree with its symbols marked."""
