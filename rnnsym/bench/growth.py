@@ -49,7 +49,7 @@ def _peak(case: Case, module: Any) -> int:
         tracemalloc.stop()
 
 
-def with_equations(layers: Sequence[int] = LAYERS, rounds: int = 3) -> list[dict[str, Any]]:
+def with_equations(layers: Sequence[int], rounds: int) -> list[dict[str, Any]]:
     """Seconds from the text of a stack of LSTM layers to its module's text."""
     rows = []
     for count in layers:

@@ -6,7 +6,7 @@ it, and the command that measures the part alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rnnsym.bench.machine import sentence
@@ -35,36 +35,42 @@ This page is written by `rnnsym bench --page FILE`. {machine}
 
 def page(rounds: int, say: Say) -> str:
     """Measure everything and give the page's text; `say` is told each part before it is measured."""
-    parts: list[str] = []
     machines: list[dict[str, Any]] = []
 
-    def part(title: str, text: str, task: str, **wanted: Any) -> dict[str, Any]:
-        say(f"{title}: {wanted.get('model', '')} {wanted.get('sizes', '')} on {wanted.get('threads', 1)}")
-        standard = {"model": "lstm", "sizes": "", "against": CONTESTANTS, "threads": 1, "dtype": "float32", "rounds": rounds}
-        report = in_fresh_process(task, standard | wanted)
+    def measured(task: str, **wanted: Any) -> dict[str, Any]:
+        request = {"model": "lstm", "sizes": "small", "against": CONTESTANTS, "threads": 1, "dtype": "float32", "rounds": rounds} | wanted
+        say(f"{task}: {request['model']}, {request['sizes']}, threads: {request['threads']}")
+        report = in_fresh_process(task, request)
         machines.append(report["machine"])
-        parts.append(f"## {title}\n\n{text}".rstrip())
         return report
 
-    for threads, sizes in ((1, "tiny,small,medium,long"), (2, "small,medium,large,long")):
-        word = "one thread" if threads == 1 else "two threads"
-        report = part(f"LSTM, {word}", command(f"lstm --sizes {sizes} --threads {threads}"), "compare", sizes=sizes, threads=threads)
-        parts.append(matrix(report))
+    parts = [part for pair in _lstm(measured) for part in pair]
     for title, models in OTHERS:
-        text = command(f"{models[0]} --sizes small,medium") + (f", and so for {', '.join(models[1:])}." if models[1:] else "")
-        for number, model in enumerate(models):
-            report = part(title, text, "compare", model=model, sizes="small,medium")
-            parts[-1] = parts[-1] if number == 0 else ""
-            parts.append(f"### {model}\n\n{matrix(report)}")
-    report = part("Streams", STREAMS + command("lstm --step --sizes T=1,B=1,n_x=128,n_h=128"), "streaming", sizes="T=1,B=1,n_x=128,n_h=128")
-    parts.append(markdown(streamed(report["rows"][0])))
-    report = part("Longer and wider", GROWTH + command("lstm --growth"), "growing")
-    parts.append(markdown(grown(report)))
-    report = part("Making the module", MAKING, "generating")
-    parts.append(markdown(generated(report)))
-    packages = {name: version for m in machines for name, version in m["versions"].items()}
-    about = f"Machine: {sentence(machines[0] | {'versions': packages}).rpartition(';')[0]}; load before: {machines[0]['load']}."
-    return "\n\n".join([HEAD.format(rounds=rounds, machine=about).rstrip(), *filter(None, parts)]) + "\n"
+        parts += [f"## {title}", "One thread; " + command(f"{models[0]} --sizes small,medium") + ", and so for each."]
+        parts += [f"### {m}\n\n{matrix(measured('compare', model=m, sizes='small,medium'))}" for m in models]
+    sizes = "T=1,B=1,n_x=128,n_h=128"
+    parts += [
+        "## Streams",
+        STREAMS + command(f"lstm --step --sizes {sizes}"),
+        markdown(streamed(measured("streaming", sizes=sizes)["rows"][0])),
+    ]
+    parts += ["## Longer and wider", GROWTH + command("lstm --growth"), markdown(grown(measured("growing")))]
+    parts += ["## Making the module", MAKING, markdown(generated(measured("generating")))]
+    head = HEAD.format(rounds=rounds, machine=_about(machines)).rstrip()
+    return "\n\n".join([head, *parts]) + "\n"
+
+
+def _lstm(measured: Callable[..., dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    for threads, word, sizes in ((1, "one thread", "tiny,small,medium,long"), (2, "two threads", "small,medium,large,long")):
+        report = measured("compare", sizes=sizes, threads=threads)
+        yield f"## LSTM, {word}", command(f"lstm --sizes {sizes} --threads {threads}"), matrix(report)
+
+
+def _about(machines: Sequence[dict[str, Any]]) -> str:
+    """The machine, with the versions of all that took part anywhere, and how busy it was before."""
+    versions = {name: version for m in machines for name, version in m["versions"].items()}
+    about, _, _ = sentence(machines[0] | {"versions": versions}).rpartition(";")
+    return f"Machine: {about}. Its load before the measurements: {machines[0]['load']}."
 
 
 OTHERS: Sequence[tuple[str, tuple[str, ...]]] = (

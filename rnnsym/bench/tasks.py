@@ -110,7 +110,7 @@ def growing(request: dict[str, Any]) -> dict[str, Any]:
 
 def generating(request: dict[str, Any]) -> dict[str, Any]:
     """Making modules of more and more equations."""
-    return {"rows": growth.with_equations()} | _heading(request, [])
+    return {"rows": growth.with_equations(growth.LAYERS, min(3, request["rounds"]))} | _heading(request, [])
 
 
 def profiling(request: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import rnnsym
-from rnnsym.bench import machine, tasks
+from rnnsym.bench import machine, page, tasks
 from rnnsym.bench.machine import sentence
 from rnnsym.bench.page import matrix
 from rnnsym.bench.report import compared, generated, grown, profiled, streamed
@@ -107,6 +107,37 @@ def test_growth_has_a_row_for_every_number_of_steps_and_sequences():
     rows = grown(report)
     assert [row[0] for row in rows] == ["", "T = 2", "T = 4", "T = 8", "T = 16", "B = 3", "B = 6", "B = 12", "B = 24"]
     assert all(r["peak"] > 0 for r in report["rows"])
+
+
+@pytest.mark.slow
+def test_the_page_has_every_part_with_its_figures(monkeypatch: pytest.MonkeyPatch):
+    """Measured here in this process, at sizes that take no time, without the peers."""
+    asked = []
+
+    def quickly(task: str, request: dict) -> dict:
+        asked.append((task, request["model"], request["sizes"], request["threads"]))
+        small = {"T": 2, "B": 3} if task == "growing" else {"T": 1, "B": 1} if task == "streaming" else {"T": 3, "B": 2}
+        words = [
+            *(f"{n}={v}" for n, v in small.items()),
+            *(f"{s.name}=4" for s in rnnsym.load(request["model"]).sizes if s.name != "n_y" or task != "streaming"),
+        ]
+        names = [w for w in request["sizes"].split(",") if "=" not in w]
+        return getattr(tasks, task)(request | {"sizes": ",".join([*names, *words]), "against": ["limit"], "rounds": 1})
+
+    monkeypatch.setattr(page, "in_fresh_process", quickly)
+    monkeypatch.setattr(tasks.growth, "LAYERS", (1, 2))
+    said = []
+    text = page.page(1, said.append)
+    titles = [line for line in text.split("\n") if line.startswith("#")]
+    assert titles[:4] == ["# Benchmarks", "## LSTM, one thread", "## LSTM, two threads", "## Other cells that PyTorch has"]
+    assert titles[-3:] == ["## Streams", "## Longer and wider", "## Making the module"]
+    assert {f"### {model}" for _, models in page.OTHERS for model in models} <= set(titles)
+    assert ("compare", "lstm", "small,medium,large,long", 2) in asked
+    assert len(said) == len(asked)
+    assert f"Its load before the measurements: {machine.description(1, [])['load'][:1]}" in text
+    assert all(
+        len(set(block.count("|") for block in table.split("\n"))) == 1 for table in text.strip().split("\n\n") if table.startswith("|")
+    )
 
 
 def test_generating_counts_equations():
