@@ -139,13 +139,8 @@ def log_of_sigmoid(node: Basic, look: Look) -> Tensor | None:
 
 def log_of_one_plus_exp(node: Basic, look: Look) -> Tensor | None:
     argument = _function(node, "log")
-    seen = None if argument is None else look(argument)
-    if isinstance(seen, op.Plus) and len(seen.args) == 2:
-        for one, other in (seen.args, seen.args[::-1]):
-            u = _exp_argument(other, look)
-            if op.is_one(one) and u is not None:
-                return op.apply("softplus", u)
-    return None
+    u = None if argument is None else _one_plus_exp_argument(argument, look)
+    return None if u is None else op.apply("softplus", u)
 
 
 def log_of_sum_of_exp(node: Basic, look: Look) -> Tensor | None:
@@ -179,16 +174,60 @@ def exp_over_sum(node: Basic, look: Look) -> Tensor | None:
     return None
 
 
-def sigmoid_written_out(node: Basic, look: Look) -> Tensor | None:
-    if not isinstance(node, op.Quotient) or not op.is_one(look(node.args[0])):
-        return None
-    below = look(node.args[1])
-    if isinstance(below, op.Plus) and len(below.args) == 2:
-        for one, other in (below.args, below.args[::-1]):
-            u = _exp_argument(other, look)
-            if op.is_one(one) and u is not None:
-                return op.apply("sigmoid", op.Negate(u))
+def _one_plus_exp_argument(node: Basic, look: Look) -> Tensor | None:
+    """u when the node is 1 + exp(u), by any names."""
+    seen = look(node)
+    if isinstance(seen, op.Plus) and len(seen.args) == 2:
+        for one, other in (seen.args, seen.args[::-1]):
+            if op.is_one(one):
+                return _exp_argument(other, look)
     return None
+
+
+def _quotient(node: Basic) -> tuple[Tensor, Tensor] | None:
+    """u and v when the node is u / v or, with u = 1, v ** -1."""
+    if isinstance(node, op.Quotient):
+        return node.args
+    if isinstance(node, op.Raise) and node.args[1] == op.Negate(op.Number(1)):
+        return op.Number(1), node.args[0]
+    return None
+
+
+def sigmoid_written_out(node: Basic, look: Look) -> Tensor | None:
+    parts = _quotient(node)
+    u = None if parts is None else _one_plus_exp_argument(parts[1], look)
+    if parts is None or u is None:
+        return None
+    if op.is_one(look(parts[0])):
+        return op.apply("sigmoid", op.Negate(u))
+    return op.apply("sigmoid", u) if _exp_argument(parts[0], look) == u else None
+
+
+def tanh_written_out(node: Basic, look: Look) -> Tensor | None:
+    if not isinstance(node, op.Quotient):
+        return None
+    above, below = look(node.args[0]), look(node.args[1])
+    if not isinstance(above, op.Plus) or not isinstance(below, op.Plus) or not len(above.args) == len(below.args) == 2:
+        return None
+    if not isinstance(above.args[1], op.Negate):
+        return None
+    u, minus_u = _exp_argument(above.args[0], look), _exp_argument(above.args[1].args[0], look)
+    terms = [_exp_argument(term, look) for term in below.args]
+    is_tanh = u is not None and minus_u == op.Negate(u) and terms in ([u, minus_u], [minus_u, u])
+    return op.apply("tanh", u) if is_tanh else None
+
+
+def less_its_logsumexp(node: Basic, look: Look) -> Tensor | None:
+    if not isinstance(node, op.Plus) or len(node.args) != 2 or not isinstance(node.args[1], op.Negate):
+        return None
+    z, total = node.args[0], look(node.args[1].args[0])
+    return op.LogSoftmax(z) if isinstance(total, op.LogSumExp) and look(total.args[0]) == look(z) else None
+
+
+def exp_of_log_softmax(node: Basic, look: Look) -> Tensor | None:
+    argument = _function(node, "exp")
+    seen = None if argument is None else look(argument)
+    return op.Softmax(seen.args[0]) if isinstance(seen, op.LogSoftmax) else None
 
 
 def cross_entropy_of_softmax(node: Basic, look: Look) -> Tensor | None:
@@ -214,6 +253,9 @@ REWRITES: tuple[tuple[str, Callable[[Basic, Look], Tensor | None]], ...] = (
     ("log exp(u) = u", log_of_exp),
     ("exp(z) / Σ exp(z) = softmax(z)", exp_over_sum),
     ("1 / (1 + exp(-u)) = sigmoid(u)", sigmoid_written_out),
+    ("(exp(u) - exp(-u)) / (exp(u) + exp(-u)) = tanh(u)", tanh_written_out),
+    ("z - log Σ exp(z) = log softmax(z)", less_its_logsumexp),
+    ("exp(log softmax(z)) = softmax(z)", exp_of_log_softmax),
     ("1 - sigmoid(u) = sigmoid(-u)", one_minus_sigmoid),
     ("cross-entropy of a softmax, computed as one", cross_entropy_of_softmax),
     ("cross-entropy of a sigmoid, computed as one", cross_entropy_of_sigmoid),

@@ -136,7 +136,10 @@ class Builder:
     def call(self, node: Call) -> Tensor:
         name = node.function
         if name in ELEMENTWISE:
-            return op.apply(name, *self.several(node))
+            arguments = self.several(node)
+            if name == "clip":
+                self._check_bounds(node, *arguments[1:])
+            return op.apply(name, *arguments)
         if name in ("eye", "ones"):
             lengths = [self.length(p) for p in node.parts]
             return op.Identity(*lengths) if name == "eye" else op.Ones(*lengths)
@@ -145,6 +148,19 @@ class Builder:
             value = -steps.of.value if isinstance(steps, Negative) and isinstance(steps.of, Num) else steps.value  # type: ignore[attr-defined]
             return op.Roll(self.tensor(node.parts[0]), value)
         return _CALLS[name](*self.several(node))
+
+    def _check_bounds(self, node: Call, low: Tensor, high: Tensor) -> None:
+        """Bounds that are numbers must be in order: between others nothing lies, and no slope has a meaning."""
+        smallest, largest = _literal(low), _literal(high)
+        if smallest is not None and largest is not None and smallest > largest:
+            found = f"`clip` between {low} and {high}, between which nothing lies"
+            raise self.findings.refusal("E112", found, node, expected="clip(u, low, high) with low ≤ high", instead=f"clip(…, {high}, {low})")
+
+
+def _literal(tensor: Tensor) -> sympy.Expr | None:
+    """The number that the tensor is, None where it is none."""
+    sign, inner = (-1, tensor.args[0]) if isinstance(tensor, op.Negate) else (1, tensor)
+    return sign * inner.value if isinstance(inner, Number) and inner.value.is_number else None
 
 
 _CALLS: dict[str, Callable[..., Tensor]] = {

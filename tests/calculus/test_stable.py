@@ -21,11 +21,25 @@ FORMS = {
     "u[t] = 1 / (1 + exp(-z[t]))": "sigmoid(z[t])",
     "u[t] = log(1 / (1 + exp(-z[t])))": "-softplus(-z[t])",
     "u[t] = log(exp(z[t]) / sum(exp(z[t])))": "log_softmax(z[t])",
+    "u[t] = exp(z[t]) / (1 + exp(z[t]))": "sigmoid(z[t])",
+    "u[t] = exp(-z[t]) / (exp(-z[t]) + 1)": "sigmoid(-z[t])",
+    "u[t] = (1 + exp(-z[t]))**(-1)": "sigmoid(z[t])",
+    "e[t] = exp(z[t])\nu[t] = e[t] / (1 + e[t])": "sigmoid(z[t])",
+    "u[t] = 1 - 1 / (1 + exp(-z[t]))": "sigmoid(-z[t])",
+    "u[t] = log(1 - exp(z[t]) / (1 + exp(z[t])))": "-softplus(z[t])",
+    "u[t] = log(1 + exp(-abs(z[t])))": "softplus(-abs(z[t]))",
+    "u[t] = (exp(z[t]) - exp(-z[t])) / (exp(z[t]) + exp(-z[t]))": "tanh(z[t])",
+    "a[t] = exp(z[t])\nb[t] = exp(-z[t])\nu[t] = (a[t] - b[t]) / (b[t] + a[t])": "tanh(z[t])",
+    "u[t] = z[t] - log(sum(exp(z[t])))": "log_softmax(z[t])",
+    "u[t] = exp(z[t] - logsumexp(z[t]))": "softmax(z[t])",
+    "def my_softmax(v):\n    top = logsumexp(v)\n    return exp(v - top)\nu[t] = log(my_softmax(z[t]))": "log_softmax(z[t])",
+    "def my_softmax(v):\n    e = exp(v - mean(v))\n    return e / sum(e)\nu[t] = log(my_softmax(z[t]))": "log_softmax(z[t] - mean(z[t]))",
     "p[t] = softmax(z[t])\nu[t] = log(p[t])": "log_softmax(z[t])",
     "s[t] = sigmoid(z[t])\nq[t] = 1 - s[t]\nu[t] = log(q[t])": "-softplus(z[t])",
     "e[t] = exp(z[t])\na[t] = sum(e[t])\nu[t] = log(a[t]) * ones(n)": "logsumexp(z[t]) * ones(n)",
 }
-KEPT = ("u[t] = log(1 + z[t])", "u[t] = 1 - tanh(z[t])", "p[t] = softmax(z[t])\nu[t] = log(p[t-1])", "u[t] = 2 - sigmoid(z[t])")
+KEPT = ("u[t] = log(1 + z[t])", "u[t] = 1 - tanh(z[t])", "p[t] = softmax(z[t])\nu[t] = log(p[t-1])", "u[t] = 2 - sigmoid(z[t])",
+        "u[t] = exp(z[t]) / (1 + exp(-z[t]))", "u[t] = (exp(z[t]) - exp(-z[t])) / (exp(z[t]) + exp(z[t]))", "u[t] = z[t] - logsumexp(2 * z[t])")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", FORMS)

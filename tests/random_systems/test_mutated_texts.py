@@ -26,11 +26,11 @@ def _read(text: str) -> None:
         assert isinstance(parse(text, name="broken"), System)
     except RnnsymError as error:
         assert not isinstance(error, InternalError)
-        _speaks(error, text)
+        speaks(error, text)
     assert time.process_time() - began < SECONDS
 
 
-def _speaks(error: RnnsymError, text: str) -> None:
+def speaks(error: RnnsymError, text: str) -> None:
     """Every diagnostic says something, at a place that the text has."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert error.diagnostics
