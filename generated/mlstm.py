@@ -388,8 +388,9 @@ class Run:
         return np.errstate(over="ignore", under="ignore")
 
     def complain(self, *values: Any) -> None:
-        """Where warnings were off for the padding's sake: one if a result is not finite."""
-        if self.padding is not None and not all(np.isfinite(v).all() for v in values):
+        """One warning where others were off, for branches or padding, and a result is no number."""
+        padded = self.padding is not None
+        if not all((np.isfinite(v) if padded else ~np.isnan(v)).all() for v in values):
             np.sqrt(np.float64(-1.0))
 
 
@@ -1341,4 +1342,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:9968c2d795c3428c7d0ffc79bfaca6d459ee24ac249f17d782d16824b7818e09
+# rnnsym-seal: sha256:94cc79faf08923c5ea7e91418bb706bb37364ccf4f39b7427b6a03924f1786c8

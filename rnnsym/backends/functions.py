@@ -19,8 +19,8 @@ def sigmoid(u: NDArray) -> NDArray:
 
 
 def relu(u: NDArray) -> NDArray:
-    """u where it is positive, otherwise 0."""
-    return np.where(np.real(u) > 0, u, 0)
+    """u, or 0 where it is not positive; what is no number stays none."""
+    return np.where(np.real(u) <= 0, 0, u)
 
 
 def absolute(u: NDArray) -> NDArray:

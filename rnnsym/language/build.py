@@ -154,7 +154,9 @@ class Builder:
         smallest, largest = _literal(low), _literal(high)
         if smallest is not None and largest is not None and smallest > largest:
             found = f"`clip` between {low} and {high}, between which nothing lies"
-            raise self.findings.refusal("E112", found, node, expected="clip(u, low, high) with low ≤ high", instead=f"clip(…, {high}, {low})")
+            raise self.findings.refusal(
+                "E112", found, node, expected="clip(u, low, high) with low ≤ high", instead=f"clip(…, {high}, {low})"
+            )
 
 
 def _literal(tensor: Tensor) -> sympy.Expr | None:

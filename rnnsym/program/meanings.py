@@ -130,7 +130,7 @@ def minimum(u: Array, v: Array) -> Array:
 FUNCTIONS: dict[str, Callable[..., Array]] = {
     "sigmoid": sigmoid,
     "tanh": np.tanh,
-    "relu": lambda u: np.where(u.real > 0, u, 0),
+    "relu": lambda u: np.where(u.real <= 0, 0, u),
     "exp": np.exp,
     "log": np.log,
     "sqrt": np.sqrt,
