@@ -17,7 +17,7 @@ from typing import Any
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SWITCHES = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=1400,900",
+    "--disable-component-update", "--disable-sync", "--window-size=1400,900", "--allow-file-access-from-files",
 )  # fmt: skip
 PROBE = """
 async function probe(frame) {
@@ -53,10 +53,10 @@ addEventListener("load", async () => {
 """
 
 
-def opened(pages: Mapping[str, str], widths: Sequence[int], folder: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """For each page (name → HTML) and width in pixels what the probe found."""
+def opened(pages: Mapping[str, str | Path], widths: Sequence[int], folder: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """For each page (name → HTML, or the file of a site) and width in pixels what the probe found."""
     keys = [(name, width) for name in pages for width in widths]
-    frames = "".join(f'<iframe style="width:{w}px;height:700px;border:0" srcdoc="{escape(pages[name])}"></iframe>' for name, w in keys)
+    frames = "".join(f'<iframe style="width:{width}px;height:700px;border:0" {_content(pages[name])}></iframe>' for name, width in keys)
     file = folder / "frames.html"
     file.write_text(f"<!DOCTYPE html><title>frames</title><pre id=found></pre>{frames}<script>{PROBE}</script>", encoding="utf-8")
     command = [CHROMIUM, *SWITCHES, "--virtual-time-budget=60000", "--dump-dom", f"--user-data-dir={folder / 'profile'}", file.as_uri()]
@@ -64,3 +64,7 @@ def opened(pages: Mapping[str, str], widths: Sequence[int], folder: Path) -> dic
     found = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found and found[1], done.stdout[:300]
     return dict(zip(keys, json.loads(unescape(found[1])), strict=True))
+
+
+def _content(page: str | Path) -> str:
+    return f'src="{page.as_uri()}"' if isinstance(page, Path) else f'srcdoc="{escape(page)}"'

