@@ -129,6 +129,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         ("U304", "no TeX", "A PDF needs `latexmk` with a TeX installation; `--format tex` and `--format html` need neither."),
         ("U305", "a wrong detail", "`--detail` is `result`, `steps` or `full`, for documents: equations alone have no steps."),
         ("U306", "no place for tests", "`--with-tests` writes a file beside the module, so `-o` must say where the module goes."),
+        ("U307", "a wrong notation", "`--notation` is `house`, `slides`, `goodfellow` or `plain`, for documents and pictures."),
         ("U401", "no project", "`rnnsym build` reads `[tool.rnnsym]` in a `pyproject.toml`, here or in a folder above."),
         ("U402", "a wrong project table", "The table `[tool.rnnsym]` cannot be followed; the message says which entry and why."),
         ("U501", "no sizes fit", "To measure, small sizes are drawn that fit every shape; for this model none were found."),

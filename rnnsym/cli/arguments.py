@@ -15,6 +15,7 @@ from rnnsym import __version__
 
 MODEL = "a name of the library (see `rnnsym list`), or a path: anything with a `/` or ending in .rnn"
 DERIVED = "text: equations alone; tex, html, md, pdf: a document (default: by -o, else text); pdf needs latexmk"
+NOTATIONS = ("house", "slides", "goodfellow", "plain")  # the names of `documents.skins`, known here without SymPy
 OVERVIEW = """\
 examples:
   rnnsym list                         the models of the library
@@ -129,6 +130,11 @@ def _new(commands: Any) -> None:
     command.add_argument("--force", action="store_true", help="overwrite NAME.rnn")
 
 
+def _notation(command: argparse.ArgumentParser) -> None:
+    said = "of a document: letters, time and errors (default: house); a file's own notation(...) goes before it"
+    command.add_argument("--notation", choices=NOTATIONS, default="house", help=said)
+
+
 def _derive(commands: Any) -> None:
     command = _command(
         commands,
@@ -145,6 +151,7 @@ def _derive(commands: Any) -> None:
         choices=("result", "steps", "full"),
         help="of a document: results; steps (default), what is alike told once; all in full",
     )
+    _notation(command)
     command.add_argument("--fragment", action="store_true", help="LaTeX without a preamble; its first lines say what the document needs")
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
     _force(command)
@@ -164,6 +171,7 @@ def _draw(commands: Any) -> None:
     command.add_argument("--picture", choices=pictures, default="step", help="which one (default: step); all: each in a file of its own")
     command.add_argument("--format", choices=("svg", "tex", "pdf"), help="default: by -o, else svg; pdf needs latexmk")
     command.add_argument("-o", dest="output", metavar="PLACE", help="write to this file, or all into this folder, instead of the terminal")
+    _notation(command)
     _force(command)
 
 
@@ -192,6 +200,7 @@ def _make(commands: Any) -> None:
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("-o", dest="output", metavar="FOLDER", default=".", help="the folder, made if need be (default: the current one)")
     _with_tests(command)
+    _notation(command)
     _force(command)
 
 

@@ -83,9 +83,9 @@ def outputs(job: Job, project: Project) -> dict[Path, str]:
     if job.module:
         texts[job.module] = make.module_file(system)
     if job.derivation:
-        texts[job.derivation] = make.derivation_file(system)
+        texts[job.derivation] = make.derivation_file(system, notation=project.notation)
     if job.page:
-        texts[job.page] = make.html_file(system)
+        texts[job.page] = make.html_file(system, notation=project.notation)
     if job.tests and job.module:
         texts[job.tests] = make.tests_file(system, job.module, job.tests.parent)
     return texts
@@ -130,8 +130,8 @@ def program_fingerprint() -> str:
 
 
 def _job_key(job: Job, project: Project, program: str) -> str:
-    """A digest of what a job's files are made from: the model's text, and the places of the files (a test names its module's)."""
-    places = json.dumps([program, *map(project.shown, job.outputs)])
+    """A digest of what a job's files are made from: the model's text, the notation, the files' places (a test names its module's)."""
+    places = json.dumps([program, project.notation, *map(project.shown, job.outputs)])
     return hashlib.sha256(places.encode() + b"\0" + job.model.read_bytes()).hexdigest()
 
 

@@ -42,7 +42,7 @@ def draw(options: Namespace) -> int:
         raise UsageError.at("U301", f"a picture is not written as .{kind}", expected=", ".join(FORMATS), instead=instead, file="rnnsym")
     system = read(options.model)
     with progress(f"{system.name}: pictures"):
-        drawings = {name: drawing(system, name) for name in (PICTURES if whole else (options.picture,))}
+        drawings = {name: drawing(system, name, options.notation) for name in (PICTURES if whole else (options.picture,))}
     if whole:
         return _write_all(system, drawings, kind, Path(options.output or "."), options.force)
     (picture,) = drawings.values()
@@ -66,14 +66,14 @@ def _text(picture: Drawing, kind: str) -> str:
     return seal(picture.tikz(), "%") if kind == "tex" else seal(picture.svg(), "<!--")
 
 
-def drawing(system: System, name: str) -> Drawing:
+def drawing(system: System, name: str, notation: str = "house") -> Drawing:
     """One of the `PICTURES` of a model, its letters those of the model's derivation."""
     from rnnsym import pictures
     from rnnsym.derivation import derive
     from rnnsym.documents.derivation_document import derivation_names
 
     derivation = derive(system)
-    names = derivation_names(derivation)
+    names = derivation_names(derivation, notation)
     if name == "backward":
         return pictures.backpropagation(derivation, names)
     draw_one = {"structure": pictures.structure, "unfolded": pictures.unfolded, "step": pictures.data_flow}[name]

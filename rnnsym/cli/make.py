@@ -39,10 +39,13 @@ def derive(options: Namespace) -> int:
         raise UsageError.at(
             "U305", "equations alone have no steps", instead=f"--format md --detail {options.detail}", file="rnnsym --detail"
         )
+    if kind not in FORMATS and options.notation != "house":
+        instead = f"--format md --notation {options.notation}"
+        raise UsageError.at("U307", "equations alone are printed as the file has them", instead=instead, file="rnnsym --notation")
     detail = options.detail or "steps"
     if kind == "pdf":
-        return write_pdf(derivation_file(system, detail), Path(options.output or f"{system.name}.pdf"), options.force)
-    text = FORMATS[kind](system, detail) if kind in FORMATS else _equations(system)
+        return write_pdf(derivation_file(system, detail, options.notation), Path(options.output or f"{system.name}.pdf"), options.force)
+    text = FORMATS[kind](system, detail, options.notation) if kind in FORMATS else _equations(system)
     emit(text if kind in FORMATS or not options.output else seal(text), options)
     return 0
 
@@ -55,7 +58,7 @@ def _fragment(system: System, kind: str, options: Namespace) -> int:
     if options.format not in (None, "tex") or kind not in ("tex", "text"):
         raise UsageError.at("U301", "a fragment is LaTeX, to be read by \\input", instead="--format tex", file="rnnsym --fragment")
     with progress(f"{system.name}: derivation"):
-        text = seal(latex_fragment(derivation_of(system), options.detail or "steps", *_module_and_evidence(system)), "%")
+        text = seal(latex_fragment(derivation_of(system), options.detail or "steps", *_module_and_evidence(system), options.notation), "%")
     emit(text, options)
     return 0
 
@@ -79,7 +82,7 @@ def make(options: Namespace) -> int:
     system = read(options.model)
     folder = Path(options.output)
     module = folder / f"{system.name}.py"
-    texts = {module: module_file(system), folder / f"{system.name}.tex": derivation_file(system)}
+    texts = {module: module_file(system), folder / f"{system.name}.tex": derivation_file(system, notation=options.notation)}
     if options.with_tests:
         texts[folder / f"test_{system.name}.py"] = tests_file(system, module, folder)
     _told(texts, write_all(texts, options.force))
@@ -115,33 +118,33 @@ def tests_file(system: System, module: Path, folder: Path) -> str:
         return seal(emitted_tests(system, Path(os.path.relpath(module, folder)).as_posix()), "#")
 
 
-def derivation_file(system: System, detail: str = "steps") -> str:
+def derivation_file(system: System, detail: str = "steps", notation: str = "house") -> str:
     """The sealed text of the model's LaTeX derivation."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents import latex_document
 
     with progress(f"{system.name}: derivation"):
-        return seal(latex_document(derivation_of(system), detail, *_module_and_evidence(system)), "%")
+        return seal(latex_document(derivation_of(system), detail, *_module_and_evidence(system), notation), "%")
 
 
-def html_file(system: System, detail: str = "steps") -> str:
+def html_file(system: System, detail: str = "steps", notation: str = "house") -> str:
     """The sealed text of the model's derivation as one HTML file, the code that computes it included."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents.derivation_page import html_document
 
     with progress(f"{system.name}: derivation"):
         module, evidence = _module_and_evidence(system)
-        return seal(html_document(derivation_of(system), module, detail, evidence), "<!--")
+        return seal(html_document(derivation_of(system), module, detail, evidence, notation), "<!--")
 
 
-def markdown_file(system: System, detail: str = "steps") -> str:
+def markdown_file(system: System, detail: str = "steps", notation: str = "house") -> str:
     """The sealed text of the model's derivation as Markdown."""
     from rnnsym.derivation import derive as derivation_of
     from rnnsym.documents import derivation_document
     from rnnsym.documents.markdown import markdown
 
     with progress(f"{system.name}: derivation"):
-        return seal(markdown(derivation_document(derivation_of(system), detail, *_module_and_evidence(system))), "<!--")
+        return seal(markdown(derivation_document(derivation_of(system), detail, *_module_and_evidence(system), notation)), "<!--")
 
 
 @lru_cache(maxsize=4)  # of one model several formats are written
@@ -156,7 +159,12 @@ def _module_and_evidence(system: System) -> tuple[str, tuple[Evidence, ...]]:
         return "", ()
 
 
-FORMATS: dict[str, Callable[[System, str], str]] = {"tex": derivation_file, "html": html_file, "md": markdown_file, "pdf": derivation_file}
+FORMATS: dict[str, Callable[[System, str, str], str]] = {
+    "tex": derivation_file,
+    "html": html_file,
+    "md": markdown_file,
+    "pdf": derivation_file,
+}
 
 
 def _equations(system: System) -> str:

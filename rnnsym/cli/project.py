@@ -12,11 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from rnnsym.cli.arguments import NOTATIONS
 from rnnsym.errors import Diagnostic, UsageError
 from rnnsym.library import nearest
 
 PLACES = ("module", "derivation", "page", "tests")  # what is made of each model
-KEYS = ("models", *PLACES, "index", "versions")
+KEYS = ("models", *PLACES, "index", "notation", "versions")
 EXAMPLES = {
     "module": '"generated/{name}.py"',
     "derivation": '"docs/{name}.tex"',
@@ -46,7 +47,7 @@ class Job:
 class Project:
     """folder: where pyproject.toml lies; models: patterns; module, derivation, page, tests: places with {name}.
 
-    versions: library → version; index: the place of the page that leads to all pages.
+    versions: library → version; index: the place of the page that leads to all pages; notation: that of all documents.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Project:
     page: str | None = None
     tests: str | None = None
     index: str | None = None
+    notation: str = "house"
 
     def jobs(self) -> tuple[Job, ...]:
         """A job for every model file, in the order of their names."""
@@ -152,9 +154,14 @@ def _project(folder: Path, table: dict[str, Any]) -> Project:
         raise _wrong("`index` is one file that leads to the pages", expected="`page` beside it", instead=f"index = {EXAMPLES['index']}")
     if places["tests"] and not places["module"]:
         raise _wrong("`tests` are of modules, and no modules are made", instead=f"module = {EXAMPLES['module']}")
+    notation = table.get("notation", "house")
+    if notation not in NOTATIONS:
+        raise _wrong(f"there is no notation {notation!r}", expected=", ".join(NOTATIONS), instead='notation = "slides"')
     for place in (*models, *filter(None, (*places.values(), index))):
         _stays_inside(folder, place)
-    return Project(folder, tuple(models), places["module"], places["derivation"], versions, places["page"], places["tests"], index)
+    return Project(
+        folder, tuple(models), places["module"], places["derivation"], versions, places["page"], places["tests"], index, notation
+    )
 
 
 def _stays_inside(folder: Path, place: str) -> None:

@@ -18,11 +18,11 @@ __all__ = [
 ]
 
 
-def latex_document(derivation, detail: str = "steps", module: str = "", evidence=()) -> str:
+def latex_document(derivation, detail: str = "steps", module: str = "", evidence=(), notation: str = "house") -> str:
     """The complete LaTeX source of a derivation; compiles with pdfLaTeX and packages of latex-recommended, latex-extra and pictures."""
-    return latex_source(derivation_document(derivation, detail, module, evidence))
+    return latex_source(derivation_document(derivation, detail, module, evidence, notation))
 
 
-def latex_fragment(derivation, detail: str = "steps", module: str = "", evidence=()) -> str:
+def latex_fragment(derivation, detail: str = "steps", module: str = "", evidence=(), notation: str = "house") -> str:
     """The LaTeX source of a derivation to be read by another document with `\\input`; its first lines say what that one needs."""
-    return fragment_source(derivation_document(derivation, detail, module, evidence))
+    return fragment_source(derivation_document(derivation, detail, module, evidence, notation))

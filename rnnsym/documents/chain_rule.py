@@ -16,9 +16,9 @@ from rnnsym.calculus.elementwise import FORMULAS, partials
 from rnnsym.calculus.pullback import law_title
 from rnnsym.derivation.derivation import INSIDE, Derivation, Entry
 from rnnsym.documents.contributions import law_text, plain
-from rnnsym.documents.conventions import adjoint_map, partial, total_derivative
+from rnnsym.documents.conventions import adjoint_map, partial
 from rnnsym.documents.document import LocalClaim
-from rnnsym.documents.joining import ONES, juxtaposed
+from rnnsym.documents.joining import HADAMARD, ONES, juxtaposed
 from rnnsym.documents.mathematics import (
     AlignedRow,
     BigOperator,
@@ -34,9 +34,7 @@ from rnnsym.documents.mathematics import (
     call,
     row,
     transposed,
-    with_subscript,
 )
-from rnnsym.documents.names import time_node
 from rnnsym.documents.typeset import Typesetter, inside_node
 from rnnsym.documents.wording import OWN_NOUNS, Reader, Sentence, fixed_time, noun_in, who_reads
 
@@ -63,12 +61,17 @@ class Teller:
 
     def error_node(self, of: Quantity) -> Node:
         """δ^{(h)}_t."""
-        base = self.setter.names.error_of(of.name)
-        return base if of.time is None else with_subscript(base, time_node(of.time))
+        names = self.setter.names
+        return names.error_node(names.base(of.name), None if of.time is None else names.time(of.time), of.name)
+
+    def error_factor(self, of: Quantity) -> Node:
+        """The same beside another factor."""
+        node = self.error_node(of)
+        return Fenced(node) if self.setter.names.error_precedence == HADAMARD else node
 
     def gradient_node(self, of: Quantity) -> Node:
         """dC/dW."""
-        return total_derivative(self.setter.names.cost, self.setter.expression(of))
+        return self.setter.names.gradient(self.setter.expression(of))
 
     # ------------------------------------------------------------ one reader's term
 
@@ -96,11 +99,11 @@ class Teller:
     def _applied(self, local: Node, reader: Quantity, of: Quantity, is_loss: bool) -> Node:
         error = self.error_node(reader)
         if not reader.shape and not of.shape:
-            return local if is_loss else juxtaposed(local, error)
+            return local if is_loss else juxtaposed(local, self.error_factor(reader))
         if len(of.shape) == 2 or len(reader.shape) == 2:
             return row(adjoint_map(local), Fenced(Numeral("1") if is_loss else error, "[", "]"))
         column = transposed(Fenced(local))
-        return column if is_loss else juxtaposed(column, error)
+        return column if is_loss else juxtaposed(column, self.error_factor(reader))
 
     def _summed(self, node: Node) -> Node:
         lower = row(Identifier("t"), Operator("=", "prefix"), Numeral("1"))
@@ -138,7 +141,7 @@ class Teller:
             return []
         name = self._function(rule.function)
         prime = Scripts(name, sup=Operator("′", "prefix"))
-        slope, error = row(prime, Fenced(self.setter.expression(argument))), self.error_node(part.reader.lhs)
+        slope, error = row(prime, Fenced(self.setter.expression(argument))), self.error_factor(part.reader.lhs)
         diagonal = juxtaposed(call("diag", slope), error) if rule.shape else juxtaposed(slope, error)
         return [AlignedRow(None, "=", diagonal, None, self._derivative(rule.function, prime))]
 

@@ -65,9 +65,12 @@ def adjoint_map(local: Node) -> Node:
 
 
 def _errors(derivation: Derivation, names: Names) -> Iterator[Sentence]:
-    u_t = with_subscript(U, Identifier("t"))
-    error = Scripts(names.error, Identifier("t"), Fenced(U))
-    definition = row(error, EQUALS, total_derivative(names.cost, u_t))
+    u_t = names.at(U, Identifier("t"))
+    total = total_derivative(names.cost, u_t)
+    error = names.error_node(U, Identifier("t"))
+    definition = error if error == total else row(error, EQUALS, total)
+    if names.skin.says:
+        yield (names.skin.says,)
     yield (
         *("The error ", definition, " is the gradient of the whole cost with respect to ", u_t),
         " along every path that leaves it, within the step or through others. An upright d marks this total derivative; ",
@@ -79,7 +82,7 @@ def _errors(derivation: Derivation, names: Names) -> Iterator[Sentence]:
         *(partial(V, U), " has a row for each entry of ", V, " and a column for each entry of ", U, "."),
     )
     if _matrices_take_part(derivation):
-        applied = row(adjoint_map(partial(V, U)), Fenced(names.error, "[", "]"))
+        applied = row(adjoint_map(partial(V, U)), Fenced(names.error_node(V, None, "v"), "[", "]"))
         yield (
             *("Where a matrix takes part, ", applied, " is the adjoint of the linear map ", partial(V, U)),
             ", with the sum of the products of the entries as inner product.",

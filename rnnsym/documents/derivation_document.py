@@ -21,6 +21,7 @@ from rnnsym.documents.gradient_part import gradient_blocks
 from rnnsym.documents.loss_part import loss_blocks
 from rnnsym.documents.model_part import model_blocks, part_blocks
 from rnnsym.documents.names import Names
+from rnnsym.documents.skins import HOUSE, skin_of
 from rnnsym.documents.time_part import time_blocks
 from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.vanishing_part import vanishing_blocks
@@ -29,28 +30,31 @@ from rnnsym.errors import UsageError
 DETAILS = ("result", "steps", "full")
 
 
-def derivation_names(derivation: Derivation) -> Names:
-    """The names of a derivation: the model's, those of its named parts, and its errors."""
+def derivation_names(derivation: Derivation, notation: str = HOUSE.name) -> Names:
+    """The names of a derivation, in a notation (see `skins.py`): the model's, those of its named parts, and its errors."""
     joined = derivation.adjoint
     errors = {name: joined.forward.defined[key].lhs for key, name in joined.errors.items() if key in joined.forward.defined}
     errors |= {entry.error.name: entry.of for entry in (*derivation.errors, *derivation.gradients)}
     errors |= {name: joined.forward.by_name[loss].quantity for loss, name in joined.seeds.items()}
-    return Names.of(derivation.model, derivation.prepared, errors=errors)
+    return Names.of(derivation.model, derivation.prepared, errors=errors, skin=skin_of(notation))
 
 
-def derivation_document(derivation: Derivation, detail: str = "steps", module: str = "", evidence: Sequence[Evidence] = ()) -> Document:
+def derivation_document(
+    derivation: Derivation, detail: str = "steps", module: str = "", evidence: Sequence[Evidence] = (), notation: str = HOUSE.name
+) -> Document:
     """The document of a derivation: the model, the names of its parts, conventions, errors, gradients.
 
     detail  "result": the equations and who reads what, no steps; "steps": every step, what is alike told once in full and then by
             analogy; "full": everything written out
     module  the source of the generated module, to lead from equations to code
     evidence  what was proved, tested and measured elsewhere (see `rnnsym.proof.evidence`); told as it is given
+    notation  "house", "slides", "goodfellow" or "plain": how names, time and errors are written
 
     Every displayed step is evaluated on random arrays first; where one does not hold there is no document (InternalError E905).
     """
     if detail not in DETAILS:
         raise UsageError.at("U305", f"there is no detail `{detail}`", expected=", ".join(DETAILS))
-    names = derivation_names(derivation)
+    names = derivation_names(derivation, notation)
     setter = Typesetter(names)
     teller = Teller(derivation, setter, detail)
     errors = tuple(error_blocks(teller))

@@ -21,10 +21,12 @@ from rnnsym.documents.unicode_text import unicode_text
 _LAGS = range(-3, 4)  # the steps beside t at which a symbol is known
 
 
-def html_document(derivation: Derivation, module: str = "", detail: str = "steps", evidence: Sequence[Evidence] = ()) -> str:
+def html_document(
+    derivation: Derivation, module: str = "", detail: str = "steps", evidence: Sequence[Evidence] = (), notation: str = "house"
+) -> str:
     """The page of a derivation: one file, no request, no script. `module`: the generated module, to show what computes each equation."""
-    names = derivation_names(derivation)
-    return html_source(derivation_document(derivation, detail, module, evidence), symbols(derivation, names))
+    names = derivation_names(derivation, notation)
+    return html_source(derivation_document(derivation, detail, module, evidence, notation), symbols(derivation, names))
 
 
 def symbols(derivation: Derivation, names: Names) -> tuple[Symbol, ...]:

@@ -16,7 +16,6 @@ from rnnsym.derivation.derivation import Entry
 from rnnsym.derivation.telling import alike
 from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.contributions import by_reader
-from rnnsym.documents.conventions import total_derivative
 from rnnsym.documents.document import AnyClaim, Block, Claim, Heading, Paragraph, TotalClaim, display
 from rnnsym.documents.mathematics import AlignedRow, Inline, Node, Numeral, Operator, References, row
 from rnnsym.documents.wording import listed
@@ -55,7 +54,7 @@ def groups(teller: Teller, entries: Sequence[Entry]) -> list[list[Entry]]:
 def _seed(teller: Teller) -> tuple[Inline, ...]:
     setter = teller.setter
     losses = [d.quantity for n in (STEP_LOSS, FINAL_LOSS) if (d := teller.derivation.model.by_name.get(n))]
-    one = row(total_derivative(setter.names.cost, setter.expression(losses[0])), Operator("=", "relation"), Numeral("1"))
+    one = row(setter.names.gradient(setter.expression(losses[0])), Operator("=", "relation"), Numeral("1"))
     present = listed([(setter.expression(loss),) for loss in losses])
     first = ("The cost ", setter.names.cost, " holds ", *present, " with factor 1, so that ", one, ".")
     return (*first, " Every error below is made of errors found above it, or at other steps.")

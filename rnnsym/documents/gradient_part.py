@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from rnnsym.derivation.derivation import Entry
 from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.contributions import by_reader
-from rnnsym.documents.conventions import total_derivative
 from rnnsym.documents.document import Block, Claim, Heading, Paragraph, display
 from rnnsym.documents.error_part import by_analogy, claims_of, groups, result_blocks
 from rnnsym.documents.joining import juxtaposed
@@ -61,7 +60,7 @@ def _update(teller: Teller, entries: Sequence[Entry]) -> Iterator[Block]:
     names = teller.setter.names
     alone = len(updated) == 1
     w = teller.setter.expression(updated[0]) if alone else Identifier("w")
-    step = row(w, Operator("←", "relation"), w, Operator("−"), juxtaposed(names.rate, total_derivative(names.cost, w)))
+    step = row(w, Operator("←", "relation"), w, Operator("−"), juxtaposed(names.rate, names.gradient(w)))
     said = ("A step of gradient descent with step size ", names.rate, " is")
     each = () if alone else (", for ", w, " each of ", *listed([(teller.setter.expression(q),) for q in updated]), ",")
     yield Paragraph((*said, *each))

@@ -34,7 +34,6 @@ from rnnsym.documents.mathematics import (
     Row,
     Scripts,
     row,
-    with_subscript,
     with_superscript,
 )
 from rnnsym.documents.typeset import Typesetter
@@ -106,7 +105,7 @@ class GrowthTeller:
     def _whole(self) -> Node:
         """‖d s_t / d s_k‖."""
         base = self.setter.names.base(self.recurrence.carried[0].name) if self.alone else self.letters.state
-        inside = total_derivative(with_subscript(base, STEP), with_subscript(base, self.letters.earlier))
+        inside = total_derivative(self.setter.names.at(base, STEP), self.setter.names.at(base, self.letters.earlier))
         return self.norms.operator(inside) if not self.alone or self.recurrence.carried[0].shape else Fenced(inside, "|", "|")
 
     def _over_steps(self, factor: Node) -> Node:
@@ -123,7 +122,7 @@ class GrowthTeller:
         (block,) = self.recurrence.blocks
         bound = self.growth.bounds[block.of, block.by]
         if bound.runs:
-            at_t, at_j = (with_subscript(self.letters.factor, when) for when in (STEP, self.letters.between))
+            at_t, at_j = (self.setter.names.at(self.letters.factor, when) for when in (STEP, self.letters.between))
             yield Paragraph(("With ", at_t, " for the right side of the last row,"))
             yield display([AlignedRow(self._whole(), "≤", self._over_steps(at_j))], [self._claim()])
             yield Paragraph(self._depends_on_run(at_t, "it"))
@@ -166,7 +165,7 @@ class GrowthTeller:
         )
 
     def _product_of_blocks(self) -> Iterator[Block]:
-        at_t, at_j = (with_subscript(self.letters.bounds, when) for when in (STEP, self.letters.between))
+        at_t, at_j = (self.setter.names.at(self.letters.bounds, when) for when in (STEP, self.letters.between))
         handed_on = " (1 for an identity)" if any(q.time != t for q in self.recurrence.carried) else ""
         yield Paragraph(("Let ", at_t, f" be the matrix of numbers with these bounds in place of the blocks{handed_on}. Then"))
         yield display([AlignedRow(self._whole(), "≤", self._over_steps(self.norms.operator(at_j)))], [self._claim()])

@@ -34,7 +34,7 @@ def _is_wide(node: Node) -> bool:
     """Whether a factor needs a little air beside it: a word, a function, a bracket, a fraction."""
     while isinstance(node, Scripts):
         node = node.base
-    return not isinstance(node, Identifier | Numeral) or (isinstance(node, Identifier) and len(node.text) > 1)
+    return not isinstance(node, Identifier | Numeral) or (isinstance(node, Identifier) and (len(node.text) > 1 or node.style == "upright"))
 
 
 def juxtaposed(left: Node, right: Node) -> Node:

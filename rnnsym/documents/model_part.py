@@ -26,7 +26,6 @@ from rnnsym.documents.mathematics import (
     Row,
     Scripts,
     row,
-    with_subscript,
 )
 from rnnsym.documents.measure import width
 from rnnsym.documents.names import size_node
@@ -76,7 +75,7 @@ def cost_node(model: System, setter: Typesetter) -> Node:
     parts: list[Node] = []
     if STEP_LOSS in model.by_name:
         lower = row(Identifier("t"), Operator("=", "prefix"), Numeral("1"))
-        parts += [BigOperator("∑", lower, Identifier("T")), with_subscript(names.base(STEP_LOSS), Identifier("t"))]
+        parts += [BigOperator("∑", lower, Identifier("T")), names.at(names.base(STEP_LOSS), Identifier("t"))]
     if FINAL_LOSS in model.by_name:
         parts += [*([Operator("+")] if parts else []), names.base(FINAL_LOSS)]
     return row(*parts) if parts else Numeral("0")

@@ -1,7 +1,8 @@
 """How a name is typeset: from itself, or as the file's `notation(...)` says.
 
 Comes in: a System. Goes out: `Names`, which gives every name its tree, and the letters that the document itself needs (cost, error, step
-size) chosen among those that the model leaves free. Time is always the last subscript, and no two names look alike.
+size) chosen among those that the model leaves free. Time is always the last index, and no two names look alike. A notation skin (see
+`skins.py`) changes all these looks together.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from sympy import Expr
 
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import BOUND, FINAL_LOSS, STEP_LOSS, Quantity, T, t
+from rnnsym.documents.joining import ATOM, HADAMARD, SCRIPT
 from rnnsym.documents.mathematics import (
     Fenced,
+    Fraction,
     Identifier,
     Node,
     Numeral,
@@ -30,6 +33,8 @@ from rnnsym.documents.mathematics import (
     with_superscript,
 )
 from rnnsym.documents.notation import GREEK, read_notation
+from rnnsym.documents.renaming import told_apart, wanted_looks
+from rnnsym.documents.skins import HOUSE, Skin
 
 _ACCENT_WORDS = ("tilde", "hat", "bar", "dot", "ddot", "vec")
 _SIGN_WORDS = {"prime": "′", "star": "⋆", "plus": "+", "minus": "−"}
@@ -106,16 +111,30 @@ def _is_part_of_loss(name: str) -> bool:
 def _distinct(wanted: Iterable[str], bases: Mapping[str, Node], stems: Mapping[str, Node], timed: set[str]) -> dict[str, Node]:
     """The bases with those of further names: what looks like another name, with or without time, is printed as it is spelled."""
 
-    def looks(name: str, node: Node) -> set[Node]:
-        return {node, with_subscript(node, _STEP), with_subscript(node, Identifier("T"))} if name in timed else {node}
-
     out = dict(bases)
-    taken = {look for name, node in bases.items() for look in looks(name, node)}
+    taken = {look for name, node in bases.items() for look in _shown(node, name in timed, HOUSE)}
     for name in wanted:
         node = _of_stem(name, stems) or name_node(name)
-        out[name] = Identifier(name, "upright") if looks(name, node) & taken else node
-        taken |= looks(name, out[name])
+        out[name] = Identifier(name, "upright") if _shown(node, name in timed, HOUSE) & taken else node
+        taken |= _shown(out[name], name in timed, HOUSE)
     return out
+
+
+def _shown(node: Node, runs: bool, skin: Skin) -> set[Node]:
+    """All that a name is ever printed as: its tree, and with a time that could be taken for a label."""
+    return {node, at_time(node, _STEP, skin), at_time(node, Identifier("T"), skin)} if runs else {node}
+
+
+def at_time(base: Node, time: Node, skin: Skin) -> Node:
+    """A value at a time: h_t, h^{(t)}, h^{⟨t⟩} or h[t]."""
+    if skin.time == "subscript":
+        return with_subscript(base, time)
+    if skin.time == "brackets":
+        return row(base, Fenced(time, "[", "]"))
+    upper = Fenced(time) if skin.time == "parentheses" else Fenced(time, "⟨", "⟩")
+    if isinstance(base, Scripts) and base.sup is not None:
+        return replace(base, sup=row(base.sup, upper))
+    return with_superscript(base, upper)
 
 
 def _accented(node: Node, accent: str) -> Node:
@@ -138,6 +157,7 @@ class Names:
     sigmoid     the letter of the logistic function, or a word where the model uses the letter
     entropy     the letter of the cross-entropy
     steps       letters of a running step: t, then those that sums over time bind where t is running already
+    skin        the notation
     """
 
     bases: Mapping[str, Node]
@@ -149,9 +169,10 @@ class Names:
     sigmoid: Node
     entropy: Node
     steps: tuple[Node, ...]
+    skin: Skin = HOUSE
 
     @classmethod
-    def of(cls, *systems: System, errors: Mapping[str, Quantity] | None = None) -> Names:
+    def of(cls, *systems: System, errors: Mapping[str, Quantity] | None = None, skin: Skin = HOUSE) -> Names:
         """The names of one or more Systems (a model and what was derived from it); the first System's notation goes before the later ones'.
 
         `errors` says which names are adjoints: its values are the quantities that they belong to.
@@ -167,9 +188,11 @@ class Names:
         others = [n for n in wanted if n not in noted and n not in {STEP_LOSS, FINAL_LOSS, *errors}]
         of_loss = [n for n in others if _is_part_of_loss(n)]
         bases = _distinct([n for n in others if n not in of_loss], noted, noted, timed)
-        letters = _own_letters(set(_letters(bases.values())))
+        if skin is not HOUSE and systems:
+            bases = _in_skin(systems[0], systems[-1], skin, bases, noted, timed, {STEP_LOSS, FINAL_LOSS, *errors, *of_loss})
+        letters = _own_letters(set(_letters(bases.values())), skin, all(FINAL_LOSS not in s.by_name for s in systems))
         bases = _distinct(of_loss, bases, {STEP_LOSS: letters[1]}, timed)
-        return cls(bases, errors, *letters)
+        return cls(bases, errors, *letters, skin)
 
     def base(self, name: str) -> Node:
         """The tree of a name without its time."""
@@ -180,15 +203,63 @@ class Names:
         return self.bases[name] if name in self.bases else name_node(name)
 
     def error_of(self, name: str) -> Node:
-        """δ^{(h)}, without its time."""
-        return with_superscript(self.error, Fenced(self.base(name)))
+        """The error of a name without its time: δ^{(h)}, ∇_h L, dC/dh or d_h."""
+        return self.error_node(self.base(name), None, name)
+
+    def error_node(self, base: Node, time: Node | None, name: str = "u") -> Node:
+        """The error of what has this tree, at a time."""
+        if self.skin.errors == "delta":
+            error = with_superscript(self.error, Fenced(base))
+        elif self.skin.errors == "name":
+            error = Identifier(next((d for d, of in self.errors.items() if of.name == name), f"d_{name}"), "upright")
+        else:
+            return self.gradient(base if time is None else self.at(base, time), self.skin.errors == "nabla")
+        return error if time is None else self.at(error, time)
+
+    def gradient(self, of: Node, with_nabla: bool | None = None) -> Node:
+        """dC/dw, or ∇_w L where the skin writes gradients so."""
+        if self.skin.errors == "nabla" if with_nabla is None else with_nabla:
+            return row(Scripts(Identifier("∇"), sub=of), self.cost)
+        return Fraction(row(Identifier("d", "upright"), self.cost), row(Identifier("d", "upright"), of))
+
+    @property
+    def error_precedence(self) -> int:
+        """How tightly an error holds together: a nabla and a fraction stand in brackets beside other factors."""
+        return {"nabla": HADAMARD, "derivative": SCRIPT}.get(self.skin.errors, ATOM)
+
+    def at(self, base: Node, time: Node) -> Node:
+        """A tree with its time."""
+        return at_time(base, time, self.skin)
+
+    def time(self, time: Expr, step: Node = _STEP) -> Node:
+        """A time as an index; a fixed step is `t=0` only where it could be taken for a label."""
+        if not time.free_symbols and self.skin.time != "subscript":
+            return row(*_integer(int(time)))
+        return time_node(time, step)
 
     def quantity(self, quantity: Quantity, step: Node = _STEP) -> Node:
-        """A quantity with its time as the last subscript; `step` is the letter of the running step."""
-        base = self.base(quantity.name)
+        """A quantity with its time; `step` is the letter of the running step."""
         of = self.errors.get(quantity.name)
         time = of.time if of is not None and of.is_absolute else quantity.time
-        return base if time is None else with_subscript(base, time_node(time, step))
+        when = None if time is None else self.time(time, step)
+        if of is not None:
+            return self.error_node(self.base(of.name), when, of.name)
+        base = self.base(quantity.name)
+        return base if when is None else self.at(base, when)
+
+
+def _in_skin(
+    model: System, prepared: System, skin: Skin, house: Mapping[str, Node], noted: Mapping[str, Node], timed: set[str], apart: set[str]
+) -> dict[str, Node]:
+    """The bases as a skin wants them; where two would look alike, nearer to how they are spelled."""
+    taken = set(_letters(house.values()))
+    wanted = wanted_looks(model, prepared, skin, lambda name: house.get(name) or name_node(name), taken)
+    names = [name for name in house if name not in apart]
+    looks = {
+        name: tuple(dict.fromkeys((*wanted.get(name, ()), house[name], Identifier(name, "upright"), Identifier(name, "typewriter"))))
+        for name in names
+    }
+    return told_apart(names, noted, looks, lambda name, node: _shown(node, name in timed, skin))
 
 
 def time_node(time: Expr, step: Node = _STEP) -> Node:
@@ -226,7 +297,9 @@ def carried_letters(names: Names) -> set[Node]:
     return set(_letters((*names.bases.values(), *own)))
 
 
-def _own_letters(taken: set[Node]) -> tuple[Node, Node, Node, Node, Node, Node, tuple[Node, ...]]:
+def _own_letters(
+    taken: set[Node], skin: Skin = HOUSE, may_share: bool = False
+) -> tuple[Node, Node, Node, Node, Node, Node, tuple[Node, ...]]:
     """Cost, step loss, error, rate, sigmoid, entropy, steps: for each the first candidate that no name of the model carries."""
 
     def free(*candidates: Node) -> Node:
@@ -234,15 +307,21 @@ def _own_letters(taken: set[Node]) -> tuple[Node, Node, Node, Node, Node, Node, 
         taken.add(chosen)
         return chosen
 
-    script_l = Identifier("L", "calligraphic")
-    cost = free(Identifier("C"), script_l, Identifier("J"), Identifier("cost", "upright"))
-    step_loss = free(script_l, Identifier("ℓ"), Identifier("loss", "upright"))
+    cost = free(*map(_letter, skin.cost), Identifier("cost", "upright"))
+    if may_share and skin.loss[0] == skin.cost[0] and cost == _letter(skin.cost[0]):
+        step_loss = cost
+    else:
+        step_loss = free(*(_letter(c) for c in skin.loss if c != skin.cost[0]), Identifier("loss", "upright"))
     error = free(Identifier("δ"), Identifier("ε"), Identifier("η"), Identifier("err", "upright"))
-    rate = free(Identifier("α"), Identifier("η"), Identifier("λ"), Identifier("rate", "upright"))
-    sigmoid = free(Identifier("σ"), Identifier("sigmoid", "function"))
+    rate = free(*map(_letter, skin.rate), Identifier("rate", "upright"))
+    sigmoid = free(*() if skin.literal else (Identifier("σ"),), Identifier("sigmoid", "function"))
     entropy = free(Identifier("H", "upright"), Identifier("CE", "function"))
     steps = [letter for letter in map(Identifier, "τsrklmuv") if letter not in taken]
     return cost, step_loss, error, rate, sigmoid, entropy, (_STEP, *steps, Identifier("step", "upright"))
+
+
+def _letter(text: str) -> Node:
+    return Identifier("L", "calligraphic") if text == "𝓛" else Identifier(text, "italic" if len(text) == 1 else "upright")
 
 
 def size_node(length: Expr, names: Names) -> Node:

@@ -98,7 +98,8 @@ def _number(setter: Typesetter, node: Number, least: int) -> Typeset:
 def _quantity(setter: Typesetter, node: Quantity, least: int) -> Typeset:
     if node.name == INSIDE:
         return inside_node(node.time, setter.step), ATOM
-    return setter.names.quantity(node, setter.step), ATOM
+    names = setter.names
+    return names.quantity(node, setter.step), names.error_precedence if node.name in names.errors else ATOM
 
 
 def inside_node(time: Expr, step: Node) -> Node:

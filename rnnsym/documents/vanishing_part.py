@@ -34,8 +34,8 @@ from rnnsym.documents.mathematics import (
     Space,
     row,
     separated,
-    with_subscript,
 )
+from rnnsym.documents.names import Names
 from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.wording import listed
 
@@ -55,7 +55,7 @@ def vanishing_blocks(derivation: Derivation, setter: Typesetter) -> Iterator[Blo
         return
     ranges = Ranges(derivation.prepared)
     letters = StepLetters.of(setter.names)
-    yield from _opening(found, letters)
+    yield from _opening(found, letters, setter.names)
     for recurrence in found:
         if len(found) > 1:
             yield Heading(2, _title(recurrence, setter))
@@ -73,12 +73,12 @@ def _title(recurrence: Recurrence, setter: Typesetter) -> tuple[Inline, ...]:
     return ("The recurrence of ", *listed(names), ", backwards in time" if recurrence.direction < 0 else "")
 
 
-def _opening(found: tuple[Recurrence, ...], letters: StepLetters) -> Iterator[Block]:
+def _opening(found: tuple[Recurrence, ...], letters: StepLetters, names: Names) -> Iterator[Block]:
     """How errors travel through time: the product of the step Jacobians."""
-    s_t, s_k = (with_subscript(letters.state, when) for when in (STEP, letters.earlier))
+    s_t, s_k = (names.at(letters.state, when) for when in (STEP, letters.earlier))
     last = row(STEP, Operator("−", "prefix"), Numeral("1"))
     first = row(letters.earlier, Operator("+", "prefix"), Numeral("1"))
-    j_t, j_last, j_first = (with_subscript(letters.jacobian, when) for when in (STEP, last, first))
+    j_t, j_last, j_first = (names.at(letters.jacobian, when) for when in (STEP, last, first))
     yield Paragraph(
         (
             *("The state ", s_t, " is what a recurrence carries from one step to the next. An error at step ", STEP, " reaches the state"),
@@ -87,7 +87,7 @@ def _opening(found: tuple[Recurrence, ...], letters: StepLetters) -> Iterator[Bl
     )
     thin = Space("thin")
     product = row(j_t, thin, j_last, thin, Operator("⋯", "prefix"), thin, j_first)
-    definition = row(j_t, Operator("=", "relation"), total_derivative(s_t, with_subscript(letters.state, last)))
+    definition = row(j_t, Operator("=", "relation"), total_derivative(s_t, names.at(letters.state, last)))
     yield display([AlignedRow(total_derivative(s_t, s_k), "=", row(product, Operator(",", "separator"), Space("quad"), definition))])
     text: list[Inline] = [
         "Such a product shrinks or grows exponentially with its length, unless its factors keep lengths. A derivative in ",
@@ -123,8 +123,8 @@ def _jacobian(recurrence: Recurrence, growth: Growth, setter: Typesetter, letter
         cells = tuple(tuple(_cell(recurrence, maps, of, by) for by in recurrence.previous) for of in recurrence.carried)
         yield display(
             [
-                AlignedRow(with_subscript(letters.state, STEP), "=", state),
-                AlignedRow(with_subscript(letters.jacobian, STEP), "=", Matrix(cells)),
+                AlignedRow(setter.names.at(letters.state, STEP), "=", state),
+                AlignedRow(setter.names.at(letters.jacobian, STEP), "=", Matrix(cells)),
             ]
         )
         yield Paragraph(("with the blocks",))

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import sympy
 
-from rnnsym.documents.mathematics import Identifier, Node, Operator, Scripts, row, separated, transposed, with_subscript
-from rnnsym.documents.names import Names, time_node
+from rnnsym.documents.mathematics import Identifier, Node, Operator, Scripts, row, separated, transposed
+from rnnsym.documents.names import Names
 from rnnsym.pictures.columns import Cell
 from rnnsym.pictures.drawing import label_room
 from rnnsym.pictures.skeleton import LOSSES, SUM, Flow, Skeleton
@@ -68,7 +68,7 @@ class Cast:
         """A value's node, at a time."""
         declared = self.skeleton.system.by_name[name]
         base = self.names.base(name)
-        label = base if time is None else with_subscript(base, time_node(sympy.sympify(time)))
+        label = base if time is None else self.names.at(base, self.names.time(sympy.sympify(time)))
         if name in LOSSES:
             return Cell(column, name, "loss", label, round=False)
         if declared.kind != "variable":
@@ -83,8 +83,8 @@ class Cast:
             return None
         if kind == "error":
             quantity = flow.through[0]
-            base = self.names.error_of(quantity.name)
-            return base if quantity.time is None or time is None else with_subscript(base, time_node(time))
+            when = None if quantity.time is None or time is None else self.names.time(sympy.sympify(time))
+            return self.names.error_node(self.names.base(quantity.name), when, quantity.name)
         trees = [self.names.quantity(q) if q.rank != 1 else transposed(self.names.quantity(q)) for q in flow.through]
         tree = separated(trees)
         return tree if len(trees) <= 2 and label_room(tree)[0] <= WIDEST else None
@@ -126,7 +126,7 @@ def taken_as(names: Names, flow: Flow, label: Node | None) -> Node | None:
     time = fixed_time(flow)
     if time is None:
         return label
-    whole = with_subscript(names.base(flow.source), time_node(time))
+    whole = names.at(names.base(flow.source), names.time(time))
     return whole if label is None else row(label, Operator("\u2062", "thin"), whole)
 
 

@@ -16,8 +16,8 @@ from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import T, t
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.derivation_document import derivation_names
-from rnnsym.documents.mathematics import Operator, row, with_subscript
-from rnnsym.documents.names import Names, time_node
+from rnnsym.documents.mathematics import Operator, row
+from rnnsym.documents.names import Names
 from rnnsym.pictures.cast import Cast, fixed_time, is_lag, is_lead, lags
 from rnnsym.pictures.columns import Cell, End, Port, Rung, Strand, lay_out
 from rnnsym.pictures.drawing import Drawing, cropped, label_room
@@ -228,7 +228,8 @@ class _Unfolding:
         for flow in flows:
             for k in STEPS:
                 end = self._reader(kind, flow, k, side, f"{word} {abs(flow.steps)}")
-                value = with_subscript(self.cast.names.base(flow.source), time_node(t + k + flow.steps))
+                names = self.cast.names
+                value = names.at(names.base(flow.source), names.time(t + k + flow.steps))
                 said = [end.label, value] if kind == "forward" else [end.label or value]
                 present = [part for part in said if part is not None]
                 tree = row(present[0], Operator("\u2062", "thin"), present[1]) if len(present) > 1 else present[0]

@@ -29,8 +29,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return seal("".join(f"# {d}\n" for d in system.definitions), "#")
 
     monkeypatch.setattr(make, "module_file", module)
-    monkeypatch.setattr(make, "derivation_file", lambda system: seal(f"% {system.name}\n", "%"))
-    monkeypatch.setattr(make, "html_file", lambda system: seal(f"<p>{system.name}\n", "<!--"))
+    monkeypatch.setattr(make, "derivation_file", lambda system, notation: seal(f"% {system.name} {notation}\n", "%"))
+    monkeypatch.setattr(make, "html_file", lambda system, notation: seal(f"<p>{system.name}\n", "<!--"))
     return names
 
 
