@@ -28,6 +28,7 @@ class Body:
     results  variable -> the place that its value is written to: `grads.W[...]`
     errors   error -> the variable whose cotangent it starts with
     flows    error -> the key of the value outside 1 … T; nothing flows on where the caller gave that value
+    vectors  targets that a call may hold as class numbers, and that are read as vectors here
     """
 
     program: Program
@@ -36,6 +37,7 @@ class Body:
     results: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     flows: Mapping[str, str] = field(default_factory=dict)
+    vectors: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.printer = Printer(self.names, self.program.buffers, self.results)
@@ -265,6 +267,8 @@ class Body:
         lengths = "".join(f", {self.printer.size(s)}" for s in buffer.shape)
         if buffer.kind == "param":
             return [f"{local} = params.{public}"]
+        if name in self.vectors and name not in self.errors and not buffer.is_extended:
+            return [f'{local}: Any = run.vectors("{public}")']
         if buffer.kind in (*DATA, "constant") and name not in self.errors and not buffer.is_extended:
             return [f'{local}: Any = run.data.get("{public}")' if name in optional else f'{local} = run.data["{public}"]']
         if buffer.is_extended:

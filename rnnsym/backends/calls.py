@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rnnsym.backends.numpy_module import Parts
 
 
-def public_functions(parts: Parts, initial_lines: list[str]) -> tuple[list[str], set[str]]:
+def public_functions(parts: Parts, initial_lines: list[str], planned: bool = False) -> tuple[list[str], set[str]]:
     """The functions in the order of the module, and the helper functions that they use."""
-    calls = _Calls(parts)
+    calls = _Calls(parts, planned)
     return [
         calls.initial_state(initial_lines), calls.forward(), calls.cost(), calls.loss(), calls.loss_and_grads(), calls.backward(),
         calls.step(), SGD_STEP,
@@ -34,8 +34,8 @@ def signature(name: str, positional: Sequence[str], keywords: Sequence[str], ret
 
 
 class _Calls:
-    def __init__(self, parts: Parts):
-        self.parts = parts
+    def __init__(self, parts: Parts, planned: bool):
+        self.parts, self.planned = parts, planned
         self.public = parts.names.public
         system = parts.prepared
         self.data: list[Declaration] = [*system.data, *system.constants]
@@ -82,6 +82,16 @@ class _Calls:
 
     COMMON = ("initial: Any = None", "lengths: ArrayLike | None = None")
 
+    def pass_forward(self, work: str) -> str:
+        return f"_forward(params, run, {work})" if self.planned else "_forward(params, run)"
+
+    def room(self) -> str:
+        return "Workspace() if work is None else work"
+
+    def work(self) -> list[str]:
+        """The argument by which calls share their arrays."""
+        return ["work: Workspace | None = None" if self.planned else "work: Any = None"]
+
     # ------------------------------------------------------------ functions
 
     def initial_state(self, lines: list[str]) -> str:
@@ -112,7 +122,7 @@ class _Calls:
             *self.dictionary(),
             f"    run = {self.checked()}",
             "    with run.quiet():",
-            "        return _forward(params, run)",
+            f"        return {self.pass_forward('Workspace()')}",
         ]
         return "\n".join(rows)
 
@@ -141,11 +151,11 @@ class _Calls:
         return [*rows, f'    """{doc[0]}', "", *doc[1:], *self.described(), "", "    Raises ValueError for wrong arguments.", '    """']
 
     def loss(self) -> str:
-        rows = self._head("loss", [], "Any", ["The cost: the losses summed over time, averaged over the batch."])
+        rows = self._head("loss", self.work(), "Any", ["The cost: the losses summed over time, averaged over the batch."])
         if not self.losses:
             return "\n".join([*rows, '    raise ValueError("loss: the model has no equation for loss")'])
         rows += [*self.dictionary(), f"    run = {self.checked()}", "    with run.quiet():"]
-        rows += ["        value = _cost(_forward(params, run))"]
+        rows += [f"        value = _cost({self.pass_forward(self.room())})"]
         return "\n".join([*rows, "    run.complain(value)", "    return value"])
 
     def wrt_words(self) -> list[str]:
@@ -158,12 +168,16 @@ class _Calls:
             "    wrt: further gradients: names of inputs (`grads.inputs[name]`), of constants",
             '        (`grads.constants[name]`), and "initial" (`grads.initial[name]`)',
         ]
-        rows = self._head("loss_and_grads", ["wrt: Any = ()"], "tuple[Any, Gradients, State]", doc)
+        rows = self._head("loss_and_grads", ["wrt: Any = ()", *self.work()], "tuple[Any, Gradients, State]", doc)
         if not self.losses:
             return "\n".join([*rows, '    raise ValueError("loss_and_grads: the model has no equation for loss")'])
         rows += [*self.dictionary(), f"    run = {self.checked()}", "    extra = wanted(wrt)", "    with run.quiet():"]
-        rows += ["        trace = _forward(params, run)", "        value = _cost(trace)"]
-        rows += ["        grads = _backward(params, trace, _shares(run), extra)"]
+        if self.planned:
+            rows += ["        room = Workspace() if work is None else work", f"        trace = {self.pass_forward('room')}"]
+            rows += ["        value = _cost(trace)", "        grads = _gradients(params, trace, room, extra)"]
+        else:
+            rows += ["        trace = _forward(params, run)", "        value = _cost(trace)"]
+            rows += ["        grads = _backward(params, trace, _shares(run), extra)"]
         return "\n".join([*rows, "    run.complain(value, grads.vector)", "    return value, grads, trace.state"])
 
     def backward(self) -> str:
@@ -205,7 +219,7 @@ class _Calls:
             return "\n".join([*rows, "    raise ValueError(NO_CHUNKS)"])
         outputs = [d for d in parts.model.variables if d.name in parts.stream.outputs]
         rows += [*self.dictionary(only), "    run = checked(params, data, state, single=True)"]
-        rows += ["    with run.quiet():", "        trace = _forward(params, run)"]
+        rows += ["    with run.quiet():", f"        trace = {self.pass_forward('Workspace()')}"]
         inner = [f"        {string(self.public[d.name])}: trace.{self.public[d.name]}{'[0]' if d.timed else ''}," for d in outputs]
         rows += ["    out = {", *inner, "    }"] if inner else ["    out: dict[str, NDArray] = {}"]
         return "\n".join([*rows, "    return trace.state, Values(out)"])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from rnnsym.backends.operations import function_table as planned_functions
+
 DIRECT = {"exp": "np.exp", "log": "np.log", "sqrt": "np.sqrt", "tanh": "np.tanh", "sin": "np.sin", "cos": "np.cos", "where": "np.where"}
 
 SOURCE = '''
@@ -348,6 +350,11 @@ ERF_FAR = (
 )
 """
 
+CONSTANTS = {
+    "erf": ERF_TABLES.strip("\n") + "\n\n\n",
+    "stretch": "NEARBY = 100_000  # numbers that stay near the processor\n\n\n",
+}
+
 RENAMED = {"abs": "absolute", "min": "minimum", "max": "maximum"}
 
 
@@ -357,6 +364,9 @@ def _parsed() -> dict[str, str]:
 
 
 FUNCTIONS = _parsed()
+
+
+FUNCTIONS |= planned_functions()
 
 
 def closure(used: set[str]) -> list[str]:
@@ -374,5 +384,5 @@ def sources(used: set[str]) -> list[str]:
     """The source text of the functions needed, tables of coefficients before the function that reads them."""
     texts = []
     for name in closure(used):
-        texts.append((ERF_TABLES.strip("\n") + "\n\n\n" if name == "erf" else "") + FUNCTIONS[name])
+        texts.append(CONSTANTS.get(name, "") + FUNCTIONS[name])
     return texts

@@ -6,6 +6,7 @@ local names (`Locals`) are those inside the generated functions, where shifted r
 
 from __future__ import annotations
 
+import builtins
 import keyword
 
 from rnnsym.algebra.system import System
@@ -65,6 +66,20 @@ class Locals:
             wanted += "_"
         self._taken.add(wanted)
         return wanted
+
+    def fresh(self, wanted: str) -> str:
+        """A new name, `wanted` or one with a number behind it."""
+        name, count = wanted, 1
+        while name in self._taken or hasattr(builtins, name) or keyword.iskeyword(name):
+            count += 1
+            name = f"{wanted}_{count}"
+        self._taken.add(name)
+        return name
+
+    def reserve(self, name: str) -> str:
+        """A name that is derived from a fresh one and asked for again."""
+        self._taken.add(name)
+        return name
 
     def of(self, name: str, delay: int | str | None = 0) -> str:
         """The local name of a buffer read at `delay` steps from now; "all" is the array with its slots, "end" its values after T."""

@@ -18,22 +18,29 @@ from rnnsym.algebra.tensor import T, quantities
 from rnnsym.backends.body import Body, plain
 from rnnsym.backends.calls import public_functions
 from rnnsym.backends.functions import sources
-from rnnsym.backends.head import docstring, tables
+from rnnsym.backends.head import classes_allowed, docstring, tables
 from rnnsym.backends.parts import Parts, program_parts
+from rnnsym.backends.planned import cost_adjoint, plan_parts
+from rnnsym.backends.planned_module import planned_text
 from rnnsym.backends.printing import WIDTH
 from rnnsym.backends.starts import start_lines
+from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.resources import templates_folder
 
 
-def generate(system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", fingerprint: str = "") -> str:
+def generate(
+    system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", fingerprint: str = "", level: int = 1
+) -> str:
     """The source text of the NumPy module of a model.
 
     numbers      equation numbers by key (`h`, `h[0]`, `d_h`, `d_W`), as in `Derivation.numbers`; by default in the order of computation
     command      the command that makes the module again; by default `rnnsym generate NAME`
     fingerprint  of the text, version and options; by default computed here
+    level        0: one statement per equation, as on paper; 1: planned for speed
     """
     parts = program_parts(system, numbers)
-    view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", fingerprint or fingerprint_of(system))
+    mark = fingerprint or fingerprint_of(system, "" if level else "-O0")
+    view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", mark, level)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     template = (templates_folder() / "numpy" / "module.py.jinja").read_text(encoding="utf-8")
     text = environment.from_string(template).render(**view)
@@ -46,24 +53,42 @@ def fingerprint_of(system: System, options: str = "") -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def module_view(parts: Parts, command: str, fingerprint: str) -> dict[str, object]:
+def module_view(parts: Parts, command: str, fingerprint: str, level: int = 1) -> dict[str, object]:
     """Everything the template asks for, as strings."""
-    forward, forward_lines = _forward_lines(parts)
-    backward, backward_lines = _backward_lines(parts)
+    planned = level > 0
+    vectors = frozenset(classes_allowed(parts.model)) if planned else frozenset()
+    backward, backward_lines = _backward_lines(parts, vectors)
     initial, initial_lines = _initial_lines(parts)
-    public, used = public_functions(parts, initial_lines)
+    public, used = public_functions(parts, initial_lines, planned)
     starts, start_functions = start_lines(parts.model, parts.names)
-    functions = forward.printer.functions | backward.printer.functions | initial | used | start_functions
-    functions |= {"valid", "clear", "one_hot"}  # the checks of a call use them too
-    texts = sources(functions)
-    return {
+    functions = backward.printer.functions | initial | used | start_functions | {"valid", "clear", "one_hot"}  # checks use them too
+    view: dict[str, object] = {"planned": planned, "stack_tables": "", "gradient_lines": []}
+    if planned:
+        adj = cost_adjoint(parts.prepared)
+        numbers = parts.numbers | _numbers_of(adj, parts.numbers)
+        traced = frozenset(name for name, _ in backward.printer.loads if name in parts.prepared.by_name)
+        text = planned_text(parts, adj, plan_parts(parts, adj, numbers, traced), numbers)
+        functions |= text.functions
+        view |= {"stack_tables": text.tables, "gradient_lines": text.gradient if adj.seeds else []}
+        forward_lines = text.forward
+    else:
+        forward, forward_lines = _forward_lines(parts)
+        functions |= forward.printer.functions
+    return view | {
         "docstring": docstring(parts, command, fingerprint),
         "tables": tables(parts),
-        "functions": texts,
+        "functions": sources(functions),
         "forward_lines": forward_lines,
         "backward_lines": backward_lines,
         "public": [starts, *public],
     }
+
+
+def _numbers_of(adj: Adjoint, known: Mapping[str, int]) -> dict[str, int]:
+    """Numbers of the cost's adjoint equations where no derivation gives them."""
+    fresh = max(known.values(), default=0)
+    missing = [d.key for d in adj.definitions if d.key not in known]
+    return {key: fresh + k for k, key in enumerate(missing, 1)} if missing and not any(d.key in known for d in adj.definitions) else {}
 
 
 def _forward_lines(parts: Parts) -> tuple[Body, list[str]]:
@@ -105,7 +130,7 @@ def _traced(parts: Parts, body: Body, declaration: Declaration) -> str:
     return local
 
 
-def _backward_lines(parts: Parts) -> tuple[Body, list[str]]:
+def _backward_lines(parts: Parts, vectors: frozenset[str] = frozenset()) -> tuple[Body, list[str]]:
     adj, public = parts.adjoint, parts.names.public
     variables = parts.model.by_name
     results = {adj.gradients[d.name]: f"grads.{public[d.name]}" for d in parts.prepared.params}
@@ -113,7 +138,7 @@ def _backward_lines(parts: Parts) -> tuple[Body, list[str]]:
     errors |= {seed: public[loss] for loss, seed in adj.seeds.items()}
     flows = {flow: key for key, (_, flow) in adj.initial.items() if flow}
     saved = frozenset(d.name for d in parts.prepared.declarations)
-    body = Body(parts.backward, parts.names, saved, results, errors, flows)
+    body = Body(parts.backward, parts.names, saved, results, errors, flows, vectors)
     tail = _extra_lines(parts, body)
     head = ["run = trace._run"]
     if any(statement.judged for statement in parts.backward.statements):

@@ -33,6 +33,7 @@ class Parts:
     backward: Program
     optional: frozenset[str]  # targets that forward can do without
     late: frozenset[str]  # variables that depend on them
+    numbers: Mapping[str, int]  # of the equations, by key
 
     def needs(self, name: str) -> list[str]:
         """The optional targets without which a variable is not computed."""
@@ -52,7 +53,7 @@ def program_parts(system: System, numbers: Mapping[str, int] | None = None) -> P
     forward = schedule(prepared, numbers=cited)
     forward = _with_slots_of(forward, adj, needs)
     backward = _backward_program(adj, late, optional, cited, system)
-    return Parts(system, prepared, adj, Locals(adj.system), stream, batched(forward), backward, optional, late)
+    return Parts(system, prepared, adj, Locals(adj.system), stream, batched(forward), backward, optional, late, dict(cited))
 
 
 def _numbered(adj: Adjoint) -> dict[str, int]:
@@ -82,8 +83,8 @@ def _backward_program(adj: Adjoint, late: frozenset[str], optional: frozenset[st
         settled |= {full: True} | ({flow: True} if flow else {})
     program = schedule(adj.system, within=adj.forward, numbers=cited, per_sequence=settled)
     program = _without_upstream(program, adj)
-    program = restricted(program, _requests(adj))
-    errors = _linear(adj)
+    program = restricted(program, requests(adj))
+    errors = linear_names(adj)
     late_errors = {name for name, key in adj.origin.items() if name in errors and key.partition("[")[0] in late}
     late_errors |= {seed for loss, seed in adj.seeds.items() if loss in late}
     program = without_targets(program, late | optional, late_errors, errors)
@@ -91,7 +92,7 @@ def _backward_program(adj: Adjoint, late: frozenset[str], optional: frozenset[st
     return batched(program, frozenset(errors), added)
 
 
-def _linear(adj: Adjoint) -> set[str]:
+def linear_names(adj: Adjoint) -> set[str]:
     """Errors, and parts of errors: what is zero where all errors are; and linear in them. (Other parts are forward values.)"""
     found = set(adj.errors.values()) | set(adj.gradients.values()) | set(adj.seeds.values()) | set(adj.upstream.values())
     found |= {name for pair in adj.initial.values() for name in pair if name}
@@ -110,7 +111,7 @@ def _without_upstream(program: Program, adj: Adjoint) -> Program:
     return replace(program, blocks=blocks)
 
 
-def _requests(adj: Adjoint) -> dict[str, frozenset[str]]:
+def requests(adj: Adjoint) -> dict[str, frozenset[str]]:
     """Which gradients are computed only when asked for, and by which word in `wrt`."""
     found: dict[str, frozenset[str]] = {}
     names = Locals(adj.system).public

@@ -75,6 +75,8 @@ def _sympy_source(value: sympy.Expr, rename: Callable[[str], str]) -> tuple[str,
 def _number_source(value: sympy.Expr) -> tuple[str, int]:
     if value is sympy.oo:
         return "np.inf", ATOM
+    if value is -sympy.oo:
+        return "-np.inf", SIGN
     if value is sympy.pi:
         return "np.pi", ATOM
     if value.is_Integer and abs(value) < 10**15:

@@ -58,6 +58,7 @@ class Statement:
     wanted   requests (`wrt=`) for which alone it is computed; empty: always
     judged   computed only where every target is given (errors of what depends on a target)
     otherwise  what is computed instead where a target is missing; None: nothing
+    also     numbers of the equations that were put into this one
     """
 
     definition: Definition
@@ -68,6 +69,7 @@ class Statement:
     wanted: frozenset[str] = frozenset()
     judged: bool = False
     otherwise: Tensor | ArrayExpression | None = None
+    also: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:

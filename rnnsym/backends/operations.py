@@ -1,0 +1,209 @@
+"""How each word of the vocabulary is written in NumPy, for values kept features by batch.
+
+Comes in: an operation whose operands are source text. Goes out: an expression, or a call that fills the result's array. `axis` is the
+axis of features: the last but one where there is a batch, the last where there is none.
+"""
+
+from __future__ import annotations
+
+from rnnsym.program.vocabulary import COMPARISONS, UFUNCS
+
+INTO = {
+    "sigmoid": "sigmoid_into", "complement": "complement_into", "relu": "relu_into", "max": "maximum_into", "min": "minimum_into",
+}  # fmt: skip
+"""Words that a function of the module computes into an array."""
+
+PLAIN = {
+    "abs": "absolute", "sign": "sign", "erf": "erf", "softplus": "softplus", "silu": "silu", "gelu": "gelu", "elu": "elu", "mod": "mod",
+    "clip": "clip", "real": "np.real",
+    "cross_entropy_terms": "cross_entropy_terms", "binary_cross_entropy_terms": "binary_cross_entropy_terms",
+    "squared_error_terms": "squared_error_terms", "sigmoid_cross_entropy_terms": "sigmoid_cross_entropy_terms",
+    "sigmoid_binary_cross_entropy_terms": "sigmoid_binary_cross_entropy_terms",
+}  # fmt: skip
+"""Words that a function of the module, or of NumPy, answers with a new array."""
+
+SOURCE = '''
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def complement_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 - sigmoid(u), without loss of digits: 1 / (1 + exp(u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(-u)
+        return out
+    np.exp(u, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def relu_into(u: NDArray, out: NDArray) -> NDArray:
+    """u where it is positive, otherwise 0."""
+    if np.iscomplexobj(u):
+        out[...] = relu(u)
+        return out
+    return np.maximum(u, 0, out=out)
+
+
+def maximum_into(u: NDArray, v: NDArray, out: NDArray) -> NDArray:
+    """The larger one, by the real parts."""
+    if np.iscomplexobj(out):
+        out[...] = maximum(u, v)
+        return out
+    return np.maximum(u, v, out=out)
+
+
+def minimum_into(u: NDArray, v: NDArray, out: NDArray) -> NDArray:
+    """The smaller one, by the real parts."""
+    if np.iscomplexobj(out):
+        out[...] = minimum(u, v)
+        return out
+    return np.minimum(u, v, out=out)
+
+
+def choose(condition: NDArray, u: NDArray, v: NDArray, out: NDArray) -> None:
+    """u where the condition holds, otherwise v; neither spoils the other."""
+    np.copyto(out, v)
+    np.copyto(out, u, where=condition)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def batch_matvec(m: NDArray, v: NDArray) -> NDArray:
+    """m @ v for a matrix per sequence (..., B, i, j) and vectors (..., j, B)."""
+    return np.matmul(m, v.swapaxes(-1, -2)[..., None])[..., 0].swapaxes(-1, -2)
+
+
+def batch_outer(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
+    """a b.T for vectors (..., i, B) and (..., j, B): a matrix per sequence."""
+    a, b = a.swapaxes(-1, -2), b.swapaxes(-1, -2)
+    return np.multiply(a[..., :, None], b[..., None, :], out=out)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.ndim == p.ndim:
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def log_softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """z - log(sum(exp(z))) along an axis, without overflow or loss of digits."""
+    lowered, log_sum = lowered_rows(z, axis)
+    return lowered - log_sum
+
+
+def logsumexp_rows(z: NDArray, axis: int) -> NDArray:
+    """log(sum(exp(z))) along an axis, without overflow; minus infinity where all entries are."""
+    highest = np.real(z).max(axis, keepdims=True)
+    highest = np.where(np.isfinite(highest), highest, 0)
+    return np.squeeze(highest + lowered_rows(z, axis)[1], axis)
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.ndim == z.ndim:
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def dense(y: NDArray, count: int, rank: int, dtype: Any) -> NDArray:
+    """Class numbers (..., B) as vectors (..., n, B); vectors as they are."""
+    return turned(one_hot(y, count, dtype)) if y.ndim < rank else y
+
+
+def gathered(table: NDArray, classes: NDArray) -> NDArray:
+    """The columns of a matrix that class numbers (..., B) select, (..., n, B); class -1 is the zero vector."""
+    return turned(columns(table, classes))
+
+
+def scattered(a: NDArray, classes: NDArray, count: int) -> NDArray:
+    """The sum of a b.T over steps and batch for vectors (..., n, B), b being one-hot vectors given as class numbers."""
+    return scatter(turned(a), classes, count)
+
+
+def joined(*parts: NDArray, out: NDArray) -> NDArray:
+    """Vectors one after the other; a part without the axis of features is one entry."""
+    start = 0
+    for part in parts:
+        length = part.shape[-2] if part.ndim == out.ndim else 1
+        out[..., start : start + length, :] = part if part.ndim == out.ndim else part[..., None, :]
+        start += length
+    return out
+
+
+def outer_total(a: NDArray, b: NDArray) -> NDArray:
+    """The sum of a b.T over steps and batch for vectors of which either may lack these axes."""
+    lead = max(a.ndim, b.ndim)
+    a, b = (np.expand_dims(v, tuple(range(lead - v.ndim))) if v.ndim > 1 else v[:, None] for v in (a, b))
+    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = max(a.shape[-1], b.shape[-1])
+    a = np.broadcast_to(a, (*shape, a.shape[-2], batch)).swapaxes(-1, -2).reshape(-1, a.shape[-2])
+    b = np.broadcast_to(b, (*shape, b.shape[-2], batch)).swapaxes(-1, -2).reshape(-1, b.shape[-2])
+    return a.T @ b
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+'''
+
+
+def function_table() -> dict[str, str]:
+    """The functions of this file by name."""
+    import re
+
+    parts = re.split(r"\n(?=def )", SOURCE.strip("\n"))
+    return {re.match(r"def (\w+)", part).group(1): part.strip("\n") for part in parts}  # type: ignore[union-attr]
+
+
+__all__ = ["COMPARISONS", "INTO", "PLAIN", "UFUNCS", "function_table"]

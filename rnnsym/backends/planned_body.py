@@ -1,0 +1,1128 @@
+"""The body of a planned pass: arrays, views, loops over stretches of steps, and one call per operation.
+
+Comes in: phases of a Plan. Goes out: indented lines of NumPy. Inside, a step's vector is an array (n, B): products read as in the
+equations. Views are made before the loops; results are written into arrays that exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy
+
+from rnnsym.algebra.sizes import Shape, same_shape
+from rnnsym.backends.body import plain
+from rnnsym.backends.names import Locals
+from rnnsym.backends.operations import COMPARISONS, INTO, PLAIN, UFUNCS
+from rnnsym.backends.printing import WIDTH, _sympy_source, mark_name, size_source
+from rnnsym.program.columns import QUIET
+from rnnsym.program.ops import ALONE, ALWAYS, PER_SEQUENCE, PER_STEP, Amount, Bounds, Guard, Op, Operand, Ref, Stage
+from rnnsym.program.phases import Phase
+from rnnsym.program.planning import Plan
+from rnnsym.program.storage import STEP, STORED, STRETCH, resolved
+from rnnsym.program.vocabulary import ELEMENTWISE
+
+INDENT = 4
+WHOLE = "chunk"  # the slice of steps that a stretch spans
+
+
+@dataclass
+class Loop:
+    """One scan's loop: what is walked along, by the source of its stretch."""
+
+    direction: int
+    walked: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class PlannedBody:
+    """One function body under construction.
+
+    side         "forward" or "gradient"
+    described    equation number → what the file says of it
+    results      name → where a result is written: `grads.W`
+    flows        name → key of the value outside 1 … T; nothing flows on where the caller gave that value
+    """
+
+    plan: Plan
+    names: Locals
+    side: str
+    described: Mapping[int, str] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+    flows: Mapping[str, str] = field(default_factory=dict)
+    public: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cells = self.plan.cells
+        self.places, self.held = self.plan.storage.places, self.plan.storage.held
+        self.functions: set[str] = set()
+        self.sizes: dict[str, None] = {}
+        self.arrays: dict[str, None] = {}
+        self.views: dict[tuple, tuple[str, str]] = {}  # key → (name, definition)
+        self.late: dict[tuple, tuple[str, str]] = {}  # views of what this body computes, made before the loop that reads them
+        self.rooms: dict[str, str] = {}  # local arrays of a step or a stretch → definition
+        self.flat: dict[str, str] = {}
+        self.statics: dict[str, None] = {}
+        self.marks: dict[tuple[bool, int], None] = {}
+        self.locals: dict[str, str] = {}
+        self.pool: dict[str, str] = {}
+        self.weights: list[sympy.Expr] = []
+        self.stretch_rooms: dict[str, str] = {}
+        self.labels = labels(self.plan)
+        self.loop: Loop | None = None
+        self.kind = "static"
+        self.window = ""
+        phases = self.plan.forward if self.side == "forward" else self.plan.gradient
+        self.made = {op.out for phase in phases for op in phase.ops}
+        self.sometimes = {op.out for phase in phases for op in phase.ops if op.guard != ALWAYS}
+        self.lines = [line for phase in phases for line in self._phase(phase)]
+
+    # ------------------------------------------------------------ names
+
+    def fresh(self, wanted: str) -> str:
+        return self.names.fresh(wanted)
+
+    def local(self, name: str) -> str:
+        """The Python name of an array or a value that is not read at other steps."""
+        if name in self.results:
+            return self.results[name]
+        if name not in self.locals:
+            if not name.startswith("%"):
+                self.locals[name] = self.names.of(name)
+            else:
+                self.locals[name] = self.fresh(self.labels.get(name, "part"))
+        return self.locals[name]
+
+    def size(self, length: sympy.Expr) -> str:
+        return size_source(length, self._size_name)
+
+    def _size_name(self, name: str) -> str:
+        self.sizes[name] = None
+        return self.names.of(name)
+
+    def lengths(self, name: str) -> list[str]:
+        """The axes of one step's value."""
+        cell = self.cells[name]
+        axes = [self.size(s) for s in cell.shape] if cell.rank else []
+        return [*axes, "batch"] if cell.rank == 1 else ["batch", *axes]
+
+    def function(self, name: str) -> str:
+        self.functions.add(name)
+        return name
+
+    # ------------------------------------------------------------ arrays of all steps
+
+    def whole(self, array: str) -> str:
+        """The array of all steps, with its slots."""
+        self.arrays[array] = None
+        cell = self.cells[array]
+        if cell.lag or cell.lead:
+            return self.names.of(array, "all") if not array.startswith("%") else self.local(array)
+        return self.local(array)
+
+    def view(self, ref: Ref, align: str = "", groups: int = 1, each: sympy.Expr | None = None) -> str:
+        """The values at all steps of what a reference reads, as a local name."""
+        ref = resolved(ref, self.places)
+        key = (ref.name, ref.delay, ref.rows, align, groups)
+        if key in self.views:
+            return self.views[key][0]
+        cell = self.cells[ref.name]
+        start = cell.lag + (ref.delay or 0)
+        stop = f"steps + {start}" if start else "steps"
+        is_all = not (cell.lag or cell.lead)
+        bounds = [":" if is_all else slice_text("" if not start else str(start), stop)]
+        if ref.rows is not None and cell.rank == 1:
+            bounds.append(slice_text("" if ref.rows[0] == 0 else self.size(ref.rows[0]), self.size(ref.rows[1])))
+        text = self.whole(ref.name)
+        if bounds != [":"]:
+            text += f"[{', '.join(bounds)}]"
+        if groups > 1:
+            assert each is not None
+            text += f".reshape(steps, {groups}, {self.size(each)}, batch)"
+        text += align
+        plain_name = self._view_name(ref, align, groups)
+        if text == plain_name:
+            return text
+        self.views[key] = (plain_name, text)
+        return plain_name
+
+    def _view_name(self, ref: Ref, align: str, groups: int) -> str:
+        cell = self.cells[ref.name]
+        members = self._members(ref)
+        if not align and groups == 1:
+            if members == [] and ref.rows is None and not ref.name.startswith("%"):
+                return self.names.of(ref.name, ref.delay or 0)
+            if len(members) == 1:
+                name, delay = members[0]
+                if not name.startswith("%"):
+                    return self.names.of(name, delay)
+            if not members and ref.rows is None and not (cell.lag or cell.lead):
+                return self.local(ref.name)
+        words = [n for n, _ in members if not n.startswith("%")]
+        joined = "_".join(words)
+        if not words or len(joined) > 24:
+            joined = self.local(ref.name)
+        return self.fresh(joined + ("_wide" if align else "_parts" if groups > 1 else "_rows" if ref.rows and not words else ""))
+
+    def _members(self, ref: Ref) -> list[tuple[str, int]]:
+        """The names whose values lie in the rows that a reference reads, and how many steps away; results before what they overwrite."""
+        found: dict[Bounds, tuple[str, int]] = {}
+        for name, place in self.places.items():
+            if place.array != ref.name or place.rows is None or (name.startswith("%") and place.rows in found):
+                continue
+            inside = ref.rows is None or (_at_least(place.rows[0], ref.rows[0]) and _at_least(ref.rows[1], place.rows[1]))
+            if inside:
+                found[place.rows] = (name, (ref.delay or 0) - place.shift)
+        if ref.rows is None:
+            return []
+        rows = sorted(found.items(), key=lambda item: str(item[0]))
+        ordered = _chained([b for b, _ in rows], ref.rows)
+        return [found[b] for b in ordered]
+
+    # ------------------------------------------------------------ operands
+
+    def text(self, operand: Operand, rank: int, axes: int = PER_STEP, groups: int = 1, total: sympy.Expr | None = None) -> str:
+        """An operand where a result of this rank is computed."""
+        if isinstance(operand, Amount):
+            source, level = _sympy_source(operand.value, self._size_name)
+            return source
+        ref = operand
+        cell = self.cells[ref.name]
+        if cell.axes < PER_STEP or ref.delay is None:
+            return self._static(ref, rank, axes)
+        own_rank = cell.rank
+        if own_rank == 0 and rank == 2:
+            align = "[..., None, None]"
+        elif own_rank == 0 and rank == 1 and self.kind == "map":
+            align = "[:, None]"
+        else:
+            align = ""
+        ref = resolved(ref, self.places)
+        held = self.held.get(ref.name, STORED)
+        split, each = 1, None
+        if groups > 1 and total is not None and self._length(ref) is not None and sympy.expand(self._length(ref) - total) == 0:
+            split, each = groups, sympy.expand(total / groups)
+        if held == STORED:
+            name = self.view(ref, align, split, each)
+            turned = "" if not ref.turned else ".swapaxes(-1, -2)"
+            if self.kind == "map":
+                return f"{name}[{WHOLE}]{turned}"
+            return self._walked(name) + turned
+        rows = ""
+        if ref.rows is not None and own_rank == 1:
+            bounds = slice_text("" if ref.rows[0] == 0 else self.size(ref.rows[0]), self.size(ref.rows[1]))
+            rows = f"[{bounds}]" if held == STEP else f"[:, {bounds}]"
+        base = self.room(ref.name)
+        turned = "" if not ref.turned else ".swapaxes(-1, -2)"
+        if held == STRETCH and self.kind == "scan":
+            return self._walked(base + rows + align, stretch=True) + turned
+        if split > 1:
+            return f"{base}{rows}.reshape({split}, {self.size(each)}, batch){turned}"  # type: ignore[arg-type]
+        if held == STEP and align:
+            return f"{base}{rows}[:, None, None]{turned}"
+        return base + rows + align + turned
+
+    def _length(self, ref: Ref) -> sympy.Expr | None:
+        if ref.rows is not None:
+            return sympy.expand(ref.rows[1] - ref.rows[0])
+        cell = self.cells[ref.name]
+        return cell.shape[0] if cell.rank == 1 else None
+
+    def _static(self, ref: Ref, rank: int, axes: int) -> str:
+        cell = self.cells[ref.name]
+        self.statics[ref.name] = None
+        name = self.local(ref.name)
+        tail = ""
+        if ref.rows or ref.columns:
+            both = [self._bounds(b) for b in (ref.rows, ref.columns)]
+            tail = f"[{', '.join(both[: 2 if cell.rank == 2 or ref.columns else 1])}]"
+        if ref.turned:
+            tail += ".T" if cell.axes == ALONE else ".swapaxes(-1, -2)"
+        if cell.axes == ALONE and cell.rank == 1 and rank == 1 and axes > ALONE:
+            tail += "[:, None]"
+        if cell.axes == PER_SEQUENCE and cell.rank == 0 and rank == 2:
+            tail += "[:, None, None]"
+        if not tail:
+            return name
+        key = (ref.name, "static", ref.rows, ref.columns, ref.turned, tail)
+        if self.kind == "static":
+            return name + tail
+        if key in self.late:
+            return self.late[key][0]
+        if key not in self.views:
+            word = "_T" if ref.turned else "_column" if tail.endswith("None]") else "_part"
+            text = f"np.ascontiguousarray({name}{tail})" if ref.turned and cell.axes == ALONE and self.kind == "scan" else name + tail
+            found = (self.fresh(name + word), text)
+            if ref.name in self.sometimes:
+                return name + tail
+            if ref.name in self.made:  # its value is computed in this body, before the loop that is being written
+                self.late[key] = found
+                return found[0]
+            self.views[key] = found
+        return self.views[key][0]
+
+    def _bounds(self, bounds: Bounds | None) -> str:
+        if bounds is None:
+            return ":"
+        return slice_text("" if bounds[0] == 0 else self.size(bounds[0]), self.size(bounds[1]))
+
+    def _walked(self, source: str, stretch: bool = False) -> str:
+        """The running step's part of what a loop walks along."""
+        assert self.loop is not None
+        text = source if stretch or not self.window else f"{source}[{WHOLE}]"
+        if text not in self.loop.walked:
+            name = "over" if source == "run.masks" else re.sub(r"\W.*", "", source) + "_t"
+            self.loop.walked[text] = self.fresh(name)
+        return self.loop.walked[text]
+
+    def room(self, name: str) -> str:
+        """The local array of a value that is held for a step or a stretch."""
+        return self.pool.get(name) or self.local(name)
+
+    # ------------------------------------------------------------ phases
+
+    def _phase(self, phase: Phase) -> list[str]:
+        if not phase.direction:
+            self.kind, self.window = "static", ""
+            return self._guarded([op for stage in phase.stages for op in stage.ops], INDENT, first="\n")
+        self.pool = _pooled(phase, self)
+        self.late = {}
+        only_scan = len(phase.stages) == 1 and phase.has_scan
+        word = "backwards" if phase.direction < 0 else "forwards"
+        lines = ["", f"{' ' * INDENT}# step by step, {word}" if phase.has_scan else f"{' ' * INDENT}# all steps, a stretch at a time"]
+        if only_scan:
+            self.window = ""
+            rows = self._scan(phase.stages[0], INDENT)
+            return lines + self._late_lines() + rows
+        self.window = WHOLE
+        rows: list[str] = []
+        self.stretch_rooms: dict[str, str] = {}
+        for stage in phase.stages:
+            rows += self._map(stage, INDENT + 4) if stage.kind == "map" else self._scan(stage, INDENT + 4)
+        self.weights.append(self._weight(phase))
+        lines += [f"{' ' * INDENT}for {WHOLE} in {self.function('stretches')}(steps, span, {phase.direction > 0}):"]
+        count = [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if any("count" in t for t in self.stretch_rooms.values()) else []
+        head = [f"{' ' * (INDENT + 4)}{name} = {text}" for name, text in self.stretch_rooms.items()]
+        return lines[:2] + self._late_lines() + lines[2:] + count + head + rows
+
+    def _late_lines(self) -> list[str]:
+        return [f"{' ' * INDENT}{name} = {text}" for name, text in self.late.values()]
+
+    def _weight(self, phase: Phase) -> sympy.Expr:
+        """How many numbers of one step of one sequence the phase works on."""
+        total = sympy.Integer(0)
+        for name in {self.plan.storage.array(op.out) for op in phase.ops} | {self.plan.storage.array(r.name) for op in phase.ops for r in op.reads}:
+            cell = self.cells[name]
+            if cell.axes == PER_STEP and self.held.get(name, STORED) != STEP:
+                total += sympy.Mul(*cell.shape) if cell.rank else 1
+        return sympy.expand(total)
+
+    def _map(self, stage: Stage, indent: int) -> list[str]:
+        self.kind = "map"
+        lines = self._guarded(list(stage.ops), indent)
+        return lines + self._clear_map(stage, indent)
+
+    def _scan(self, stage: Stage, indent: int) -> list[str]:
+        self.kind = "scan"
+        self.loop = Loop(stage.direction)
+        guards = {op.guard for op in stage.ops}
+        shared = guards.pop() if len(guards) == 1 else None
+        pad = indent + 4 + (4 if shared and condition(shared, self.public) else 0)
+        body = self._guarded(list(stage.ops), pad, shared=shared)
+        body += self._clear_step(stage, pad)
+        loop, self.loop = self.loop, None
+        flip = "[::-1]" if stage.direction < 0 else ""
+        sources = [f"{text}{flip}" for text in loop.walked]
+        names = list(loop.walked.values())
+        outer = indent + (4 if shared and condition(shared, self.public) else 0)
+        lines = [f"{' ' * indent}if {condition(shared, self.public)}:"] if shared and condition(shared, self.public) else []
+        return lines + _for_loop(names, sources, outer) + body
+
+    def _guarded(self, ops: list[Op], indent: int, first: str = "", shared: Guard | None = None) -> list[str]:
+        lines: list[str] = []
+        position = 0
+        while position < len(ops):
+            guard, quiet = ops[position].guard, QUIET in ops[position].details
+            stop = position
+            while stop < len(ops) and ops[stop].guard == guard and (QUIET in ops[stop].details) == quiet:
+                stop += 1
+            test = "" if guard == shared else condition(guard, self.public)
+            pad = indent + (4 if test else 0) + (4 if quiet else 0)
+            rows = [line for op in ops[position:stop] for line in self._operation(op, pad)]
+            if rows:
+                lines += [f"{' ' * indent}if {test}:"] if test else []
+                lines += [f"{' ' * (pad - 4)}with np.errstate(all=\"ignore\"):"] if quiet else []
+                lines += rows
+            position = stop
+        return ["", *lines] if first and lines else lines
+
+    # ------------------------------------------------------------ padding
+
+    def _padded(self, stage: Stage) -> list[Ref]:
+        """What a stage computes and all steps of which are held."""
+        found: dict[Ref, None] = {}
+        for op in stage.ops:
+            if self.cells[op.out].axes != PER_STEP or op.place or self.cells[op.out].kind == "mark":
+                continue
+            rows, shift = (op.details[1], op.details[2]) if op.details[:1] == ("into",) else (None, 0)
+            if op.details[:1] == ("rows",):
+                continue
+            ref = resolved(Ref(op.out, shift, rows), self.places)
+            if self.held.get(ref.name, STORED) == STORED and self.cells[ref.name].entries == "number":
+                found[ref] = None
+        return _outermost(list(found))
+
+    def _clear_map(self, stage: Stage, indent: int) -> list[str]:
+        names = []
+        for ref in self._padded(stage):
+            text = f"{self.view(ref)}[{WHOLE}]"
+            names.append(f"{self.function('turned')}({text})" if self.cells[ref.name].rank == 1 else text)
+        lines = [f"{' ' * (indent + 4)}clear(run.padding[{WHOLE}], {chunk})" for chunk in _chunks(names, WIDTH - indent - 40)] if names else []
+        lines += self._ends(stage, indent + 4)
+        return [f"{' ' * indent}if run.padding is not None:", *lines] if lines else []
+
+    def _clear_step(self, stage: Stage, indent: int) -> list[str]:
+        names = []
+        for ref in self._padded(stage):
+            text = self._walked(self.view(ref))
+            names.append(f"{text}.T" if self.cells[ref.name].rank == 1 else text)
+        ends = self._ends(stage, indent + 4)
+        if not names and not ends:
+            return []
+        pad = self._walked("run.masks")
+        lines = [f"{' ' * indent}if {pad} is not None:"]
+        lines += [f"{' ' * (indent + 4)}clear({pad}, {chunk})" for chunk in _chunks(names, WIDTH - indent - 20)]
+        return lines + ends
+
+    def _ends(self, stage: Stage, indent: int) -> list[str]:
+        """Values after each sequence's own end, which clearing has taken."""
+        if self.side != "forward":
+            return []
+        lines = []
+        for name in dict.fromkeys(self._named_outs(stage)):
+            cell = self.cells[name]
+            if cell.lead and cell.kind == "variable":
+                lines.append(self.place_end_line(name, indent))
+        return lines
+
+    def _named_outs(self, stage: Stage) -> list[str]:
+        found = []
+        for op in stage.ops:
+            found.append(op.out)
+            found += [n for n, p in self.places.items() if p.array == op.out and not n.startswith("%")]
+        return [n for n in found if self.cells[n].axes == PER_STEP]
+
+    def place_end_line(self, name: str, indent: int) -> str:
+        self.functions.add("place_end")
+        base, lag = self.outside(name)
+        return f"{' ' * indent}place_end({base}, {lag}, {self.end_name(name)}, run.ends)"
+
+    def end_name(self, name: str) -> str:
+        return self.names.of(name, "end")
+
+    def outside(self, name: str) -> tuple[str, int]:
+        """A name's array with all its slots, batch by features, and how many slots stand before step 1."""
+        ref = resolved(Ref(name, 0), self.places)
+        cell = self.cells[ref.name]
+        text = self.whole(ref.name)
+        if ref.rows is not None:
+            text += f"[:, {self._bounds(ref.rows)}]"
+        if self.cells[name].rank == 1:
+            text = f"{self.function('turned')}({text})"
+        return text, cell.lag + (ref.delay or 0)
+
+    # ------------------------------------------------------------ operations
+
+    def _operation(self, op: Op, indent: int) -> list[str]:
+        rows = self._statement(op)
+        return [" " * indent + row for row in self._cited(rows, op, indent)]
+
+    def _cited(self, rows: list[str], op: Op, indent: int) -> list[str]:
+        if not op.numbers or not rows:
+            return [line for row in rows for line in _wrapped(row, WIDTH - indent)]
+        cited = ranges(op.numbers)
+        said = next((self.described[n] for n in op.numbers if self.described.get(n)), "") if len(op.numbers) == 1 else ""
+        for note in (f"# ({cited}) {plain(said)}".rstrip(), f"# ({cited})"):
+            if len(rows) == 1 and indent + len(rows[0]) + 2 + len(note) <= WIDTH:
+                return [f"{rows[0]}  {note}"]
+        return [f"# ({cited})", *(line for row in rows for line in _wrapped(row, WIDTH - indent))]
+
+    def _statement(self, op: Op) -> list[str]:
+        if op.function == "mark":
+            return self._mark(op)
+        if op.place:
+            return self._slot(op)
+        if self.kind == "static":
+            return self._static_statement(op)
+        rank = self._rank(op)
+        target, bound = self._target(op)
+        writer = WRITERS.get(op.function)
+        if writer is not None:
+            return writer(self, op, target, bound, rank)
+        groups, total = self._grouping(op)
+        args = [self.text(a, rank, PER_STEP, groups, total) for a in op.args]
+        if op.function == "copy":
+            return [f"np.copyto({target}, {args[0]})"] if bound else [f"{target}[...] = {args[0]}"]
+        if op.function in UFUNCS and bound:
+            return [f"np.{UFUNCS[op.function]}({', '.join(args)}, out={target})"]
+        if op.function in INTO and bound:
+            return [f"{self.function(INTO[op.function])}({', '.join(args)}, out={target})"]
+        if op.function == "where" and bound:
+            return [f"{self.function('choose')}({', '.join(args)}, out={target})"]
+        return [self._assign(target, bound, self._expression(op, args, rank, PER_STEP))]
+
+    def _assign(self, target: str, bound: bool, expression: str) -> str:
+        place = target if target.endswith("]") else f"{target}[...]"
+        return f"{place} = {expression}" if bound else f"{target} = {expression}"
+
+    def _grouping(self, op: Op) -> tuple[int, sympy.Expr | None]:
+        if op.details[:1] != ("into",):
+            return 1, None
+        _, rows, _, groups = op.details
+        return groups, sympy.expand(rows[1] - rows[0])
+
+    def _rank(self, op: Op) -> int:
+        return self.cells[op.out].rank
+
+    def _target(self, op: Op) -> tuple[str, bool]:
+        """Where a result goes, and whether that is an array that exists (otherwise a name to be bound)."""
+        if op.details[:1] == ("into",):
+            _, rows, shift, groups = op.details
+            ref = Ref(op.out, shift, rows)
+            return self.text(ref, 1, PER_STEP, groups, sympy.expand(rows[1] - rows[0])), True
+        if op.details[:1] == ("rows",):
+            return self.text(Ref(op.out, 0, (op.details[1], op.details[2])), 1), True
+        ref = resolved(Ref(op.out, 0), self.places)
+        if self.held.get(ref.name, STORED) == STORED:
+            return self.text(Ref(op.out, 0), self._rank(op)), True
+        name = self.room(ref.name)
+        if op.out != ref.name or self._wants_room(op):
+            self._make_room(ref.name, name)
+            return self.text(Ref(op.out, 0), self._rank(op)), True
+        return name, False
+
+    def _wants_room(self, op: Op) -> bool:
+        if self.cells[op.out].entries != "number":
+            return False
+        words = (*UFUNCS, *INTO, "where", "copy", "affine", "sum", "outer", "excess", "concat", "mean")
+        return op.function in words
+
+    def _make_room(self, array: str, name: str) -> None:
+        axes = self.lengths(array)
+        room = self.fresh_room(name)
+        if self.held[array] == STRETCH:
+            self.rooms.setdefault(room, f'work.array("{room}", (span, {", ".join(axes)}), dtype)')
+            self.stretch_rooms.setdefault(name, f"{room}[:count]")
+        else:
+            self.rooms.setdefault(name, f'work.array("{name}", ({", ".join(axes)}{"," if len(axes) == 1 else ""}), dtype)')
+
+    def fresh_room(self, name: str) -> str:
+        return name + "_room" if name + "_room" in self.rooms else self.names.reserve(name + "_room")
+
+    # ------------------------------------------------------------ expressions that make new arrays
+
+    def _expression(self, op: Op, args: list[str], rank: int, axes: int) -> str:
+        function = op.function
+        details = tuple(d for d in op.details if d != QUIET)
+        batched = axes > ALONE
+        features = "-2" if batched else "-1"
+        if function in UFUNCS:
+            return f"np.{UFUNCS[function]}({', '.join(args)})"
+        if function in COMPARISONS:
+            return " ".join([_real(args[0], op.args[0]), COMPARISONS[function], _real(args[1], op.args[1])])
+        if function in PLAIN or function in INTO:
+            word = PLAIN.get(function) or {"complement": "sigmoid", "max": "maximum", "min": "minimum"}.get(function, function)
+            if function == "complement":
+                args = [f"-{args[0]}" if re.fullmatch(r"[\w.\[\]]+", args[0]) else f"-({args[0]})"]
+            return f"{word if word.startswith('np.') else self.function(word)}({', '.join(args)})"
+        if function == "where":
+            return f"np.where({', '.join(args)})"
+        if function == "softmax_cross_entropy":
+            return f"{self.function('softmax_loss')}({', '.join(args)}, {features})"
+        if function in ("softmax", "log_softmax", "logsumexp"):
+            return f"{self.function(function + '_rows')}({args[0]}, {features})"
+        if function in ("sum", "mean"):
+            return f"{args[0]}.{function}({self._entries_axis(op, batched)})"
+        if function == "norm":
+            return f"np.sqrt(np.square({args[0]}).sum({self._entries_axis(op, batched)}))"
+        if function == "dot":
+            return f"np.multiply({args[0]}, {args[1]}).sum({features})"
+        if function == "concat":
+            return self._concatenated(op, args, batched)
+        if function == "roll":
+            return f"np.roll({args[0]}, {details[0]}, {features})"
+        if function == "matvec":
+            return self._matvec(op, args, batched)
+        if function == "matmul":
+            return f"np.matmul({args[0]}, {args[1]})"
+        if function == "outer":
+            if not batched:
+                return f"np.multiply({args[0]}[:, None], {args[1]})"
+            a, b = (self._columns(text, a) for text, a in zip(args, op.args, strict=True))
+            return f"{a}[..., :, None] * {b}[..., None, :]"
+        if function == "scale_rows":
+            return f"{self._columns(args[0], op.args[0]) if batched else args[0]}[..., None] * {args[1]}"
+        if function == "scale_columns":
+            return f"{args[0]} * {self._columns(args[1], op.args[1]) if batched else args[1]}[..., None, :]"
+        if function == "row_sums":
+            text = f"{args[0]}.sum(-1)"
+            return f"{text}.swapaxes(-1, -2)" if self._axes(op.args[0]) > ALONE else text
+        if function == "columns":
+            return f"{self.function('gathered')}({', '.join(args)})"
+        if function == "one_hot":
+            self.functions |= {"turned", "one_hot"}
+            return f"turned(one_hot({args[0]}, {self.size(details[0])}, dtype))"
+        if function == "dense":
+            count = 2 if axes == PER_SEQUENCE else 3
+            if self.kind == "scan":
+                count = 2
+            return f"{self.function('dense')}({args[0]}, {self.size(details[0])}, {count}, dtype)"
+        if function in ("zeros", "ones"):
+            shape = ", ".join(map(self.size, self.cells[op.out].shape))
+            return f"np.{function}(({shape},), dtype)" if "," not in shape else f"np.{function}(({shape}), dtype)"
+        if function == "eye":
+            return f"np.eye({self.size(self.cells[op.out].shape[0])}, dtype=dtype)"
+        if function == "for_each":
+            return f"batch * {args[0]}"
+        if function == "excess":
+            return f"{self.function('excess')}({args[0]}, {args[1]}, np.empty_like({args[0]}))"
+        if function == "affine":
+            count = details[0]
+            terms = [f"{args[2 * k]} @ {args[2 * k + 1]}" for k in range(count)] + args[2 * count :]
+            return " + ".join(terms)
+        if function == "every_step":
+            return self._every_step(op, args)
+        if function == "valid":
+            return self._valid(op, args)
+        raise AssertionError(f"no NumPy for {function}")
+
+    def _axes(self, operand: Operand) -> int:
+        return ALONE if isinstance(operand, Amount) else self.cells[operand.name].axes
+
+    def _operand_rank(self, operand: Operand) -> int:
+        return 0 if isinstance(operand, Amount) else self.cells[operand.name].rank
+
+    def _entries_axis(self, op: Op, batched: bool) -> str:
+        inner = op.args[0]
+        own = self._axes(inner) > ALONE
+        if self._operand_rank(inner) == 1:
+            return "-2" if own else "-1"
+        return "(-2, -1)"
+
+    def _columns(self, text: str, operand: Operand) -> str:
+        """A vector with its features last."""
+        if self._axes(operand) == ALONE:
+            return text.removesuffix("[:, None]")
+        return f"{self.function('turned')}({text})"
+
+    def _concatenated(self, op: Op, args: list[str], batched: bool) -> str:
+        if batched:
+            parts = [self._spread_part(a, text) for a, text in zip(op.args, args, strict=True)]
+            self.functions |= {"concat", "turned"}
+            return f"turned(concat({', '.join(parts)}))"
+        parts = [text if self._operand_rank(a) else f"np.reshape(np.asarray({text}, dtype), 1)" for a, text in zip(op.args, args, strict=True)]
+        return f"np.concatenate(({', '.join(parts)}{',' if len(parts) == 1 else ''}))"
+
+    def _spread_part(self, operand: Operand, text: str) -> str:
+        if self._operand_rank(operand) == 0:
+            return f"np.asarray({text}, dtype)[..., None]"
+        return self._columns(text, operand)
+
+    def _matvec(self, op: Op, args: list[str], batched: bool) -> str:
+        matrix, vector = op.args
+        if not batched:
+            return f"np.matmul({args[0]}, {args[1]})"
+        if self._axes(matrix) == ALONE:
+            return f"np.matmul({args[0]}, {args[1]})"
+        if self._axes(vector) == ALONE:
+            text = args[1].removesuffix("[:, None]")
+            return f"{self.function('turned')}(np.matmul({args[0]}, {text}))"
+        return f"{self.function('batch_matvec')}({args[0]}, {args[1]})"
+
+    def _every_step(self, op: Op, args: list[str]) -> str:
+        operand, rank = op.args[0], self.cells[op.out].rank
+        shape = {0: "(steps, batch)", 1: "(steps, {0}, batch)", 2: "(steps, batch, {0}, {1})"}[rank]
+        shape = shape.format(*map(self.size, self.cells[op.out].shape))
+        text = args[0]
+        if rank == 1 and self._axes(operand) == ALONE and not text.endswith("[:, None]"):
+            text = f"{text}[:, None]"
+        return f"np.broadcast_to({text}, {shape})[{WHOLE}]" if self.kind == "map" else f"np.broadcast_to({text}, {shape})"
+
+    def _valid(self, op: Op, args: list[str]) -> str:
+        padding = f"run.padding if run.padding is None else run.padding[{WHOLE}]" if self.kind == "map" else "run.padding"
+        self.functions |= {"valid", "turned"}
+        if self.cells[op.out].rank == 1:
+            return f"turned(valid(turned({args[0]}), {padding}))"
+        return f"valid({args[0]}, {padding})"
+
+    # ------------------------------------------------------------ what is done once
+
+    def _static_statement(self, op: Op) -> list[str]:
+        cell = self.cells[op.out]
+        rank, axes = cell.rank, cell.axes
+        name = self.local(op.out)
+        if op.function in STATIC:
+            rows = STATIC[op.function](self, op)
+        elif op.function == "copy":
+            rows = [self._filled(op)]
+        else:
+            args = [self.text(a, self._rank_of_args(op), axes) for a in op.args]
+            expression = self._expression(op, args, rank, axes)
+            if op.args and all(isinstance(a, Amount) for a in op.args) and cell.kind == "part":
+                expression = f"float({expression})"
+            rows = [f"{name} = {expression}"]
+        if op.out in self.results:
+            rows = [f"{self.results[op.out]}[...] = {rows[0].removeprefix(name + ' = ')}"] if rows[0].startswith(name + " = ") else rows
+        if op.out in self.flows:
+            rows += [f'if "{self.flows[op.out]}" in run.given:', f"    {name} = np.zeros_like({name})"]
+        if op.out in self.plan.kept and self.side == "forward":
+            rows += [f'work.kept["{name}"] = {name}']
+        return rows
+
+    def _rank_of_args(self, op: Op) -> int:
+        return self.cells[op.out].rank if op.function in ELEMENTWISE or op.function == "affine" else -1
+
+    def _filled(self, op: Op) -> str:
+        """A value spread over the whole shape of what it is the value of."""
+        cell = self.cells[op.out]
+        text = self.text(op.args[0], cell.rank, cell.axes)
+        axes = self.lengths(op.out) if cell.axes == PER_SEQUENCE else [self.size(s) for s in cell.shape]
+        shape = f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+        return f"{self.local(op.out)} = np.full({shape}, {text}, dtype)"
+
+    def _slot(self, op: Op) -> list[str]:
+        """A value outside 1 … T, unless the caller gave it."""
+        name, bracket, place = op.place.partition("[")
+        self.kind = "static"
+        rank = self.cells[name].rank
+        if op.function == "copy":
+            text = self.text(op.args[0], rank, PER_SEQUENCE)
+        else:
+            args = [self.text(a, self._rank_of_args(op), PER_SEQUENCE) for a in op.args]
+            text = self._expression(op, args, rank, PER_SEQUENCE)
+        key = f"{self.public[name]}{bracket}{place}"
+        position = place.rstrip("]")
+        if position.startswith("T"):
+            slot = int(position[1:]) - 1
+            if slot >= self.cells[name].lead:
+                return []
+            value = f"{self.function('turned')}({text})" if rank == 1 and not self._is_alone(op) else text
+            value = value.removesuffix("[:, None]") if self._is_alone(op) else value
+            rows = [f'if "{key}" not in run.given:', f"    {self.end_name(name)}[{slot}] = {value}"]
+            return [*rows, self.place_end_line(name, 0)]
+        ref = resolved(Ref(name, 0), self.places)
+        cell = self.cells[ref.name]
+        index = cell.lag + (ref.delay or 0) + int(position) - 1
+        if self.cells[name].lag - 1 + int(position) < 0 or index < 0:
+            return []
+        rows_text = f", {self._bounds(ref.rows)}" if ref.rows is not None else ""
+        return [f'if "{key}" not in run.given:', f"    {self.whole(ref.name)}[{index}{rows_text}] = {text}"]
+
+    def _is_alone(self, op: Op) -> bool:
+        return all(self._axes(a) == ALONE for a in op.args)
+
+    def _mark(self, op: Op) -> list[str]:
+        first, delay = op.details[0] == "at_first", op.details[1]
+        self.marks[first, delay] = None
+        name = self.room(op.out)
+        if self.held.get(op.out) == STORED:
+            return [f"{self.text(Ref(op.out, 0), 0)}[...] = {mark_name(first, delay)}[{WHOLE}]"]
+        return [f"{name} = {mark_name(first, delay)}[{WHOLE}]"]
+
+
+# ---------------------------------------------------------------- operations with a form of their own
+
+
+def _affine(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    count = op.details[0]
+    word = "np.dot" if body.kind == "scan" else "np.matmul"
+    rows = []
+    for k in range(count):
+        matrix, vector = body.text(op.args[2 * k], 2), body.text(op.args[2 * k + 1], 1)
+        if k == 0:
+            rows.append(f"{word}({matrix}, {vector}, out={target})")
+        else:
+            rows.append(f"np.add({target}, {word}({matrix}, {vector}), out={target})")
+    for bias in op.args[2 * count :]:
+        assert isinstance(bias, Ref)
+        rows.append(f"np.add({target}, {body.text(bias, 1)}, out={target})")
+    return rows
+
+
+def _sum(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    inner = body.text(op.args[0], body._operand_rank(op.args[0]))
+    axis = body._entries_axis(op, True)
+    if body._axes(op.args[0]) == ALONE or not bound:
+        return [body._assign(target, bound, f"{inner}.{op.function}({axis})")]
+    return [f"np.{'add.reduce' if op.function == 'sum' else 'mean'}({inner}, axis={axis}, out={target})"]
+
+
+def _outer(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    a, b = (body.text(x, 1) for x in op.args)
+    if bound and all(body._axes(x) > ALONE for x in op.args):
+        return [f"{body.function('batch_outer')}({a}, {b}, out={target})"]
+    first, second = (body._columns(text, x) for text, x in zip((a, b), op.args, strict=True))
+    return [body._assign(target, bound, f"{first}[..., :, None] * {second}[..., None, :]")]
+
+
+def _excess(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    p, y = (body.text(x, 1) for x in op.args)
+    if not bound:
+        return [f"{target} = {body.function('excess')}({p}, {y}, np.empty_like({p}))"]
+    return [f"{body.function('excess')}({p}, {y}, out={target})"]
+
+
+def _concat(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    if bound and all(body._axes(a) > ALONE for a in op.args):
+        parts = [body.text(a, body._operand_rank(a)) for a in op.args]
+        stepped = body.kind == "map" and any(body._axes(a) < PER_STEP for a in op.args)
+        if not stepped:
+            return [f"{body.function('joined')}({', '.join(parts)}, out={target})"]
+    args = [body.text(a, body._operand_rank(a)) for a in op.args]
+    return [body._assign(target, bound, body._concatenated(op, args, True))]
+
+
+def _own_rank(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    """Operations whose operands are not aligned with the result."""
+    args = [body.text(a, body._operand_rank(a)) for a in op.args]
+    return [body._assign(target, bound, body._expression(op, args, rank, PER_STEP))]
+
+
+WRITERS: dict[str, Callable[[PlannedBody, Op, str, bool, int], list[str]]] = {
+    "affine": _affine,
+    "sum": _sum,
+    "mean": _sum,
+    "outer": _outer,
+    "excess": _excess,
+    "concat": _concat,
+    **dict.fromkeys(
+        (
+            "softmax_cross_entropy", "softmax", "log_softmax", "logsumexp", "norm", "dot", "roll", "matvec", "matmul", "scale_rows",
+            "scale_columns", "row_sums", "columns", "one_hot", "dense", "every_step", "valid",
+        ),
+        _own_rank,
+    ),
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- operations over all steps and sequences, done once
+
+
+def _flat(body: PlannedBody, ref: Ref) -> str:
+    """A vector of all steps and sequences as one matrix: features by (steps x batch)."""
+    ref = resolved(ref, body.places)
+    cell = body.cells[ref.name]
+    body.whole(ref.name)
+    if ref.name not in body.flat:
+        name = body.fresh(f"{body.local(ref.name)}_flat")
+        body.flat[ref.name] = name
+    name = body.flat[ref.name]
+    start = cell.lag + (ref.delay or 0)
+    rows = body._bounds(ref.rows)
+    if cell.lag or cell.lead:
+        steps = slice_text("" if not start else str(start), f"steps + {start}" if start else "steps")
+        length = body.size(ref.rows[1] - ref.rows[0]) if ref.rows else body.size(cell.shape[0])
+        text = f"{name}[{rows}, {steps}].reshape({length}, -1)"
+    else:
+        text = f"{name}[{rows}].reshape({body.size(ref.rows[1] - ref.rows[0])}, -1)" if ref.rows else f"{name}.reshape(len({name}), -1)"
+    return text
+
+
+def _flat_line(body: PlannedBody, name: str) -> str:
+    return f'{body.flat[name]} = work.flat("{body.flat[name]}", {body.whole(name)})'
+
+
+def _is_flat(body: PlannedBody, operand: Operand) -> bool:
+    return isinstance(operand, Ref) and body.cells[operand.name].axes == PER_STEP and body.cells[operand.name].rank == 1 and operand.delay is not None
+
+
+def _outer_sum(body: PlannedBody, op: Op) -> list[str]:
+    a, b = op.args
+    rows: list[str] = []
+    known = set(body.flat)
+    if _is_flat(body, a) and _is_flat(body, b):
+        first, second = _flat(body, a), _flat(body, b)  # type: ignore[arg-type]
+        fresh = [n for n in body.flat if n not in known]
+        rows += [_flat_line(body, n) for n in fresh]
+        rows.append(_result(body, op, f"np.dot({first}, {second}.T", True))
+        for name in fresh if op.guard != ALWAYS else ():  # elsewhere it may not be there
+            body.flat.pop(name)
+        return rows
+    texts = [_unaligned(body, x) for x in (a, b)]
+    return [_result(body, op, f"{body.function('outer_total')}({', '.join(texts)}", False)]
+
+
+def _result(body: PlannedBody, op: Op, call: str, has_out: bool) -> str:
+    """The call, its result where it belongs: a local name, a parameter's gradient, some columns of a stack's gradient."""
+    target = body.results.get(op.out)
+    bounds = body._bounds(op.details[1:3]) if op.details[:1] in (("columns",), ("column",)) else ""
+    if target is None:
+        return f"{body.local(op.out)} = {call})"
+    if bounds:
+        return f"{target}[:, {bounds}] = {call})"
+    if has_out and body.cells[op.out].kind == "stack gradient":
+        return f"{call}, out={target})"
+    return f"{target}[...] = {call})"
+
+
+def _unaligned(body: PlannedBody, operand: Operand) -> str:
+    if isinstance(operand, Ref) and body.cells[operand.name].axes == PER_STEP and operand.delay is not None:
+        return body.view(operand)
+    return body.text(operand, -1, ALONE)
+
+
+def _sum_all(body: PlannedBody, op: Op) -> list[str]:
+    a = op.args[0]
+    rows: list[str] = []
+    rank, axes = body._operand_rank(a), body._axes(a)
+    if _is_flat(body, a) and isinstance(a, Ref) and resolved(a, body.places).name in body.flat:
+        text = f"{_flat(body, a)}.sum(-1)"
+    elif axes == PER_STEP:
+        text = f"{_unaligned(body, a)}.sum({ {0: '', 1: '(0, -1)', 2: '(0, 1)'}[rank] })"
+    else:
+        text = f"{_unaligned(body, a)}.sum({ {0: '', 1: '-1', 2: '0'}[rank] })"
+    if op.details[:1] == ("column",):
+        return [*rows, f"{body.results[op.out]}[:, {body.size(op.details[1])}] = {text}"]
+    target = body.results.get(op.out)
+    return [*rows, f"{target}[...] = {text}" if target else f"{body.local(op.out)} = {text}"]
+
+
+def _scatter(body: PlannedBody, op: Op) -> list[str]:
+    texts = [_unaligned(body, a) for a in op.args]
+    body.functions |= {"scattered"}
+    call = f"scattered({', '.join(texts)}, {body.size(op.details[0])}"
+    return [_result(body, op, call, False)]
+
+
+def _at_step(body: PlannedBody, op: Op) -> list[str]:
+    ref = op.args[0]
+    assert isinstance(ref, Ref)
+    return [f"{body.local(op.out)} = {body.function('at_step')}({body.view(ref)}, {op.details[0]})"]
+
+
+def _at_end(body: PlannedBody, op: Op) -> list[str]:
+    ref = op.args[0]
+    assert isinstance(ref, Ref)
+    base, lag = body.outside(ref.name)
+    text = f"{body.function('at_end')}({base}, {lag}, run.ends, {op.details[0]})"
+    return [f"{body.local(op.out)} = {text}" + (".T" if body.cells[op.out].rank == 1 else "")]
+
+
+def _before(body: PlannedBody, op: Op) -> list[str]:
+    ref = op.args[0]
+    assert isinstance(ref, Ref)
+    base, lag = body.outside(ref.name)
+    return [f"{body.local(op.out)} = {base}[{lag - 1 + op.details[0]}]" + (".T" if body.cells[op.out].rank == 1 else "")]
+
+
+def _total(body: PlannedBody, op: Op) -> list[str]:
+    return [f"{body.local(op.out)} = {_unaligned(body, op.args[0])}.sum(0)"]
+
+
+def _static_valid(body: PlannedBody, op: Op) -> list[str]:
+    text = _unaligned(body, op.args[0])
+    return [f"{body.local(op.out)} = {body._valid(op, [text])}"]
+
+
+STATIC: dict[str, Callable[[PlannedBody, Op], list[str]]] = {
+    "outer_sum": _outer_sum,
+    "sum_all": _sum_all,
+    "scatter": _scatter,
+    "at_step": _at_step,
+    "at_end": _at_end,
+    "before": _before,
+    "total": _total,
+}
+
+
+# ---------------------------------------------------------------- text
+
+
+def condition(guard: Guard | None, public: Mapping[str, str]) -> str:
+    """A guard as Python, "" where there is none."""
+    if guard is None:
+        return ""
+    parts = [f'"{public[n]}" in run.data' for n in sorted(guard.needs)]
+    if len(guard.wanted) == 1:
+        parts.append(f'"{min(guard.wanted)}" in wrt')
+    elif guard.wanted:
+        words = ", ".join(f'"{w}"' for w in sorted(guard.wanted))
+        parts.append(f"wrt & {{{words}}}")
+    return " and ".join(parts)
+
+
+def slice_text(start: str, stop: str) -> str:
+    """A slice as the formatter sets it: spaces around the colon where a bound is more than a name."""
+    simple = all(not bound or bound.isidentifier() or bound.isdigit() for bound in (start, stop))
+    if simple:
+        return f"{start}:{stop}"
+    return f"{start} : {stop}".strip()
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Numbers as a person lists them: 3, 5-8."""
+    parts: list[str] = []
+    rows = sorted(numbers)
+    start = 0
+    for k in range(1, len(rows) + 1):
+        if k == len(rows) or rows[k] != rows[k - 1] + 1:
+            parts.append(str(rows[start]) if k - start == 1 else f"{rows[start]}, {rows[k - 1]}" if k - start == 2 else f"{rows[start]}-{rows[k - 1]}")
+            start = k
+    return ", ".join(parts)
+
+
+def _real(text: str, operand: Operand) -> str:
+    if isinstance(operand, Amount):
+        return text
+    return f"{text}.real" if re.fullmatch(r"[\w\[\].:, ]+", text) else f"np.real({text})"
+
+
+def _for_loop(names: list[str], sources: list[str], indent: int) -> list[str]:
+    pad = " " * indent
+    if len(names) == 1:
+        return [f"{pad}for {names[0]} in {sources[0]}:"]
+    line = f"{pad}for {', '.join(names)} in zip({', '.join(sources)}):"
+    if len(line) <= WIDTH:
+        return [line]
+    rows = [f"{pad}for {', '.join(names)} in zip(", *(f"{pad}    {s}," for s in sources), f"{pad}):"]
+    if len(rows[0]) <= WIDTH:
+        inner = f"{pad}    {', '.join(sources)}"
+        return [rows[0], inner, f"{pad}):"] if len(inner) <= WIDTH else rows
+    return [f"{pad}for (", *(f"{pad}    {n}," for n in names), f"{pad}) in zip(", *(f"{pad}    {s}," for s in sources), f"{pad}):"]
+
+
+def _wrapped(row: str, room: int) -> list[str]:
+    """A statement that is too long for one line: its terms, or its arguments, on lines of their own."""
+    lead = len(row) - len(row.lstrip())
+    if len(row) <= room or row.lstrip().startswith(("#", "if ")):
+        return [row]
+    pad = " " * (lead + 4)
+    head, is_assignment, value = row.partition(" = ")
+    terms = _top_level(value, " + ") if is_assignment else [row]
+    if len(terms) > 1:
+        rows = [pad + terms[0], *(f"{pad}+ {term}" for term in terms[1:])]
+        return [f"{head} = (", *rows, " " * lead + ")"]
+    depth, start = 0, None
+    for index in range(len(row) - 1, -1, -1):
+        depth += (row[index] == ")") - (row[index] == "(")
+        if depth == 0:
+            start = index
+            break
+    if start is None or not row.endswith(")"):
+        return [row]
+    head, inner = row[: start + 1], row[start + 1 : -1]
+    if len(pad + inner) <= room:
+        return [head, pad + inner, " " * lead + ")"]
+    return [head, *(f"{pad}{part}," for part in _top_level(inner, ", ")), " " * lead + ")"]
+
+
+def _top_level(text: str, separator: str) -> list[str]:
+    """Parts of a text between separators that stand outside brackets."""
+    parts, depth, start = [], 0, 0
+    for index, ch in enumerate(text):
+        depth += (ch in "([{") - (ch in ")]}")
+        if depth == 0 and text.startswith(separator, index):
+            parts.append(text[start:index])
+            start = index + len(separator)
+    return [*parts, text[start:]]
+
+
+def _chunks(names: list[str], room: int) -> list[str]:
+    pieces: list[str] = []
+    for name in names:
+        if pieces and len(pieces[-1]) + 2 + len(name) <= room:
+            pieces[-1] += f", {name}"
+        else:
+            pieces.append(name)
+    return pieces
+
+
+def _at_least(a: sympy.Expr, b: sympy.Expr) -> bool:
+    """Whether a >= b for all positive sizes."""
+    difference = sympy.expand(a - b)
+    return difference == 0 or bool(difference.is_nonnegative)
+
+
+def _chained(bounds: Iterable[Bounds], whole: Bounds) -> list[Bounds]:
+    """Bounds that follow each other from the beginning of the whole to its end; [] where there are gaps."""
+    rest, found, place = list(bounds), [], whole[0]
+    while sympy.expand(place - whole[1]) != 0:
+        following = next((b for b in rest if sympy.expand(b[0] - place) == 0), None)
+        if following is None:
+            return []
+        rest.remove(following)
+        found.append(following)
+        place = following[1]
+    return found
+
+
+def _outermost(refs: list[Ref]) -> list[Ref]:
+    """References without those that lie inside others."""
+
+    def inside(a: Ref, b: Ref) -> bool:
+        if a == b or a.name != b.name or a.delay != b.delay:
+            return False
+        return b.rows is None or (a.rows is not None and _at_least(a.rows[0], b.rows[0]) and _at_least(b.rows[1], a.rows[1]))
+
+    return [a for k, a in enumerate(refs) if not any(inside(a, b) for j, b in enumerate(refs) if j != k)]
+
+
+def _pooled(phase: Phase, body: PlannedBody) -> dict[str, str]:
+    """Local arrays of parts that are not needed at the same time share one."""
+    flat = [op for stage in phase.stages for op in stage.ops]
+    last: dict[str, int] = {}
+    for index, op in enumerate(flat):
+        for ref in op.reads:
+            last[resolved(ref, body.places).name] = index
+    stage_of = {id(op): k for k, stage in enumerate(phase.stages) for op in stage.ops}
+    free: list[tuple[int, Shape, int, str, int]] = []
+    found: dict[str, str] = {}
+    ends: list[tuple[int, tuple[int, Shape, int, str, int]]] = []
+    for index, op in enumerate(flat):
+        name = resolved(Ref(op.out, 0), body.places).name
+        held = body.held.get(name, STORED)
+        if held == STORED or name in found or not name.startswith("%") or not name[1:].isdigit() or body.cells[name].entries != "number":
+            continue
+        if not body._wants_room(op):
+            continue
+        in_place = op.function in ELEMENTWISE and op.function != "where"
+        for entry in list(ends):
+            if entry[0] < index or (entry[0] == index and in_place):
+                free.append(entry[1])
+                ends.remove(entry)
+        stage = stage_of[id(op)] if held == STEP else -1
+        cell = body.cells[name]
+        match = next((f for f in free if f[0] == held and same_shape(f[1], cell.shape) and f[4] == stage), None)
+        if match is not None:
+            free.remove(match)
+            found[name] = match[3]
+        else:
+            found[name] = body.fresh("part")
+        ends.append((last.get(name, index), (held, cell.shape, cell.rank, found[name], stage)))
+    return found
+
+
+def labels(plan: Plan) -> dict[str, str]:
+    """Names for arrays that no equation names and that both passes may read: what they hold, or what they are made of."""
+    found: dict[str, str] = {}
+    for phase in (*plan.forward, *plan.gradient):
+        for op in phase.ops:
+            if op.out.startswith("%") and op.out[1:].isdigit() and plan.storage.held.get(op.out, STORED) == STORED:
+                first = next((ref.name for ref in op.reads if not ref.name.startswith("%")), "")
+                found.setdefault(op.out, "_".join(word for word in (op.function, first) if word))
+    for name in plan.cells:
+        if name.startswith("%") and not name[1:].isdigit():
+            found[name] = name[1:]
+    return found
+
+
+def data_names(plan: Plan) -> list[str]:
+    """Data that the loops read."""
+    read = {ref.name for phase in (*plan.forward, *plan.gradient) for op in phase.ops for ref in op.reads}
+    read |= {name for name in plan.storage.places}
+    return [name for name, cell in plan.cells.items() if cell.kind in ("input", "target", "token") and name in read]
+
+
+__all__ = ["PlannedBody", "data_names", "labels"]

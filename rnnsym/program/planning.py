@@ -1,0 +1,119 @@
+"""Planning: a model's two Programs through all passes, in order. The pipeline reads from top to bottom in `planned`.
+
+Comes in: the forward Program and the Program of the cost's gradients. Goes out: a Plan: phases of array operations, the stacks of
+parameters, and where every array lives and how long. `passes` names those that are done; leaving one out changes speed, not results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rnnsym.program.assembling import assembled
+from rnnsym.program.fusing import fused
+from rnnsym.program.hoisting import hoisted, without_unread
+from rnnsym.program.inlining import inlined
+from rnnsym.program.numbering import numbered
+from rnnsym.program.ops import PER_STEP, Cell, Stage
+from rnnsym.program.phases import Phase, phases
+from rnnsym.program.program import Program
+from rnnsym.program.stacking import Place, Stack, Stacked, stacked
+from rnnsym.program.storage import Storage, in_place, storage
+
+PASSES = ("inlining", "hoisting", "numbering", "stacking", "placing", "fusing", "phases")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A module's two passes over a sequence.
+
+    cells     what is known of every array
+    forward, gradient  phases in order
+    stacks    matrices that hold several parameters
+    ones      (array, row) that is 1 at every step
+    merged    gradient of a parameter → the array of the stack's gradient in which it lies
+    storage   how long every array of the loops is held, and where
+    kept      what the forward pass hands to the gradients beside its arrays of steps: values of a call or a sequence
+    traced    variables whose values leave the forward pass
+    """
+
+    cells: dict[str, Cell] = field(repr=False)
+    forward: tuple[Phase, ...]
+    gradient: tuple[Phase, ...]
+    stacks: tuple[Stack, ...]
+    ones: tuple[tuple[str, object], ...]
+    merged: Mapping[str, str]
+    storage: Storage
+    kept: tuple[str, ...]
+    traced: frozenset[str]
+
+    def __str__(self) -> str:
+        return "\n".join(["forward", *map(str, self.forward), "", "gradients", *map(str, self.gradient)])
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be planned.
+
+    forward, gradient  the Programs, their values tensors
+    errors       names in which the gradient equations are linear
+    classes      targets that may be given as class numbers
+    gradients    parameter → name of its gradient
+    seeds        what stands for dC/dloss where a loss has a value per sequence
+    traced       variables whose values leave the forward pass
+    wanted       results that leave the gradient pass
+    """
+
+    forward: Program
+    gradient: Program
+    errors: frozenset[str]
+    classes: frozenset[str]
+    gradients: Mapping[str, str]
+    seeds: frozenset[str]
+    traced: frozenset[str]
+    wanted: frozenset[str]
+
+
+def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
+    """The plan of a model."""
+    equations = inlined(request.gradient, request.wanted) if "inlining" in passes else request.gradient
+    cells, (forward, gradient) = assembled([request.forward, equations], request.classes, request.errors, request.seeds)
+    if "hoisting" in passes:
+        forward, gradient = hoisted(forward, cells), hoisted(gradient, cells)
+    named = {name for name, cell in cells.items() if cell.kind != "part"} & {op.out for stage in forward for op in stage.ops}
+    if "numbering" in passes:
+        forward, gradient = numbered([forward, gradient], cells, named | set(request.wanted))
+    gradient = without_unread(gradient, set(request.wanted))
+    needed = {ref.name for stage in gradient for op in stage.ops for ref in op.reads}
+    forward = without_unread(forward, set(request.traced) | needed)
+    work = Stacked(forward, gradient, cells)
+    if "stacking" in passes:
+        work = stacked(forward, gradient, cells, request.gradients)
+    places: dict[str, Place] = work.places
+    both = [*work.forward, *work.gradient]
+    if "placing" in passes:
+        both = in_place(both, cells, places, set(request.traced))
+    if "fusing" in passes:
+        both = [fused(stage, cells, places) for stage in both]
+    front, back = both[: len(work.forward)], both[len(work.forward) :]
+    where = Storage(places=places).array
+    first, second = (phases(side, where) if "phases" in passes else _one_each(side) for side in (front, back))
+    room = storage([*first, *second], cells, places, set(request.traced | request.wanted))
+    return Plan(
+        cells, tuple(first), tuple(second), tuple(work.stacks), tuple(work.ones), work.merged, room, _kept(first, second, cells), request.traced
+    )
+
+
+def _one_each(stages: list[Stage]) -> list[Phase]:
+    return [Phase(0 if s.kind == "static" else s.direction or 1, (s,)) for s in stages]
+
+
+def _kept(first: list[Phase], second: list[Phase], cells: Mapping[str, Cell]) -> tuple[str, ...]:
+    made = {op.out: None for phase in first for op in phase.ops if cells[op.out].axes < PER_STEP and not op.place}
+    read = {ref.name for phase in second for op in phase.ops for ref in op.reads}
+    return tuple(name for name in made if name in read)
+
+
+
+
+__all__ = ["PASSES", "Plan", "Request", "planned"]
