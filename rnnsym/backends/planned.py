@@ -34,13 +34,14 @@ def cost_adjoint(prepared: System) -> Adjoint:
 def plan_parts(parts: Parts, adj: Adjoint, numbers: Mapping[str, int], traced: frozenset[str], passes: tuple[str, ...] = PASSES) -> Plan:
     """The plan of a model of which all else is known."""
     gradients = {d.name: adj.gradients[d.name] for d in parts.prepared.params}
+    seeds = frozenset(seed for loss, seed in adj.seeds.items() if parts.forward.buffers[loss].batched)
     request = Request(
         forward=_forward(parts, adj, numbers),
-        gradient=_gradient(adj, numbers),
+        gradient=_gradient(adj, numbers, seeds),
         errors=frozenset(linear_names(adj)),
         classes=frozenset(classes_allowed(parts.model)),
         gradients=gradients,
-        seeds=frozenset(seed for loss, seed in adj.seeds.items() if parts.forward.buffers[loss].batched),
+        seeds=seeds,
         traced=traced | {d.name for d in parts.model.variables},
         wanted=frozenset(adj.gradients.values()) | {name for pair in adj.initial.values() for name in pair if name},
     )
@@ -61,9 +62,9 @@ def _forward(parts: Parts, adj: Adjoint, numbers: Mapping[str, int]) -> Program:
     return replace(program, buffers=buffers, blocks=blocks)
 
 
-def _gradient(adj: Adjoint, numbers: Mapping[str, int]) -> Program:
+def _gradient(adj: Adjoint, numbers: Mapping[str, int], seeds: frozenset[str]) -> Program:
     per_sequence = batched_names(adj.forward, {})
-    settled: dict[str, bool] = {}
+    settled = dict.fromkeys(seeds, True)
     for key, name in adj.errors.items():
         settled[name] = True if "[" in key else key in per_sequence
     for name, gradient in adj.gradients.items():

@@ -25,6 +25,7 @@ from rnnsym.program.storage import STEP, STORED, STRETCH, resolved
 from rnnsym.program.vocabulary import ELEMENTWISE
 
 INDENT = 4
+ARRANGING = ("concat", "outer", "scale_rows", "scale_columns", "columns", "matvec", "matmul", "row_sums", "every_step")
 WHOLE = "chunk"  # the slice of steps that a stretch spans
 
 
@@ -223,6 +224,10 @@ class PlannedBody:
         if held == STEP and align:
             return f"{base}{rows}[:, None, None]{turned}"
         return base + rows + align + turned
+
+    def unaligned(self, operand: Operand) -> str:
+        """An operand as it is kept, for an operation that arranges its axes itself."""
+        return self.text(operand, -1 if self._axes(operand) == ALONE else self._operand_rank(operand))
 
     def _length(self, ref: Ref) -> sympy.Expr | None:
         if ref.rows is not None:
@@ -613,9 +618,7 @@ class PlannedBody:
 
     def _columns(self, text: str, operand: Operand) -> str:
         """A vector with its features last."""
-        if self._axes(operand) == ALONE:
-            return text.removesuffix("[:, None]")
-        return f"{self.function('turned')}({text})"
+        return text if self._axes(operand) == ALONE else f"{self.function('turned')}({text})"
 
     def _concatenated(self, op: Op, args: list[str], batched: bool) -> str:
         if batched:
@@ -668,7 +671,7 @@ class PlannedBody:
         elif op.function == "copy":
             rows = [self._filled(op)]
         else:
-            args = [self.text(a, self._rank_of_args(op), axes) for a in op.args]
+            args = [self.text(a, self._rank_of(a, op), axes) for a in op.args]
             expression = self._expression(op, args, rank, axes)
             if op.args and all(isinstance(a, Amount) for a in op.args) and cell.kind == "part":
                 expression = f"float({expression})"
@@ -681,8 +684,11 @@ class PlannedBody:
             rows += [f'work.kept["{name}"] = {name}']
         return rows
 
-    def _rank_of_args(self, op: Op) -> int:
-        return self.cells[op.out].rank if op.function in ELEMENTWISE or op.function == "affine" else -1
+    def _rank_of(self, operand: Operand, op: Op) -> int:
+        """The rank that an operand is brought to: the result's, its own, or (-1) none, where the operation arranges the axes itself."""
+        if op.function in ELEMENTWISE or op.function == "affine":
+            return self.cells[op.out].rank
+        return -1 if op.function in ARRANGING else self._operand_rank(operand)
 
     def _filled(self, op: Op) -> str:
         """A value spread over the whole shape of what it is the value of."""
@@ -700,7 +706,7 @@ class PlannedBody:
         if op.function == "copy":
             text = self.text(op.args[0], rank, PER_SEQUENCE)
         else:
-            args = [self.text(a, self._rank_of_args(op), PER_SEQUENCE) for a in op.args]
+            args = [self.text(a, self._rank_of(a, op), PER_SEQUENCE) for a in op.args]
             text = self._expression(op, args, rank, PER_SEQUENCE)
         key = f"{self.public[name]}{bracket}{place}"
         position = place.rstrip("]")
@@ -760,7 +766,7 @@ def _sum(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list
 
 
 def _outer(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
-    a, b = (body.text(x, 1) for x in op.args)
+    a, b = (body.unaligned(x) for x in op.args)
     if bound and all(body._axes(x) > ALONE for x in op.args):
         return [f"{body.function('batch_outer')}({a}, {b}, out={target})"]
     first, second = (body._columns(text, x) for text, x in zip((a, b), op.args, strict=True))
@@ -780,13 +786,13 @@ def _concat(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> l
         stepped = body.kind == "map" and any(body._axes(a) < PER_STEP for a in op.args)
         if not stepped:
             return [f"{body.function('joined')}({', '.join(parts)}, out={target})"]
-    args = [body.text(a, body._operand_rank(a)) for a in op.args]
+    args = [body.unaligned(a) for a in op.args]
     return [body._assign(target, bound, body._concatenated(op, args, True))]
 
 
 def _own_rank(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     """Operations whose operands are not aligned with the result."""
-    args = [body.text(a, body._operand_rank(a)) for a in op.args]
+    args = [body.unaligned(a) if op.function in ARRANGING else body.text(a, body._operand_rank(a)) for a in op.args]
     return [body._assign(target, bound, body._expression(op, args, rank, PER_STEP))]
 
 
@@ -1107,11 +1113,18 @@ def _pooled(phase: Phase, body: PlannedBody) -> dict[str, str]:
 def labels(plan: Plan) -> dict[str, str]:
     """Names for arrays that no equation names and that both passes may read: what they hold, or what they are made of."""
     found: dict[str, str] = {}
+    taken = {*plan.cells, *(name[1:] for name in plan.cells if name.startswith("%"))}
     for phase in (*plan.forward, *plan.gradient):
         for op in phase.ops:
-            if op.out.startswith("%") and op.out[1:].isdigit() and plan.storage.held.get(op.out, STORED) == STORED:
+            if op.out.startswith("%") and op.out[1:].isdigit() and plan.storage.held.get(op.out, STORED) == STORED and op.out not in found:
                 first = next((ref.name for ref in op.reads if not ref.name.startswith("%")), "")
-                found.setdefault(op.out, "_".join(word for word in (op.function, first) if word))
+                wanted = label = "_".join(word for word in (op.function, first) if word)
+                count = 1
+                while label in taken:
+                    count += 1
+                    label = f"{wanted}_{count}"
+                taken.add(label)
+                found[op.out] = label
     for name in plan.cells:
         if name.startswith("%") and not name[1:].isdigit():
             found[name] = name[1:]

@@ -7,6 +7,7 @@ both. The gradient of a quantity without a batch axis is the sum, over the batch
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from rnnsym.algebra.tensor import Tensor
 from rnnsym.program.columns import Columns, summed_over_batch
@@ -35,6 +36,7 @@ def assembled(
     cells: dict[str, Cell] = {}
     for program in programs:
         cells |= cells_of(program.buffers)
+    cells |= {name: replace(cells[name], axes=ALONE) for name in seeds if name in cells}  # one number, the same for every sequence
     columns = Columns(cells, classes, seeds)
     return cells, [[_stage(block, columns, errors) for block in program.blocks] for program in programs]
 
