@@ -21,7 +21,9 @@ MODULE = frozenset(
     {"np", "Params", "Gradients", "State", "Trace", "Values", "init_params", "initial_state", "forward", "backward", "loss_and_grads"}
     | {"step", "sgd_step", "Mapping", "Iterator", "Any", "NDArray", "ArrayLike", "annotations"}
 )
-BUILTINS = frozenset({"range", "reversed", "float", "frozenset", "dict", "len", "slice", "tuple", "None", "True", "False"})
+BUILTINS = frozenset(
+    {"max", "min", "zip", "range", "reversed", "float", "frozenset", "dict", "len", "slice", "tuple", "bool", "None", "True", "False"}
+)
 AXES = frozenset({"T", "B"})  # which no size can be called beside them
 INSIDE = frozenset({"run", "t", "steps", "batch", "dtype", "data", "grads", "full", "cotangents", "saved", "values", "self"})
 

@@ -92,9 +92,10 @@ def batch_outer(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
 
 def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
-    if y.ndim == p.ndim:
+    if y.dtype.kind not in "iu":
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
     known = y >= 0
     np.copyto(out, p)
     if not known.all():
@@ -139,15 +140,16 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
 def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
     """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
     lowered, log_sum = lowered_rows(z, axis)
-    if y.ndim == z.ndim:
+    if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
     picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
     return np.where(y >= 0, -np.squeeze(picked, axis), 0)
 
 
-def dense(y: NDArray, count: int, rank: int, dtype: Any) -> NDArray:
+def dense(y: NDArray, count: int, dtype: Any) -> NDArray:
     """Class numbers (..., B) as vectors (..., n, B); vectors as they are."""
-    return turned(one_hot(y, count, dtype)) if y.ndim < rank else y
+    return turned(one_hot(y, count, dtype)) if y.dtype.kind in "iu" else y
 
 
 def gathered(table: NDArray, classes: NDArray) -> NDArray:

@@ -580,10 +580,7 @@ class PlannedBody:
             self.functions |= {"turned", "one_hot"}
             return f"turned(one_hot({args[0]}, {self.size(details[0])}, dtype))"
         if function == "dense":
-            count = 2 if axes == PER_SEQUENCE else 3
-            if self.kind == "scan":
-                count = 2
-            return f"{self.function('dense')}({args[0]}, {self.size(details[0])}, {count}, dtype)"
+            return f"{self.function('dense')}({args[0]}, {self.size(details[0])}, dtype)"
         if function in ("zeros", "ones"):
             shape = ", ".join(map(self.size, self.cells[op.out].shape))
             return f"np.{function}(({shape},), dtype)" if "," not in shape else f"np.{function}(({shape}), dtype)"
@@ -681,13 +678,15 @@ class PlannedBody:
         if op.out in self.flows:
             rows += [f'if "{self.flows[op.out]}" in run.given:', f"    {name} = np.zeros_like({name})"]
         if op.out in self.plan.kept and self.side == "forward":
-            rows += [f'work.kept["{name}"] = {name}']
+            rows += [f'work.kept["{self.labels.get(op.out, op.out)}"] = {name}']
         return rows
 
     def _rank_of(self, operand: Operand, op: Op) -> int:
         """The rank that an operand is brought to: the result's, its own, or (-1) none, where the operation arranges the axes itself."""
         if op.function in ELEMENTWISE or op.function == "affine":
             return self.cells[op.out].rank
+        if op.function in ("dot", "softmax_cross_entropy"):
+            return 1
         return -1 if op.function in ARRANGING else self._operand_rank(operand)
 
     def _filled(self, op: Op) -> str:
@@ -792,7 +791,7 @@ def _concat(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> l
 
 def _own_rank(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     """Operations whose operands are not aligned with the result."""
-    args = [body.unaligned(a) if op.function in ARRANGING else body.text(a, body._operand_rank(a)) for a in op.args]
+    args = [body.unaligned(a) if op.function in ARRANGING else body.text(a, body._rank_of(a, op)) for a in op.args]
     return [body._assign(target, bound, body._expression(op, args, rank, PER_STEP))]
 
 
@@ -1116,7 +1115,7 @@ def labels(plan: Plan) -> dict[str, str]:
     taken = {*plan.cells, *(name[1:] for name in plan.cells if name.startswith("%"))}
     for phase in (*plan.forward, *plan.gradient):
         for op in phase.ops:
-            if op.out.startswith("%") and op.out[1:].isdigit() and plan.storage.held.get(op.out, STORED) == STORED and op.out not in found:
+            if op.out.startswith("%") and op.out[1:].isdigit() and op.out not in found and _is_lasting(plan, op.out):
                 first = next((ref.name for ref in op.reads if not ref.name.startswith("%")), "")
                 wanted = label = "_".join(word for word in (op.function, first) if word)
                 count = 1
@@ -1129,6 +1128,10 @@ def labels(plan: Plan) -> dict[str, str]:
         if name.startswith("%") and not name[1:].isdigit():
             found[name] = name[1:]
     return found
+
+
+def _is_lasting(plan: Plan, name: str) -> bool:
+    return plan.cells[name].axes < PER_STEP or plan.storage.held.get(name, STORED) == STORED
 
 
 def data_names(plan: Plan) -> list[str]:

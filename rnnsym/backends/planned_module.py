@@ -135,7 +135,7 @@ def _statics(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
 
 def _label(body: PlannedBody, name: str) -> str:
     """The key of a kept value, the same in both passes."""
-    return body.labels.get(name, name) if name.startswith("%") else name
+    return body.labels.get(name, name)
 
 
 def _data_row(body: PlannedBody, parts: Parts, name: str) -> str:

@@ -31,6 +31,10 @@ LOSS_TERMS = {
 }
 
 
+GATHERING = ("at_step", "at_end", "before", "total", "outer_sum", "sum_all", "scatter")
+"""Words that read an array of all steps as a whole."""
+
+
 def lowering(*operators: type):
     """Enter a function (columns, node) into the table."""
 
@@ -148,6 +152,7 @@ class Columns:
             and self.cells[last.out].axes == axes
             and len(self.cells[last.out].shape) == len(cell.shape)
             and not last.place
+            and not (place and last.function in GATHERING)
         ):
             self.cells.pop(last.out)
             self.varying.discard(last.out)

@@ -19,25 +19,30 @@ def hoisted(stages: Sequence[Stage], cells: Mapping[str, Cell]) -> list[Stage]:
 
 
 def _split(stage: Stage, cells: Mapping[str, Cell]) -> list[Stage]:
-    if stage.kind == "static":
-        return _by_axes(stage, cells)
-    once = [op for op in stage.ops if cells[op.out].axes < PER_STEP and not op.place]
-    rest = [op for op in stage.ops if op not in once]
-    if stage.kind == "map":
-        return [Stage("static", 0, tuple(once)), Stage("map", 0, tuple(rest))]
-    varying = {op.out for op in rest if cells[op.out].kind != "part"}
-    for op in rest:
-        if any(ref.name in varying for ref in op.reads):
-            varying.add(op.out)
-    outside = [op for op in rest if op.out not in varying]
-    inside = [op for op in rest if op.out in varying]
-    return [Stage("static", 0, tuple(once)), Stage("map", 0, tuple(outside)), Stage("scan", stage.direction, tuple(inside))]
-
-
-def _by_axes(stage: Stage, cells: Mapping[str, Cell]) -> list[Stage]:
-    """What a sum over time is made of runs over the steps; the sum itself is done once."""
-    found: list[Stage] = []
+    if stage.kind != "scan":
+        return _by_axes(stage.ops, cells)
+    varying = {op.out for op in stage.ops if cells[op.out].kind != "part"}
     for op in stage.ops:
+        if cells[op.out].axes == PER_STEP and any(ref.name in varying for ref in op.reads):
+            varying.add(op.out)
+    outside = [op for op in stage.ops if op.out not in varying]
+    inside = [op for op in stage.ops if op.out in varying]
+    return [*_by_axes(outside, cells), Stage("scan", stage.direction, tuple(inside))]
+
+
+def _by_axes(ops: Sequence[Op], cells: Mapping[str, Cell]) -> list[Stage]:
+    """Operations over all steps and operations that are done once, in runs; what needs no steps goes first."""
+    found: list[Stage] = []
+    waiting = {op.out for op in ops if cells[op.out].axes == PER_STEP}
+    early: list[Op] = []
+    for op in ops:
+        if cells[op.out].axes == PER_STEP or op.place or any(ref.name in waiting for ref in op.reads):
+            waiting.add(op.out)
+        else:
+            early.append(op)
+    if early:
+        found.append(Stage("static", 0, tuple(early)))
+    for op in (op for op in ops if op not in early):
         kind = "map" if cells[op.out].axes == PER_STEP and not op.place else "static"
         if found and found[-1].kind == kind:
             found[-1] = Stage(kind, 0, (*found[-1].ops, op))

@@ -310,7 +310,7 @@ class _Stacking:
 
     def _row_error(self, stack: Stack, k: int, j: int) -> str | None:
         gradient = self._defining(self.gradients.get(stack.grid[k, j], ""))
-        if gradient is None or not isinstance(gradient.args[0], Ref):
+        if gradient is None or not gradient.args or not isinstance(gradient.args[0], Ref):
             return None
         first, operand = gradient.args[0], stack.operands[j]
         if first.delay != 0 or first.rows is not None or first.turned:
