@@ -174,10 +174,11 @@ def joined(*parts: NDArray, out: NDArray) -> NDArray:
 
 def outer_total(a: NDArray, b: NDArray) -> NDArray:
     """The sum of a b.T over steps and batch for vectors of which either may lack these axes."""
-    lead = max(a.ndim, b.ndim)
-    a, b = (np.expand_dims(v, tuple(range(lead - v.ndim))) if v.ndim > 1 else v[:, None] for v in (a, b))
+    lead = max(a.ndim, b.ndim, 2)
+    a, b = (v if v.ndim > 1 else v[:, None] for v in (a, b))
+    a, b = (v.reshape((1,) * (lead - v.ndim) + v.shape) for v in (a, b))
     shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    batch = max(a.shape[-1], b.shape[-1])
+    batch = np.broadcast_shapes(a.shape[-1:], b.shape[-1:])[0]
     a = np.broadcast_to(a, (*shape, a.shape[-2], batch)).swapaxes(-1, -2).reshape(-1, a.shape[-2])
     b = np.broadcast_to(b, (*shape, b.shape[-2], batch)).swapaxes(-1, -2).reshape(-1, b.shape[-2])
     return a.T @ b

@@ -70,6 +70,7 @@ class PlannedBody:
         self.locals: dict[str, str] = {}
         self.pool: dict[str, str] = {}
         self.weights: list[sympy.Expr] = []
+        self.weak: set[str] = set()  # Python numbers: they take the precision of what they meet
         self.stretch_rooms: dict[str, str] = {}
         self.labels = labels(self.plan)
         self.loop: Loop | None = None
@@ -446,13 +447,13 @@ class PlannedBody:
 
     def _cited(self, rows: list[str], op: Op, indent: int) -> list[str]:
         if not op.numbers or not rows:
-            return [line for row in rows for line in _wrapped(row, WIDTH - indent)]
+            return [line for row in rows for line in wrapped(row, WIDTH - indent)]
         cited = ranges(op.numbers)
         said = next((self.described[n] for n in op.numbers if self.described.get(n)), "") if len(op.numbers) == 1 else ""
         for note in (f"# ({cited}) {plain(said)}".rstrip(), f"# ({cited})"):
             if len(rows) == 1 and indent + len(rows[0]) + 2 + len(note) <= WIDTH:
                 return [f"{rows[0]}  {note}"]
-        return [f"# ({cited})", *(line for row in rows for line in _wrapped(row, WIDTH - indent))]
+        return [f"# ({cited})", *(line for row in rows for line in wrapped(row, WIDTH - indent))]
 
     def _statement(self, op: Op) -> list[str]:
         if op.function == "mark":
@@ -670,8 +671,10 @@ class PlannedBody:
         else:
             args = [self.text(a, self._rank_of(a, op), axes) for a in op.args]
             expression = self._expression(op, args, rank, axes)
-            if op.args and all(isinstance(a, Amount) for a in op.args) and cell.kind == "part":
-                expression = f"float({expression})"
+            if op.args and all(isinstance(a, Amount) or a.name in self.weak for a in op.args) and axes == ALONE and not rank:
+                if cell.kind == "part":
+                    self.weak.add(op.out)
+                expression = f"float({expression})" if cell.kind == "part" else f"np.asarray({expression}, dtype)"
             rows = [f"{name} = {expression}"]
         if op.out in self.results:
             rows = [f"{self.results[op.out]}[...] = {rows[0].removeprefix(name + ' = ')}"] if rows[0].startswith(name + " = ") else rows
@@ -998,7 +1001,7 @@ def _for_loop(names: list[str], sources: list[str], indent: int) -> list[str]:
     return [f"{pad}for (", *(f"{pad}    {n}," for n in names), f"{pad}) in zip(", *(f"{pad}    {s}," for s in sources), f"{pad}):"]
 
 
-def _wrapped(row: str, room: int) -> list[str]:
+def wrapped(row: str, room: int) -> list[str]:
     """A statement that is too long for one line: its terms, or its arguments, on lines of their own."""
     lead = len(row) - len(row.lstrip())
     if len(row) <= room or row.lstrip().startswith(("#", "if ")):
@@ -1141,4 +1144,4 @@ def data_names(plan: Plan) -> list[str]:
     return [name for name, cell in plan.cells.items() if cell.kind in ("input", "target", "token") and name in read]
 
 
-__all__ = ["PlannedBody", "data_names", "labels"]
+__all__ = ["PlannedBody", "data_names", "labels", "slice_text", "wrapped"]

@@ -17,7 +17,7 @@ from rnnsym.algebra.system import Declaration
 from rnnsym.algebra.tensor import DATA
 from rnnsym.backends.names import Locals
 from rnnsym.backends.parts import Parts
-from rnnsym.backends.planned_body import INDENT, PlannedBody, data_names, slice_text
+from rnnsym.backends.planned_body import INDENT, PlannedBody, data_names, slice_text, wrapped
 from rnnsym.backends.tables import data_table, string
 from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.program.ops import ALONE, PER_STEP, Ref
@@ -99,7 +99,7 @@ def _preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
     head += [f"{n} = run.{n}" for n in ("steps", "batch", "dtype") if re.search(rf"(?<![\w.\"]){n}\b(?!\")", text)]
     if not forward:
         head += ["grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))"]
-    return [PAD + row for row in [*head, *first, *rows]]
+    return [PAD + line for row in [*head, *first, *rows] for line in wrapped(row, 100 - INDENT)]
 
 
 def _span(body: PlannedBody) -> list[str]:

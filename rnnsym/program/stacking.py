@@ -202,7 +202,7 @@ class _Stacking:
     def _may_live_here(self, ref: Ref, others: list[Ref]) -> bool:
         cell = self.cells[ref.name]
         free = ref.name not in self.result.places and all(ref.name != other.name for other in others)
-        return free and ref.rows is None and cell.axes == PER_STEP and cell.entries == "number" and ref.delay is not None
+        return free and ref.rows is None and cell.axes == PER_STEP and cell.entries == "number" and cell.kind != "target" and ref.delay is not None
 
     def _operands(self, stack: Stack, stage: Stage, group: _Group, joined: bool) -> tuple[Operand, ...]:
         matrix = Ref(stack.name)
