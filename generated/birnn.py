@@ -50,6 +50,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -105,6 +106,19 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = "birnn has no step and no chunks: b reads b[t+1]"
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_f", "n_f + n_x + 1"),
+    "weights2": ("n_b", "n_b + n_x + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_f": ("weights", "0", "n_f", "0", "n_x"),
+    "U_f": ("weights", "0", "n_f", "n_x", "n_f + n_x"),
+    "c_f": ("weights", "0", "n_f", "n_f + n_x", "n_f + n_x + 1"),
+    "W_b": ("weights2", "0", "n_b", "0", "n_x"),
+    "U_b": ("weights2", "0", "n_b", "n_x", "n_b + n_x"),
+    "c_b": ("weights2", "0", "n_b", "n_b + n_x", "n_b + n_x + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -116,22 +130,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -153,8 +184,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -287,6 +320,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -304,6 +358,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -318,7 +394,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -422,7 +498,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -576,30 +652,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -654,74 +710,306 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_f = run.sizes["n_f"]
+    n_x = run.sizes["n_x"]
     n_b = run.sizes["n_b"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    W_f = params.W_f
-    U_f = params.U_f
-    c_f = params.c_f
-    W_b = params.W_b
-    U_b = params.U_b
-    c_b = params.c_b
+    n_y = run.sizes["n_y"]
     V_f = params.V_f
     V_b = params.V_b
     c = params.c
-    f_all = run.extended("f", n_f, lag=1, lead=0)
-    f_prev = f_all[:steps]
-    f = f_all[1 : steps + 1]
-    b_all = run.extended("b", n_b, lag=0, lead=1)
-    b = b_all[:steps]
-    b_next = b_all[1 : steps + 1]
+    weights = params.stack("weights")  # W_f, U_f, c_f
+    weights2 = params.stack("weights2")  # W_b, U_b, c_b
+    operands = work.array("operands", (steps + 1, n_f + n_x + 1, batch), dtype)  # x, f[t-1], 1
+    operands2 = work.array("operands2", (steps + 1, n_b + n_x + 1, batch), dtype)  # b[t+1], 1
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (2 * n_x + 3 * n_y + n_b + n_f + 3))
+    f_bar = work.array("f_bar", (n_f, batch), dtype)
+    b_bar = work.array("b_bar", (n_b, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    operands_2 = operands[:steps]
+    f = operands[1 : steps + 1, n_x : n_f + n_x]
+    operands2_rows = operands2[1 : steps + 1, :n_x]
+    x = operands[:steps, :n_x]
+    operands2_2 = operands2[1 : steps + 1]
+    b = operands2[:steps, n_x : n_b + n_x]
+    c_column = c[:, None]
+    operands[:, n_f + n_x] = 1
+    operands2[:, n_b + n_x] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("f", turned(operands[:, n_x : n_f + n_x]), 1, 0, 1)
+    run.fill_outside("b", turned(operands2[:, n_x : n_b + n_x]), 0, 1, 0)
     b_end = run.after("b", n_b, lead=1)
-    place_end(b_all, 0, b_end, run.ends)
-    f_bar = run.zeros(n_f)
-    b_bar = run.zeros(n_b)
+    place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
 
     # step by step, forwards
-    for t in range(steps):
-        f_bar[t] = x[t] @ W_f.T + f_prev[t] @ U_f.T + c_f  # (5) pre-activation of f
-        f[t] = np.tanh(f_bar[t])  # (1) forward states: what has been
+    for chunk in stretches(steps, span, True):
+        for operands_2_t, f_t, over in zip(operands_2[chunk], f[chunk], run.masks[chunk]):
+            np.dot(weights, operands_2_t, out=f_bar)  # (5) pre-activation of f
+            np.tanh(f_bar, out=f_t)  # (1) forward states: what has been
+            if over is not None:
+                clear(over, f_t.T)
+        np.copyto(operands2_rows[chunk], x[chunk])
         if run.padding is not None:
-            clear(run.padding[t], f_bar[t], f[t])
+            place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
 
     # step by step, backwards
-    for t in reversed(range(steps)):
-        b_bar[t] = x[t] @ W_b.T + b_next[t] @ U_b.T + c_b  # (6) pre-activation of b
-        b[t] = np.tanh(b_bar[t])  # (2) backward states: what is to come
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
+        for operands2_2_t, b_t, over_2 in zip(
+            operands2_2[chunk][::-1], b[chunk][::-1], run.masks[chunk][::-1]
+        ):
+            np.dot(weights2, operands2_2_t, out=b_bar)  # (6) pre-activation of b
+            np.tanh(b_bar, out=b_t)  # (2) backward states: what is to come
+            if over_2 is not None:
+                clear(over_2, b_t.T)
+                place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
+        # (7)
+        np.matmul(V_f, f[chunk], out=p_bar)
+        np.add(p_bar, np.matmul(V_b, b[chunk]), out=p_bar)
+        np.add(p_bar, c_column, out=p_bar)
+        p[chunk] = softmax_rows(p_bar, -2)  # (3) class probabilities
         if run.padding is not None:
-            clear(run.padding[t], b_bar[t], b[t])
-            place_end(b_all, 0, b_end, run.ends)
-
-    # all steps at once
-    p_bar = f @ V_f.T + b @ V_b.T + c  # (7) pre-activation of p
-    p = softmax(p_bar)  # (3) class probabilities
-    clear(run.padding, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (4)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (4)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "f": f,
-        "b": valid(b, run.padding),
-        "p": p,
-        "f_bar": f_bar,
-        "b_bar": b_bar,
-        "p_bar": p_bar,
+        "f": turned(f),
+        "b": valid(turned(b), run.padding),
+        "p": turned(p),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "f": f_all,
-        "b": b_all,
+        "f": turned(operands[:, n_x : n_f + n_x]),
+        "b": turned(operands2[:, n_x : n_b + n_x]),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_b = run.sizes["n_b"]
+    n_x = run.sizes["n_x"]
+    n_f = run.sizes["n_f"]
+    W_f = params.W_f
+    U_f = params.U_f
+    W_b = params.W_b
+    U_b = params.U_b
+    V_f = params.V_f
+    V_b = params.V_b
+    d_loss = 1 / max(batch, 1)
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands2 = work.arrays["operands2"]
+    d_b_bar_all = work.array("d_b_bar", (steps + 1, n_b, batch), dtype)
+    affine_V_f = work.array("affine_V_f", (steps, n_f, batch), dtype)
+    operands = work.arrays["operands"]
+    d_f_bar_all = work.array("d_f_bar", (steps + 1, n_f, batch), dtype)
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (2 * n_x + 4 * n_b + 4 * n_f + 4 * n_y + 2))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_b, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n_b, batch), dtype)
+    part_4 = work.array("part_4", (n_b, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_f, batch), dtype)
+    part_6 = work.array("part_6", (n_f, batch), dtype)
+    V_b_T = V_b.T
+    b = operands2[:steps, n_x : n_b + n_x]
+    d_b_bar = d_b_bar_all[1 : steps + 1]
+    U_b_T = np.ascontiguousarray(U_b.T)
+    d_b_bar_prev = d_b_bar_all[:steps]
+    V_f_T = V_f.T
+    f = operands[1 : steps + 1, n_x : n_f + n_x]
+    d_f_bar = d_f_bar_all[:steps]
+    U_f_T = np.ascontiguousarray(U_f.T)
+    d_f_bar_next = d_f_bar_all[1 : steps + 1]
+    W_f_T = W_f.T
+    W_b_T = W_b.T
+    d_b_bar_all[:1] = 0
+    d_f_bar_all[steps:] = 0
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_5 = part_5_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (8) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (8) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_b_T, d_p_bar[chunk], out=part_2)  # (9, 10)
+        np.square(b[chunk], out=part_3)  # (9, 10)
+        np.subtract(1, part_3, out=d_b_bar[chunk])  # (9, 10)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_b_bar[chunk]))
+        for d_b_bar_prev_t, part_2_t, d_b_bar_t, over in zip(
+            d_b_bar_prev[chunk], part_2, d_b_bar[chunk], run.masks[chunk]
+        ):
+            np.dot(U_b_T, d_b_bar_prev_t, out=part_4)  # (9, 10)
+            np.add(part_2_t, part_4, out=part_4)  # (9, 10)
+            np.multiply(d_b_bar_t, part_4, out=d_b_bar_t)  # (9, 10)
+            if over is not None:
+                clear(over, d_b_bar_t.T)
+        np.matmul(V_f_T, d_p_bar[chunk], out=affine_V_f[chunk])  # (11, 12)
+        np.square(f[chunk], out=part_5)  # (11, 12)
+        np.subtract(1, part_5, out=d_f_bar[chunk])  # (11, 12)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(affine_V_f[chunk]), turned(d_f_bar[chunk]))
+
+    if "initial" in wrt:
+        at_end_d_b_bar = at_end(turned(d_b_bar_all), 1, run.ends, 0).T
+        d_b_atT1 = U_b.T @ at_end_d_b_bar
+    # (14, 16, 20)
+    d_b_bar_flat = work.flat("d_b_bar_flat", d_b_bar_all)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_b_bar_flat[:, 1 : steps + 1].reshape(n_b, -1),
+        operands2_flat[:, 1 : steps + 1].reshape(n_b + n_x + 1, -1).T,
+        out=grads.stack("weights2"),
+    )
+    # (17)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V_f[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_f + n_x, 1 : steps + 1].reshape(n_f, -1).T,
+    )
+    # (18)
+    grads.V_b[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat[n_x : n_b + n_x, :steps].reshape(n_b, -1).T,
+    )
+    grads.c[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (21) gradient of c
+
+    # step by step, backwards
+    for d_f_bar_next_t, affine_V_f_t, d_f_bar_t, over_2 in zip(
+        d_f_bar_next[::-1], affine_V_f[::-1], d_f_bar[::-1], run.masks[::-1]
+    ):
+        np.dot(U_f_T, d_f_bar_next_t, out=part_6)  # (11, 12)
+        np.add(affine_V_f_t, part_6, out=part_6)  # (11, 12)
+        np.multiply(d_f_bar_t, part_6, out=d_f_bar_t)  # (11, 12)
+        if over_2 is not None:
+            clear(over_2, d_f_bar_t.T)
+
+    if "initial" in wrt:
+        at_step_d_f_bar = at_step(d_f_bar, 1)
+        d_f_at0 = U_f.T @ at_step_d_f_bar
+    # (13, 15, 19)
+    d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
+    np.dot(
+        d_f_bar_flat[:, :steps].reshape(n_f, -1),
+        operands_flat[:, :steps].reshape(n_f + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(W_f_T, d_f_bar[chunk], out=d_x[chunk])
+            np.add(d_x[chunk], np.matmul(W_b_T, d_b_bar[chunk]), out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["f"] = np.array(d_f_at0.T)
+        grads.initial["b[T+1]"] = np.array(d_b_atT1.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -740,7 +1028,7 @@ def _backward(
     n_b = run.sizes["n_b"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_f = params.W_f
     U_f = params.U_f
     W_b = params.W_b
@@ -893,7 +1181,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -919,6 +1207,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -933,7 +1222,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -947,6 +1236,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -964,9 +1254,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1060,4 +1351,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:defc2ec067eaddf54db6ce4ef9487fa101705c3d1484a57024057f4af550cf35
+# rnnsym-seal: sha256:0869debfc2157f6d8b58b089eacd9c506e787ae931ff0e979de6d111caede4b4

@@ -61,6 +61,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -130,6 +131,30 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = "deep_birnn has no step and no chunks: b1 reads b1[t+1]"
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_1", "n_1 + n_x + 1"),
+    "weights2": ("n_1", "n_1 + n_x + 1"),
+    "weights3": ("n_2", "2*n_1 + n_2 + 1"),
+    "weights4": ("n_2", "2*n_1 + n_2 + 1"),
+    "weights5": ("n_y", "2*n_2 + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_f1": ("weights", "0", "n_1", "0", "n_x"),
+    "U_f1": ("weights", "0", "n_1", "n_x", "n_1 + n_x"),
+    "c_f1": ("weights", "0", "n_1", "n_1 + n_x", "n_1 + n_x + 1"),
+    "W_b1": ("weights2", "0", "n_1", "0", "n_x"),
+    "U_b1": ("weights2", "0", "n_1", "n_x", "n_1 + n_x"),
+    "c_b1": ("weights2", "0", "n_1", "n_1 + n_x", "n_1 + n_x + 1"),
+    "W_f2": ("weights3", "0", "n_2", "0", "2*n_1"),
+    "U_f2": ("weights3", "0", "n_2", "2*n_1", "2*n_1 + n_2"),
+    "c_f2": ("weights3", "0", "n_2", "2*n_1 + n_2", "2*n_1 + n_2 + 1"),
+    "W_b2": ("weights4", "0", "n_2", "0", "2*n_1"),
+    "U_b2": ("weights4", "0", "n_2", "2*n_1", "2*n_1 + n_2"),
+    "c_b2": ("weights4", "0", "n_2", "2*n_1 + n_2", "2*n_1 + n_2 + 1"),
+    "V": ("weights5", "0", "n_y", "0", "2*n_2"),
+    "c": ("weights5", "0", "n_y", "2*n_2", "2*n_2 + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -141,22 +166,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -178,8 +220,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -312,6 +356,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -329,6 +394,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -343,7 +430,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -447,7 +534,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -601,30 +688,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -642,12 +709,6 @@ def outer_sum(a: NDArray, b: NDArray) -> NDArray:
 def one_hot(classes: NDArray, count: int, dtype: Any = float) -> NDArray:
     """Class numbers as vectors with a single one; class -1 is the zero vector."""
     return (classes[..., None] == np.arange(count)).astype(dtype)
-
-
-def concat(*parts: NDArray) -> NDArray:
-    """Vectors one after the other, with common leading axes."""
-    lead = np.broadcast_shapes(*(p.shape[:-1] for p in parts))
-    return np.concatenate([np.broadcast_to(p, lead + p.shape[-1:]) for p in parts], axis=-1)
 
 
 def at_end(u: NDArray, lag: int, ends: NDArray, after: int) -> NDArray:
@@ -685,117 +746,454 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def joined(*parts: NDArray, out: NDArray) -> NDArray:
+    """Vectors one after the other; a part without the axis of features is one entry."""
+    start = 0
+    for part in parts:
+        length = part.shape[-2] if part.ndim == out.ndim else 1
+        out[..., start : start + length, :] = part if part.ndim == out.ndim else part[..., None, :]
+        start += length
+    return out
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_1 = run.sizes["n_1"]
+    n_x = run.sizes["n_x"]
     n_2 = run.sizes["n_2"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    W_f1 = params.W_f1
-    U_f1 = params.U_f1
-    c_f1 = params.c_f1
-    W_b1 = params.W_b1
-    U_b1 = params.U_b1
-    c_b1 = params.c_b1
-    W_f2 = params.W_f2
-    U_f2 = params.U_f2
-    c_f2 = params.c_f2
-    W_b2 = params.W_b2
-    U_b2 = params.U_b2
-    c_b2 = params.c_b2
-    V = params.V
-    c = params.c
-    f1_all = run.extended("f1", n_1, lag=1, lead=0)
-    f1_prev = f1_all[:steps]
-    f1 = f1_all[1 : steps + 1]
-    b1_all = run.extended("b1", n_1, lag=0, lead=1)
-    b1 = b1_all[:steps]
-    b1_next = b1_all[1 : steps + 1]
+    n_y = run.sizes["n_y"]
+    weights = params.stack("weights")  # W_f1, U_f1, c_f1
+    weights2 = params.stack("weights2")  # W_b1, U_b1, c_b1
+    weights3 = params.stack("weights3")  # W_f2, U_f2, c_f2
+    weights4 = params.stack("weights4")  # W_b2, U_b2, c_b2
+    weights5 = params.stack("weights5")  # V, c
+    operands = work.array("operands", (steps + 1, n_1 + n_x + 1, batch), dtype)  # x, f1[t-1], 1
+    operands2 = work.array("operands2", (steps + 1, n_1 + n_x + 1, batch), dtype)  # b1[t+1], 1
+    operands3 = work.array("operands3", (steps + 1, 2 * n_1 + n_2 + 1, batch), dtype)
+    operands4 = work.array("operands4", (steps + 1, 2 * n_1 + n_2 + 1, batch), dtype)  # b2[t+1], 1
+    operands5 = work.array("operands5", (steps, 2 * n_2 + 1, batch), dtype)  # h2, 1
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (3 * n_y + 4 * n_1 + 4 * n_2 + 4))
+    f1_bar = work.array("f1_bar", (n_1, batch), dtype)
+    b1_bar = work.array("b1_bar", (n_1, batch), dtype)
+    f2_bar = work.array("f2_bar", (n_2, batch), dtype)
+    b2_bar = work.array("b2_bar", (n_2, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    operands_2 = operands[:steps]
+    f1 = operands[1 : steps + 1, n_x : n_1 + n_x]
+    operands2_rows = operands2[1 : steps + 1, :n_x]
+    x = operands[:steps, :n_x]
+    operands2_2 = operands2[1 : steps + 1]
+    b1 = operands2[:steps, n_x : n_1 + n_x]
+    h1 = operands3[:steps, : 2 * n_1]
+    operands3_2 = operands3[:steps]
+    f2 = operands3[1 : steps + 1, 2 * n_1 : 2 * n_1 + n_2]
+    operands4_rows = operands4[1 : steps + 1, : 2 * n_1]
+    operands4_2 = operands4[1 : steps + 1]
+    b2 = operands4[:steps, 2 * n_1 : 2 * n_1 + n_2]
+    h2 = operands5[:, : 2 * n_2]
+    operands[:, n_1 + n_x] = 1
+    operands2[:, n_1 + n_x] = 1
+    operands3[:, 2 * n_1 + n_2] = 1
+    operands4[:, 2 * n_1 + n_2] = 1
+    operands5[:, 2 * n_2] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("f1", turned(operands[:, n_x : n_1 + n_x]), 1, 0, 1)
+    run.fill_outside("b1", turned(operands2[:, n_x : n_1 + n_x]), 0, 1, 0)
+    run.fill_outside("f2", turned(operands3[:, 2 * n_1 : 2 * n_1 + n_2]), 1, 0, 1)
+    run.fill_outside("b2", turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, 1, 0)
     b1_end = run.after("b1", n_1, lead=1)
-    place_end(b1_all, 0, b1_end, run.ends)
-    f2_all = run.extended("f2", n_2, lag=1, lead=0)
-    f2_prev = f2_all[:steps]
-    f2 = f2_all[1 : steps + 1]
-    b2_all = run.extended("b2", n_2, lag=0, lead=1)
-    b2 = b2_all[:steps]
-    b2_next = b2_all[1 : steps + 1]
+    place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
     b2_end = run.after("b2", n_2, lead=1)
-    place_end(b2_all, 0, b2_end, run.ends)
-    f1_bar = run.zeros(n_1)
-    b1_bar = run.zeros(n_1)
-    f2_bar = run.zeros(n_2)
-    b2_bar = run.zeros(n_2)
+    place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
     # step by step, forwards
-    for t in range(steps):
-        f1_bar[t] = x[t] @ W_f1.T + f1_prev[t] @ U_f1.T + c_f1  # (9) pre-activation of f1
-        f1[t] = np.tanh(f1_bar[t])  # (1) first layer, forwards
+    for chunk in stretches(steps, span, True):
+        for operands_2_t, f1_t, over in zip(operands_2[chunk], f1[chunk], run.masks[chunk]):
+            np.dot(weights, operands_2_t, out=f1_bar)  # (9) pre-activation of f1
+            np.tanh(f1_bar, out=f1_t)  # (1) first layer, forwards
+            if over is not None:
+                clear(over, f1_t.T)
+        np.copyto(operands2_rows[chunk], x[chunk])
         if run.padding is not None:
-            clear(run.padding[t], f1_bar[t], f1[t])
+            place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
 
     # step by step, backwards
-    for t in reversed(range(steps)):
-        b1_bar[t] = x[t] @ W_b1.T + b1_next[t] @ U_b1.T + c_b1  # (10) pre-activation of b1
-        b1[t] = np.tanh(b1_bar[t])  # (2) first layer, backwards
+    for chunk in stretches(steps, span, False):
+        for operands2_2_t, b1_t, over_2 in zip(
+            operands2_2[chunk][::-1], b1[chunk][::-1], run.masks[chunk][::-1]
+        ):
+            np.dot(weights2, operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
+            np.tanh(b1_bar, out=b1_t)  # (2) first layer, backwards
+            if over_2 is not None:
+                clear(over_2, b1_t.T)
+                place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
+        joined(f1[chunk], b1[chunk], out=h1[chunk])  # (3) both halves
         if run.padding is not None:
-            clear(run.padding[t], b1_bar[t], b1[t])
-            place_end(b1_all, 0, b1_end, run.ends)
-
-    # all steps at once
-    h1 = concat(f1, b1)  # (3) both halves
-    clear(run.padding, h1)
+            clear(run.padding[chunk], turned(h1[chunk]))
 
     # step by step, forwards
-    for t in range(steps):
-        f2_bar[t] = h1[t] @ W_f2.T + f2_prev[t] @ U_f2.T + c_f2  # (11) pre-activation of f2
-        f2[t] = np.tanh(f2_bar[t])  # (4) second layer, forwards
+    for chunk in stretches(steps, span, True):
+        for operands3_2_t, f2_t, over_3 in zip(operands3_2[chunk], f2[chunk], run.masks[chunk]):
+            np.dot(weights3, operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
+            np.tanh(f2_bar, out=f2_t)  # (4) second layer, forwards
+            if over_3 is not None:
+                clear(over_3, f2_t.T)
+        np.copyto(operands4_rows[chunk], h1[chunk])
         if run.padding is not None:
-            clear(run.padding[t], f2_bar[t], f2[t])
+            place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
     # step by step, backwards
-    for t in reversed(range(steps)):
-        b2_bar[t] = h1[t] @ W_b2.T + b2_next[t] @ U_b2.T + c_b2  # (12) pre-activation of b2
-        b2[t] = np.tanh(b2_bar[t])  # (5) second layer, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
+        for operands4_2_t, b2_t, over_4 in zip(
+            operands4_2[chunk][::-1], b2[chunk][::-1], run.masks[chunk][::-1]
+        ):
+            np.dot(weights4, operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
+            np.tanh(b2_bar, out=b2_t)  # (5) second layer, backwards
+            if over_4 is not None:
+                clear(over_4, b2_t.T)
+                place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
+        joined(f2[chunk], b2[chunk], out=h2[chunk])  # (6) both halves
         if run.padding is not None:
-            clear(run.padding[t], b2_bar[t], b2[t])
-            place_end(b2_all, 0, b2_end, run.ends)
-
-    # all steps at once
-    h2 = concat(f2, b2)  # (6) both halves
-    p_bar = h2 @ V.T + c  # (13) pre-activation of p
-    p = softmax(p_bar)  # (7) class probabilities
-    clear(run.padding, h2, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (8)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(h2[chunk]))
+        np.matmul(weights5, operands5[chunk], out=p_bar)  # (13) pre-activation of p
+        p[chunk] = softmax_rows(p_bar, -2)  # (7) class probabilities
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (8)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "f1": f1,
-        "b1": valid(b1, run.padding),
-        "f2": f2,
-        "b2": valid(b2, run.padding),
-        "h1": h1,
-        "h2": h2,
-        "p": p,
-        "f1_bar": f1_bar,
-        "b1_bar": b1_bar,
-        "f2_bar": f2_bar,
-        "b2_bar": b2_bar,
-        "p_bar": p_bar,
+        "f1": turned(f1),
+        "b1": valid(turned(b1), run.padding),
+        "f2": turned(f2),
+        "b2": valid(turned(b2), run.padding),
+        "h1": turned(h1),
+        "h2": turned(h2),
+        "p": turned(p),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "f1": f1_all,
-        "b1": b1_all,
-        "f2": f2_all,
-        "b2": b2_all,
+        "f1": turned(operands[:, n_x : n_1 + n_x]),
+        "b1": turned(operands2[:, n_x : n_1 + n_x]),
+        "f2": turned(operands3[:, 2 * n_1 : 2 * n_1 + n_2]),
+        "b2": turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_2 = run.sizes["n_2"]
+    n_1 = run.sizes["n_1"]
+    n_x = run.sizes["n_x"]
+    W_f1 = params.W_f1
+    U_f1 = params.U_f1
+    W_b1 = params.W_b1
+    U_b1 = params.U_b1
+    W_f2 = params.W_f2
+    U_f2 = params.U_f2
+    W_b2 = params.W_b2
+    U_b2 = params.U_b2
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    d_h2 = work.array("d_h2", (steps, 2 * n_2, batch), dtype)
+    operands4 = work.arrays["operands4"]
+    d_b2_bar_all = work.array("d_b2_bar", (steps + 1, n_2, batch), dtype)
+    operands3 = work.arrays["operands3"]
+    d_f2_bar_all = work.array("d_f2_bar", (steps + 1, n_2, batch), dtype)
+    operands5 = work.arrays["operands5"]
+    d_h1 = work.array("d_h1", (steps, 2 * n_1, batch), dtype)
+    operands2 = work.arrays["operands2"]
+    d_b1_bar_all = work.array("d_b1_bar", (steps + 1, n_1, batch), dtype)
+    operands = work.arrays["operands"]
+    d_f1_bar_all = work.array("d_f1_bar", (steps + 1, n_1, batch), dtype)
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (4 * n_1 + 4 * n_y + 8 * n_2 + 2))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_2, batch), dtype)
+    part_3 = work.array("part_3", (n_2, batch), dtype)
+    part_4 = work.array("part_4", (n_2, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_1, batch), dtype)
+    part_6 = work.array("part_6", (n_1, batch), dtype)
+    part_7_room = work.array("part_7_room", (span, n_1, batch), dtype)
+    part_8 = work.array("part_8", (n_1, batch), dtype)
+    V_T = V.T
+    b2 = operands4[:steps, 2 * n_1 : 2 * n_1 + n_2]
+    d_b2_bar = d_b2_bar_all[1 : steps + 1]
+    U_b2_T = np.ascontiguousarray(U_b2.T)
+    d_b2_bar_prev = d_b2_bar_all[:steps]
+    d_h2_rows = d_h2[:, n_2 : 2 * n_2]
+    f2 = operands3[1 : steps + 1, 2 * n_1 : 2 * n_1 + n_2]
+    d_f2_bar = d_f2_bar_all[:steps]
+    U_f2_T = np.ascontiguousarray(U_f2.T)
+    d_f2_bar_next = d_f2_bar_all[1 : steps + 1]
+    d_h2_rows_2 = d_h2[:, :n_2]
+    W_f2_T = W_f2.T
+    W_b2_T = W_b2.T
+    b1 = operands2[:steps, n_x : n_1 + n_x]
+    d_b1_bar = d_b1_bar_all[1 : steps + 1]
+    U_b1_T = np.ascontiguousarray(U_b1.T)
+    d_b1_bar_prev = d_b1_bar_all[:steps]
+    d_h1_rows = d_h1[:, n_1 : 2 * n_1]
+    f1 = operands[1 : steps + 1, n_x : n_1 + n_x]
+    d_f1_bar = d_f1_bar_all[:steps]
+    U_f1_T = np.ascontiguousarray(U_f1.T)
+    d_f1_bar_next = d_f1_bar_all[1 : steps + 1]
+    d_h1_rows_2 = d_h1[:, :n_1]
+    W_f1_T = W_f1.T
+    W_b1_T = W_b1.T
+    d_b2_bar_all[:1] = 0
+    d_f2_bar_all[steps:] = 0
+    d_b1_bar_all[:1] = 0
+    d_f1_bar_all[steps:] = 0
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (14) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (14) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_T, d_p_bar[chunk], out=d_h2[chunk])  # (15) error of h2
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h2[chunk]))
+        np.square(b2[chunk], out=part_2)  # (16, 17)
+        np.subtract(1, part_2, out=d_b2_bar[chunk])  # (16, 17)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_b2_bar[chunk]))
+        for d_b2_bar_prev_t, d_h2_rows_t, d_b2_bar_t, over in zip(
+            d_b2_bar_prev[chunk], d_h2_rows[chunk], d_b2_bar[chunk], run.masks[chunk]
+        ):
+            np.dot(U_b2_T, d_b2_bar_prev_t, out=part_3)  # (16, 17)
+            np.add(d_h2_rows_t, part_3, out=part_3)  # (16, 17)
+            np.multiply(d_b2_bar_t, part_3, out=d_b2_bar_t)  # (16, 17)
+            if over is not None:
+                clear(over, d_b2_bar_t.T)
+        np.square(f2[chunk], out=part_2)  # (18, 19)
+        np.subtract(1, part_2, out=d_f2_bar[chunk])  # (18, 19)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_f2_bar[chunk]))
+
+    if "initial" in wrt:
+        at_end_d_b2_bar = at_end(turned(d_b2_bar_all), 1, run.ends, 0).T
+        d_b2_atT1 = U_b2.T @ at_end_d_b2_bar
+    # (31, 32, 37)
+    d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all)
+    operands4_flat = work.flat("operands4_flat", operands4)
+    np.dot(
+        d_b2_bar_flat[:, 1 : steps + 1].reshape(n_2, -1),
+        operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
+        out=grads.stack("weights4"),
+    )
+    # (33, 38)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands5_flat = work.flat("operands5_flat", operands5)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands5_flat.reshape(len(operands5_flat), -1).T,
+        out=grads.stack("weights5"),
+    )
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_5 = part_5_room[:count]
+        for d_f2_bar_next_t, d_h2_rows_2_t, d_f2_bar_t, over_2 in zip(
+            d_f2_bar_next[chunk][::-1],
+            d_h2_rows_2[chunk][::-1],
+            d_f2_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(U_f2_T, d_f2_bar_next_t, out=part_4)  # (18, 19)
+            np.add(d_h2_rows_2_t, part_4, out=part_4)  # (18, 19)
+            np.multiply(d_f2_bar_t, part_4, out=d_f2_bar_t)  # (18, 19)
+            if over_2 is not None:
+                clear(over_2, d_f2_bar_t.T)
+        # (20)
+        np.matmul(W_f2_T, d_f2_bar[chunk], out=d_h1[chunk])
+        np.add(d_h1[chunk], np.matmul(W_b2_T, d_b2_bar[chunk]), out=d_h1[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h1[chunk]))
+        np.square(b1[chunk], out=part_5)  # (21, 22)
+        np.subtract(1, part_5, out=d_b1_bar[chunk])  # (21, 22)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_b1_bar[chunk]))
+
+    if "initial" in wrt:
+        at_step_d_f2_bar = at_step(d_f2_bar, 1)
+        d_f2_at0 = U_f2.T @ at_step_d_f2_bar
+    # (29, 30, 36)
+    d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all)
+    operands3_flat = work.flat("operands3_flat", operands3)
+    np.dot(
+        d_f2_bar_flat[:, :steps].reshape(n_2, -1),
+        operands3_flat[:, :steps].reshape(2 * n_1 + n_2 + 1, -1).T,
+        out=grads.stack("weights3"),
+    )
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_7 = part_7_room[:count]
+        for d_b1_bar_prev_t, d_h1_rows_t, d_b1_bar_t, over_3 in zip(
+            d_b1_bar_prev[chunk], d_h1_rows[chunk], d_b1_bar[chunk], run.masks[chunk]
+        ):
+            np.dot(U_b1_T, d_b1_bar_prev_t, out=part_6)  # (21, 22)
+            np.add(d_h1_rows_t, part_6, out=part_6)  # (21, 22)
+            np.multiply(d_b1_bar_t, part_6, out=d_b1_bar_t)  # (21, 22)
+            if over_3 is not None:
+                clear(over_3, d_b1_bar_t.T)
+        np.square(f1[chunk], out=part_7)  # (23, 24)
+        np.subtract(1, part_7, out=d_f1_bar[chunk])  # (23, 24)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_f1_bar[chunk]))
+
+    if "initial" in wrt:
+        at_end_d_b1_bar = at_end(turned(d_b1_bar_all), 1, run.ends, 0).T
+        d_b1_atT1 = U_b1.T @ at_end_d_b1_bar
+    # (26, 28, 35)
+    d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_b1_bar_flat[:, 1 : steps + 1].reshape(n_1, -1),
+        operands2_flat[:, 1 : steps + 1].reshape(n_1 + n_x + 1, -1).T,
+        out=grads.stack("weights2"),
+    )
+
+    # step by step, backwards
+    for d_f1_bar_next_t, d_h1_rows_2_t, d_f1_bar_t, over_4 in zip(
+        d_f1_bar_next[::-1], d_h1_rows_2[::-1], d_f1_bar[::-1], run.masks[::-1]
+    ):
+        np.dot(U_f1_T, d_f1_bar_next_t, out=part_8)  # (23, 24)
+        np.add(d_h1_rows_2_t, part_8, out=part_8)  # (23, 24)
+        np.multiply(d_f1_bar_t, part_8, out=d_f1_bar_t)  # (23, 24)
+        if over_4 is not None:
+            clear(over_4, d_f1_bar_t.T)
+
+    if "initial" in wrt:
+        at_step_d_f1_bar = at_step(d_f1_bar, 1)
+        d_f1_at0 = U_f1.T @ at_step_d_f1_bar
+    # (25, 27, 34)
+    d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_f1_bar_flat[:, :steps].reshape(n_1, -1),
+        operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(W_f1_T, d_f1_bar[chunk], out=d_x[chunk])
+            np.add(d_x[chunk], np.matmul(W_b1_T, d_b1_bar[chunk]), out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["f1"] = np.array(d_f1_at0.T)
+        grads.initial["b1[T+1]"] = np.array(d_b1_atT1.T)
+        grads.initial["f2"] = np.array(d_f2_at0.T)
+        grads.initial["b2[T+1]"] = np.array(d_b2_atT1.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -814,7 +1212,7 @@ def _backward(
     n_y = run.sizes["n_y"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_f1 = params.W_f1
     U_f1 = params.U_f1
     W_b1 = params.W_b1
@@ -1023,7 +1421,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -1049,6 +1447,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1063,7 +1462,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1077,6 +1476,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1094,9 +1494,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1198,4 +1599,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:db34bcaad615b050f4d817b23527f1bb7c0839fed45f4d7bcee7d1f02006ab35
+# rnnsym-seal: sha256:5b58388bdddaa5d79e790e76e1b51c7d861d30da6e248277ac582b04ae39f126

@@ -50,6 +50,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -110,6 +111,14 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_y", "n_v + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_o": ("weights", "0", "n_y", "0", "n_v"),
+    "b_o": ("weights", "0", "n_y", "n_v", "n_v + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -121,22 +130,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -158,8 +184,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -292,6 +320,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -309,6 +358,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -323,7 +394,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -427,7 +498,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -593,30 +664,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def matvec(m: NDArray, v: NDArray) -> NDArray:
@@ -675,73 +726,230 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def batch_matvec(m: NDArray, v: NDArray) -> NDArray:
+    """m @ v for a matrix per sequence (..., B, i, j) and vectors (..., j, B)."""
+    return np.matmul(m, v.swapaxes(-1, -2)[..., None])[..., 0].swapaxes(-1, -2)
+
+
+def batch_outer(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
+    """a b.T for vectors (..., i, B) and (..., j, B): a matrix per sequence."""
+    a, b = a.swapaxes(-1, -2), b.swapaxes(-1, -2)
+    return np.multiply(a[..., :, None], b[..., None, :], out=out)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_k = run.sizes["n_k"]
     n_v = run.sizes["n_v"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
+    n_y = run.sizes["n_y"]
+    n_x = run.sizes["n_x"]
     W_q = params.W_q
     W_k = params.W_k
     W_v = params.W_v
     w_beta = params.w_beta
-    W_o = params.W_o
-    b_o = params.b_o
-    S_all = run.extended("S", n_v, n_k, lag=1, lead=0)
+    weights = params.stack("weights")  # W_o, b_o
+    q_bar = work.array("q_bar", (steps, n_k, batch), dtype)
+    x = work.array("x", (steps, n_x, batch), dtype)
+    q_sub = work.array("q_sub", (steps, n_k, batch), dtype)
+    q = work.array("q", (steps, n_k, batch), dtype)
+    k_bar = work.array("k_bar", (steps, n_k, batch), dtype)
+    k_sub = work.array("k_sub", (steps, n_k, batch), dtype)
+    k = work.array("k", (steps, n_k, batch), dtype)
+    v_bar2 = work.array("v_bar2", (steps, n_v, batch), dtype)
+    v = work.array("v", (steps, n_v, batch), dtype)
+    beta = work.array("beta", (steps, batch), dtype)
+    v_bar = work.array("v_bar", (steps, n_v, batch), dtype)
+    S_all = work.array("S", (steps + 1, batch, n_v, n_k), dtype)
+    S_hat = work.array("S_hat", (steps, n_v, batch), dtype)
+    operands = work.array("operands", (steps, n_v + 1, batch), dtype)  # o, 1
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (3 * n_y + 5 * n_v + 8 * n_k + n_k * n_v + n_x + 10))
+    part_room = work.array("part_room", (span, n_k, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, batch), dtype)
+    part_3 = work.array("part_3", (n_v, batch), dtype)
+    part_4 = work.array("part_4", (batch, n_v, n_k), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    w_beta_column = w_beta[:, None]
     S_prev = S_all[:steps]
     S = S_all[1 : steps + 1]
-    v_bar = run.zeros(n_v)
-    S_hat = run.zeros(n_v)
-
-    # all steps at once
-    q_bar = x @ W_q.T  # (10) pre-activation of q
-    q_sub = silu(q_bar)  # (11) used more than once
-    q = q_sub / np.sqrt((q_sub**2).sum(-1) + 1e-06)[..., None]  # (1) query
-    k_bar = x @ W_k.T  # (12) pre-activation of k
-    k_sub = silu(k_bar)  # (13) used more than once
-    k = k_sub / np.sqrt((k_sub**2).sum(-1) + 1e-06)[..., None]  # (2) key
-    v_bar2 = x @ W_v.T  # (14) pre-activation of v
-    v = silu(v_bar2)  # (3) value
-    beta = sigmoid(dot(w_beta, x))  # (4) writing strength
-    clear(run.padding, q_bar, q_sub, q, k_bar, k_sub, k, v_bar2, v, beta)
+    o = operands[:, :n_v]
+    operands[:, n_v] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("S", S_all, 1, 0, 1)
 
     # step by step, forwards
-    for t in range(steps):
-        v_bar[t] = matvec(S_prev[t], k[t])  # (5) what the key returns so far
-        S_hat[t] = beta[t][..., None] * (v[t] - v_bar[t])  # (15) operand of S
-        S[t] = S_prev[t] + outer(S_hat[t], k[t])  # (6) fast weights
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        p_bar = p_bar_room[:count]
+        np.matmul(W_q, x[chunk], out=q_bar[chunk])  # (10) pre-activation of q
         if run.padding is not None:
-            clear(run.padding[t], v_bar[t], S_hat[t], S[t])
-
-    # all steps at once
-    o = matvec(S, q)  # (7) what the query returns
-    p_bar = o @ W_o.T + b_o  # (16) pre-activation of p
-    p = softmax(p_bar)  # (8) class probabilities
-    clear(run.padding, o, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (9)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(q_bar[chunk]))
+        q_sub[chunk] = silu(q_bar[chunk])  # (11) used more than once
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(q_sub[chunk]))
+        np.square(q_sub[chunk], out=part)  # (1) query
+        np.add.reduce(part, axis=-2, out=part_2)  # (1) query
+        np.add(1e-06, part_2, out=part_2)  # (1) query
+        np.sqrt(part_2, out=part_2)  # (1) query
+        np.divide(q_sub[chunk], part_2[:, None], out=q[chunk])  # (1) query
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(q[chunk]))
+        np.matmul(W_k, x[chunk], out=k_bar[chunk])  # (12) pre-activation of k
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(k_bar[chunk]))
+        k_sub[chunk] = silu(k_bar[chunk])  # (13) used more than once
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(k_sub[chunk]))
+        np.square(k_sub[chunk], out=part)  # (2) key
+        np.add.reduce(part, axis=-2, out=part_2)  # (2) key
+        np.add(1e-06, part_2, out=part_2)  # (2) key
+        np.sqrt(part_2, out=part_2)  # (2) key
+        np.divide(k_sub[chunk], part_2[:, None], out=k[chunk])  # (2) key
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(k[chunk]))
+        np.matmul(W_v, x[chunk], out=v_bar2[chunk])  # (14) pre-activation of v
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(v_bar2[chunk]))
+        v[chunk] = silu(v_bar2[chunk])  # (3) value
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(v[chunk]))
+        part_5 = np.multiply(w_beta_column, x[chunk]).sum(-2)  # (4) writing strength
+        sigmoid_into(part_5, out=beta[chunk])  # (4) writing strength
+        if run.padding is not None:
+            clear(run.padding[chunk], beta[chunk])
+        for v_bar_t, S_prev_t, k_t, v_t, S_hat_t, beta_t, S_t, over in zip(
+            v_bar[chunk],
+            S_prev[chunk],
+            k[chunk],
+            v[chunk],
+            S_hat[chunk],
+            beta[chunk],
+            S[chunk],
+            run.masks[chunk],
+        ):
+            v_bar_t[...] = batch_matvec(S_prev_t, k_t)  # (5) what the key returns so far
+            np.subtract(v_t, v_bar_t, out=part_3)  # (15) operand of S
+            np.multiply(beta_t, part_3, out=S_hat_t)  # (15) operand of S
+            batch_outer(S_hat_t, k_t, out=part_4)  # (6) fast weights
+            np.add(S_prev_t, part_4, out=S_t)  # (6) fast weights
+            if over is not None:
+                clear(over, v_bar_t.T, S_hat_t.T, S_t)
+        o[chunk] = batch_matvec(S[chunk], q[chunk])  # (7) what the query returns
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(o[chunk]))
+        np.matmul(weights, operands[chunk], out=p_bar)  # (16) pre-activation of p
+        p[chunk] = softmax_rows(p_bar, -2)  # (8) class probabilities
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (9)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
         "S": S,
-        "q": q,
-        "k": k,
-        "v": v,
+        "q": turned(q),
+        "k": turned(k),
+        "v": turned(v),
         "beta": beta,
-        "v_bar": v_bar,
-        "o": o,
-        "p": p,
-        "q_bar": q_bar,
-        "k_bar": k_bar,
-        "v_bar2": v_bar2,
-        "S_hat": S_hat,
-        "p_bar": p_bar,
-        "q_sub": q_sub,
-        "k_sub": k_sub,
+        "v_bar": turned(v_bar),
+        "o": turned(o),
+        "p": turned(p),
+        "q_bar": turned(q_bar),
+        "k_bar": turned(k_bar),
+        "v_bar2": turned(v_bar2),
+        "S_hat": turned(S_hat),
+        "q_sub": turned(q_sub),
+        "k_sub": turned(k_sub),
     }
     if "y" in run.data:
         values["loss"] = loss
@@ -749,6 +957,268 @@ def _forward(params: Params, run: Run) -> Trace:
         "S": S_all,
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_v = run.sizes["n_v"]
+    n_k = run.sizes["n_k"]
+    n_x = run.sizes["n_x"]
+    W_q = params.W_q
+    W_k = params.W_k
+    W_v = params.W_v
+    w_beta = params.w_beta
+    W_o = params.W_o
+    d_loss = 1 / max(batch, 1)
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    q = work.arrays["q"]
+    d_S_back_all = work.array("d_S_back", (steps + 1, batch, n_v, n_k), dtype)
+    d_S_all = work.array("d_S", (steps + 1, batch, n_v, n_k), dtype)
+    d_S_hat = work.array("d_S_hat", (steps, n_v, batch), dtype)
+    k = work.arrays["k"]
+    beta = work.arrays["beta"]
+    d_v_bar = work.array("d_v_bar", (steps, n_v, batch), dtype)
+    v = work.arrays["v"]
+    v_bar = work.arrays["v_bar"]
+    d_beta = work.array("d_beta", (steps, batch), dtype)
+    v_bar2 = work.arrays["v_bar2"]
+    d_v_bar2 = work.array("d_v_bar2", (steps, n_v, batch), dtype)
+    S_all = work.arrays["S"]
+    S_hat = work.arrays["S_hat"]
+    k_sub = work.arrays["k_sub"]
+    k_bar = work.arrays["k_bar"]
+    d_k_bar = work.array("d_k_bar", (steps, n_k, batch), dtype)
+    q_sub = work.arrays["q_sub"]
+    q_bar = work.arrays["q_bar"]
+    d_q_bar = work.array("d_q_bar", (steps, n_k, batch), dtype)
+    x = work.arrays["x"]
+    operands = work.arrays["operands"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    multiply_x = work.array("multiply_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (14 * n_v + 32 * n_k + 4 * n_k * n_v + 4 * n_y + 18))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    d_o_room = work.array("d_o_room", (span, n_v, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, batch, n_v, n_k), dtype)
+    part_3 = work.array("part_3", (batch, n_v, n_k), dtype)
+    part_4 = work.array("part_4", (n_v, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_v, batch), dtype)
+    d_v_room = work.array("d_v_room", (span, n_v, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, n_v, batch), dtype)
+    d_k_room = work.array("d_k_room", (span, n_k, batch), dtype)
+    part_7_room = work.array("part_7_room", (span, n_k, batch), dtype)
+    part_8_room = work.array("part_8_room", (span, batch), dtype)
+    d_k_sub_sub_room = work.array("d_k_sub_sub_room", (span, batch), dtype)
+    part_9_room = work.array("part_9_room", (span, n_k, batch), dtype)
+    part_10_room = work.array("part_10_room", (span, batch), dtype)
+    d_k_sub_room = work.array("d_k_sub_room", (span, n_k, batch), dtype)
+    d_q_sub_sub_room = work.array("d_q_sub_sub_room", (span, batch), dtype)
+    d_q_sub_room = work.array("d_q_sub_room", (span, n_k, batch), dtype)
+    part_13_room = work.array("part_13_room", (span, n_x, batch), dtype)
+    part_14_room = work.array("part_14_room", (span, batch), dtype)
+    part_15_room = work.array("part_15_room", (span, n_x, batch), dtype)
+    part_16_room = work.array("part_16_room", (span, batch), dtype)
+    W_o_T = W_o.T
+    d_S_back_next = d_S_back_all[1 : steps + 1]
+    d_S = d_S_all[:steps]
+    d_S_next = d_S_all[1 : steps + 1]
+    d_S_back = d_S_back_all[:steps]
+    beta_wide = beta[:, None]
+    S_prev = S_all[:steps]
+    S = S_all[1 : steps + 1]
+    W_q_T = W_q.T
+    W_k_T = W_k.T
+    W_v_T = W_v.T
+    w_beta_column = w_beta[:, None]
+    d_beta_wide = d_beta[:, None]
+    d_S_back_all[steps:] = 0
+    d_S_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        d_o = d_o_room[:count]
+        part_2 = part_2_room[:count]
+        part_5 = part_5_room[:count]
+        d_v = d_v_room[:count]
+        part_6 = part_6_room[:count]
+        d_k = d_k_room[:count]
+        part_7 = part_7_room[:count]
+        part_8 = part_8_room[:count]
+        d_k_sub_sub = d_k_sub_sub_room[:count]
+        part_9 = part_9_room[:count]
+        part_10 = part_10_room[:count]
+        d_k_sub = d_k_sub_room[:count]
+        d_q_sub_sub = d_q_sub_sub_room[:count]
+        d_q_sub = d_q_sub_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(W_o_T, d_p_bar[chunk], out=d_o)  # (18) error of o
+        batch_outer(d_o, q[chunk], out=part_2)  # (19) error of S
+        for (
+            part_2_t,
+            d_S_back_next_t,
+            d_S_t,
+            d_S_next_t,
+            d_S_hat_t,
+            k_t,
+            beta_t,
+            d_v_bar_t,
+            d_S_back_t,
+            over,
+        ) in zip(
+            part_2[::-1],
+            d_S_back_next[chunk][::-1],
+            d_S[chunk][::-1],
+            d_S_next[chunk][::-1],
+            d_S_hat[chunk][::-1],
+            k[chunk][::-1],
+            beta[chunk][::-1],
+            d_v_bar[chunk][::-1],
+            d_S_back[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.add(part_2_t, d_S_back_next_t, out=part_3)  # (19) error of S
+            np.add(part_3, d_S_next_t, out=d_S_t)  # (19) error of S
+            d_S_hat_t[...] = batch_matvec(d_S_t, k_t)  # (20) error of S_hat
+            np.multiply(beta_t, d_S_hat_t, out=part_4)  # (21) error of v_bar
+            np.negative(part_4, out=d_v_bar_t)  # (21) error of v_bar
+            batch_outer(d_v_bar_t, k_t, out=d_S_back_t)  # (19) error of S
+            if over is not None:
+                clear(over, d_S_t, d_S_hat_t.T, d_v_bar_t.T, d_S_back_t)
+        np.subtract(v[chunk], v_bar[chunk], out=part_5)  # (22) error of beta
+        d_beta[chunk] = np.multiply(d_S_hat[chunk], part_5).sum(-2)  # (22) error of beta
+        if run.padding is not None:
+            clear(run.padding[chunk], d_beta[chunk])
+        np.multiply(beta_wide[chunk], d_S_hat[chunk], out=d_v)  # (23) error of v
+        sigmoid_into(v_bar2[chunk], out=part_5)  # (24) error of v_bar2
+        np.subtract(1, v[chunk], out=part_6)  # (24) error of v_bar2
+        np.multiply(part_5, part_6, out=part_5)  # (24) error of v_bar2
+        np.add(v[chunk], part_5, out=part_6)  # (24) error of v_bar2
+        np.multiply(d_v, part_6, out=d_v_bar2[chunk])  # (24) error of v_bar2
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_v_bar2[chunk]))
+        part_11 = batch_matvec(S_prev[chunk].swapaxes(-1, -2), d_v_bar[chunk])  # (25) error of k
+        part_12 = batch_matvec(d_S[chunk].swapaxes(-1, -2), S_hat[chunk])  # (25) error of k
+        np.add(part_11, part_12, out=d_k)  # (25) error of k
+        np.square(k_sub[chunk], out=part_7)  # (26) error of k_sub
+        np.add.reduce(part_7, axis=-2, out=part_8)  # (26) error of k_sub
+        np.add(1e-06, part_8, out=part_8)  # (26) error of k_sub
+        np.sqrt(part_8, out=d_k_sub_sub)  # (26) error of k_sub
+        np.divide(d_k, d_k_sub_sub[:, None], out=part_7)  # (26) error of k_sub
+        np.multiply(d_k, k[chunk], out=part_9)  # (26) error of k_sub
+        np.divide(part_9, d_k_sub_sub[:, None], out=part_9)  # (26) error of k_sub
+        np.add.reduce(part_9, axis=-2, out=part_8)  # (26) error of k_sub
+        np.multiply(2, d_k_sub_sub, out=part_10)  # (26) error of k_sub
+        np.divide(1, part_10, out=part_10)  # (26) error of k_sub
+        np.multiply(2, part_8, out=part_8)  # (26) error of k_sub
+        np.multiply(part_8, part_10, out=part_10)  # (26) error of k_sub
+        np.multiply(part_10[:, None], k_sub[chunk], out=part_9)  # (26) error of k_sub
+        np.subtract(part_7, part_9, out=d_k_sub)  # (26) error of k_sub
+        sigmoid_into(k_bar[chunk], out=part_7)  # (27) error of k_bar
+        np.subtract(1, k_sub[chunk], out=part_9)  # (27) error of k_bar
+        np.multiply(part_7, part_9, out=part_7)  # (27) error of k_bar
+        np.add(k_sub[chunk], part_7, out=part_9)  # (27) error of k_bar
+        np.multiply(d_k_sub, part_9, out=d_k_bar[chunk])  # (27) error of k_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_k_bar[chunk]))
+        d_q = batch_matvec(S[chunk].swapaxes(-1, -2), d_o)  # (28) error of q
+        np.square(q_sub[chunk], out=part_7)  # (29) error of q_sub
+        np.add.reduce(part_7, axis=-2, out=part_8)  # (29) error of q_sub
+        np.add(1e-06, part_8, out=part_10)  # (29) error of q_sub
+        np.sqrt(part_10, out=d_q_sub_sub)  # (29) error of q_sub
+        np.divide(d_q, d_q_sub_sub[:, None], out=part_9)  # (29) error of q_sub
+        np.multiply(d_q, q[chunk], out=part_7)  # (29) error of q_sub
+        np.divide(part_7, d_q_sub_sub[:, None], out=part_7)  # (29) error of q_sub
+        np.add.reduce(part_7, axis=-2, out=part_8)  # (29) error of q_sub
+        np.multiply(2, d_q_sub_sub, out=part_10)  # (29) error of q_sub
+        np.divide(1, part_10, out=part_10)  # (29) error of q_sub
+        np.multiply(2, part_8, out=part_8)  # (29) error of q_sub
+        np.multiply(part_8, part_10, out=part_10)  # (29) error of q_sub
+        np.multiply(part_10[:, None], q_sub[chunk], out=part_7)  # (29) error of q_sub
+        np.subtract(part_9, part_7, out=d_q_sub)  # (29) error of q_sub
+        sigmoid_into(q_bar[chunk], out=part_9)  # (30) error of q_bar
+        np.subtract(1, q_sub[chunk], out=part_7)  # (30) error of q_bar
+        np.multiply(part_9, part_7, out=part_9)  # (30) error of q_bar
+        np.add(q_sub[chunk], part_9, out=part_7)  # (30) error of q_bar
+        np.multiply(d_q_sub, part_7, out=d_q_bar[chunk])  # (30) error of q_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_q_bar[chunk]))
+
+    if "initial" in wrt:
+        at_step_d_S_back = at_step(d_S_back, 1)
+        at_step_d_S = at_step(d_S, 1)
+        d_S_at0 = np.add(at_step_d_S_back, at_step_d_S)
+    # (31)
+    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+    x_flat = work.flat("x_flat", x)
+    grads.W_q[...] = np.dot(
+        d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
+    # (32)
+    d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
+    grads.W_k[...] = np.dot(
+        d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
+    # (33)
+    d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
+    grads.W_v[...] = np.dot(
+        d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
+    # (35, 36)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat.reshape(len(operands_flat), -1).T,
+        out=grads.stack("weights"),
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_13 = part_13_room[:count]
+        part_14 = part_14_room[:count]
+        part_15 = part_15_room[:count]
+        part_16 = part_16_room[:count]
+        if "x" in wrt:
+            np.matmul(W_q_T, d_q_bar[chunk], out=part_13)
+            np.add(part_13, np.matmul(W_k_T, d_k_bar[chunk]), out=part_13)
+            np.add(part_13, np.matmul(W_v_T, d_v_bar2[chunk]), out=part_13)
+            np.subtract(1, beta[chunk], out=part_14)
+            np.multiply(w_beta_column, d_beta_wide[chunk], out=part_15)
+            np.multiply(part_15, beta_wide[chunk], out=part_15)
+            np.multiply(part_15, part_14[:, None], out=part_15)
+            np.add(part_13, part_15, out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+        np.subtract(1, beta[chunk], out=part_14)  # (34) gradient of w_beta
+        np.multiply(d_beta[chunk], beta[chunk], out=part_16)  # (34) gradient of w_beta
+        np.multiply(part_16, part_14, out=part_14)  # (34) gradient of w_beta
+        np.multiply(part_14[:, None], x[chunk], out=multiply_x[chunk])  # (34) gradient of w_beta
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_x[chunk]))
+
+    grads.w_beta[...] = multiply_x.sum((0, -1))  # (34) gradient of w_beta
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["S"] = np.array(d_S_at0)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -767,7 +1237,7 @@ def _backward(
     n_v = run.sizes["n_v"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_q = params.W_q
     W_k = params.W_k
     W_v = params.W_v
@@ -949,7 +1419,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -975,6 +1445,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -989,7 +1460,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1003,6 +1474,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1020,9 +1492,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1117,7 +1590,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "S": trace.S[0],
         "q": trace.q[0],
@@ -1142,4 +1615,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:24a31908b7c629b56700e9651eb7d4d4748cb7c71a6a15279a3935c4cf20cb1d
+# rnnsym-seal: sha256:906448ca1d51ab72b4481c3c16b80550ea252dbd852348800befa3a8cb25dcab

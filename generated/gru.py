@@ -52,6 +52,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -111,6 +112,22 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("2*n_h", "n_h + n_x + 1"),
+    "weights2": ("n_h", "n_h + n_x + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_r": ("weights", "0", "n_h", "0", "n_x"),
+    "U_r": ("weights", "0", "n_h", "n_x", "n_h + n_x"),
+    "b_r": ("weights", "0", "n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_z": ("weights", "n_h", "2*n_h", "0", "n_x"),
+    "U_z": ("weights", "n_h", "2*n_h", "n_x", "n_h + n_x"),
+    "b_z": ("weights", "n_h", "2*n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W": ("weights2", "0", "n_h", "0", "n_x"),
+    "U": ("weights2", "0", "n_h", "n_x", "n_h + n_x"),
+    "b": ("weights2", "0", "n_h", "n_h + n_x", "n_h + n_x + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -122,22 +139,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -159,8 +193,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -293,6 +329,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -310,6 +367,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -324,7 +403,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -428,7 +507,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -589,30 +668,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -656,77 +715,373 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def complement_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 - sigmoid(u), without loss of digits: 1 / (1 + exp(u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(-u)
+        return out
+    np.exp(u, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    W_r = params.W_r
-    U_r = params.U_r
-    b_r = params.b_r
-    W_z = params.W_z
-    U_z = params.U_z
-    b_z = params.b_z
-    W = params.W
-    U = params.U
-    b = params.b
+    n_y = run.sizes["n_y"]
     V = params.V
     b_y = params.b_y
-    h_all = run.extended("h", n_h, lag=1, lead=0)
-    h_prev = h_all[:steps]
-    h = h_all[1 : steps + 1]
-    r = run.zeros(n_h)
-    z = run.zeros(n_h)
-    h_tilde = run.zeros(n_h)
-    r_bar = run.zeros(n_h)
-    z_bar = run.zeros(n_h)
-    h_tilde_hat = run.zeros(n_h)
-    h_tilde_bar = run.zeros(n_h)
+    weights = params.stack("weights")  # W_r, U_r, b_r; W_z, U_z, b_z
+    weights2 = params.stack("weights2")  # W, U, b
+    operands2 = work.array("operands2", (steps, n_h + n_x + 1, batch), dtype)  # h_tilde_hat, 1
+    operands = work.array("operands", (steps + 1, n_h + n_x + 1, batch), dtype)  # x, h[t-1], 1
+    sums = work.array("sums", (steps, 2 * n_h, batch), dtype)  # r, z_bar
+    z = work.array("z", (steps, n_h, batch), dtype)
+    h_tilde = work.array("h_tilde", (steps, n_h, batch), dtype)
+    complement_z_bar = work.array("complement_z_bar", (steps, n_h, batch), dtype)
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (2 * n_x + 3 * n_y + 7 * n_h + 3))
+    h_tilde_bar = work.array("h_tilde_bar", (n_h, batch), dtype)
+    part = work.array("part", (n_h, batch), dtype)
+    part_2 = work.array("part_2", (n_h, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    operands2_rows = operands2[:, :n_x]
+    x = operands[:steps, :n_x]
+    operands_2 = operands[:steps]
+    r = sums[:, :n_h]
+    z_bar = sums[:, n_h : 2 * n_h]
+    h_tilde_hat = operands2[:, n_x : n_h + n_x]
+    h_prev = operands[:steps, n_x : n_h + n_x]
+    h = operands[1 : steps + 1, n_x : n_h + n_x]
+    b_y_column = b_y[:, None]
+    operands[:, n_h + n_x] = 1
+    operands2[:, n_h + n_x] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
     # step by step, forwards
-    for t in range(steps):
-        r_bar[t] = x[t] @ W_r.T + h_prev[t] @ U_r.T + b_r  # (7) pre-activation of r
-        r[t] = sigmoid(r_bar[t])  # (1) reset gate
-        z_bar[t] = x[t] @ W_z.T + h_prev[t] @ U_z.T + b_z  # (8) pre-activation of z
-        z[t] = sigmoid(z_bar[t])  # (2) update gate: one keeps the old state
-        h_tilde_hat[t] = r[t] * h_prev[t]  # (9) operand of h_tilde
-        h_tilde_bar[t] = x[t] @ W.T + h_tilde_hat[t] @ U.T + b  # (10) pre-activation of h_tilde
-        h_tilde[t] = np.tanh(h_tilde_bar[t])  # (3) candidate
-        h[t] = z[t] * h_prev[t] + sigmoid(-z_bar[t]) * h_tilde[t]  # (4) hidden state
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
+        np.copyto(operands2_rows[chunk], x[chunk])
+        for (
+            sums_t,
+            operands_2_t,
+            r_t,
+            z_t,
+            z_bar_t,
+            h_tilde_hat_t,
+            h_prev_t,
+            operands2_t,
+            h_tilde_t,
+            complement_z_bar_t,
+            h_t,
+            over,
+        ) in zip(
+            sums[chunk],
+            operands_2[chunk],
+            r[chunk],
+            z[chunk],
+            z_bar[chunk],
+            h_tilde_hat[chunk],
+            h_prev[chunk],
+            operands2[chunk],
+            h_tilde[chunk],
+            complement_z_bar[chunk],
+            h[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
+            sigmoid_into(r_t, out=r_t)  # (1) reset gate
+            sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
+            np.multiply(r_t, h_prev_t, out=h_tilde_hat_t)  # (9) operand of h_tilde
+            np.dot(weights2, operands2_t, out=h_tilde_bar)  # (10) pre-activation of h_tilde
+            np.tanh(h_tilde_bar, out=h_tilde_t)  # (3) candidate
+            np.multiply(z_t, h_prev_t, out=part)  # (4) hidden state
+            complement_into(z_bar_t, out=complement_z_bar_t)  # (4) hidden state
+            np.multiply(complement_z_bar_t, h_tilde_t, out=part_2)  # (4) hidden state
+            np.add(part, part_2, out=h_t)  # (4) hidden state
+            if over is not None:
+                clear(over, sums_t.T, z_t.T, h_tilde_hat_t.T, h_tilde_t.T, complement_z_bar_t.T)
+                clear(over, h_t.T)
+        # (11)
+        np.matmul(V, h[chunk], out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        p[chunk] = softmax_rows(p_bar, -2)  # (5) class probabilities
         if run.padding is not None:
-            clear(run.padding[t], r_bar[t], r[t], z_bar[t], z[t], h_tilde_hat[t], h_tilde_bar[t])
-            clear(run.padding[t], h_tilde[t], h[t])
-
-    # all steps at once
-    p_bar = h @ V.T + b_y  # (11) pre-activation of p
-    p = softmax(p_bar)  # (5) class probabilities
-    clear(run.padding, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (6)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (6)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "h": h,
-        "r": r,
-        "z": z,
-        "h_tilde": h_tilde,
-        "p": p,
-        "r_bar": r_bar,
-        "z_bar": z_bar,
-        "h_tilde_hat": h_tilde_hat,
-        "h_tilde_bar": h_tilde_bar,
-        "p_bar": p_bar,
+        "h": turned(h),
+        "r": turned(r),
+        "z": turned(z),
+        "h_tilde": turned(h_tilde),
+        "p": turned(p),
+        "z_bar": turned(z_bar),
+        "h_tilde_hat": turned(h_tilde_hat),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "h": h_all,
+        "h": turned(operands[:, n_x : n_h + n_x]),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_h = run.sizes["n_h"]
+    n_x = run.sizes["n_x"]
+    U_r = params.U_r
+    U_z = params.U_z
+    W = params.W
+    U = params.U
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    weights = params.stack("weights")  # W_r, U_r, b_r; W_z, U_z, b_z
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    h_tilde = work.arrays["h_tilde"]
+    d_h_tilde_bar = work.array("d_h_tilde_bar", (steps, n_h, batch), dtype)
+    complement_z_bar = work.arrays["complement_z_bar"]
+    operands = work.arrays["operands"]
+    z = work.arrays["z"]
+    d_sums = work.array("d_sums", (steps + 1, 2 * n_h, batch), dtype)  # d_r_bar, d_z_bar
+    sums = work.arrays["sums"]
+    d_h_back_all = work.array("d_h_back", (steps + 1, n_h, batch), dtype)
+    operands2 = work.arrays["operands2"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (18 * n_h + 4 * n_y + n_x + 1))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, n_h, batch), dtype)
+    part_5 = work.array("part_5", (n_h, batch), dtype)
+    d_h = work.array("d_h", (n_h, batch), dtype)
+    d_h_tilde_hat = work.array("d_h_tilde_hat", (n_h, batch), dtype)
+    part_6 = work.array("part_6", (n_h, batch), dtype)
+    V_T = V.T
+    h_prev = operands[:steps, n_x : n_h + n_x]
+    d_z_bar = d_sums[:steps, n_h : 2 * n_h]
+    r = sums[:, :n_h]
+    d_r_bar = d_sums[:steps, :n_h]
+    weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
+    d_sums_2 = d_sums[1 : steps + 1]
+    d_h_back_next = d_h_back_all[1 : steps + 1]
+    U_T = np.ascontiguousarray(U.T)
+    d_h_back = d_h_back_all[:steps]
+    weights_T_2 = weights[:, :n_x].T
+    d_sums_3 = d_sums[:steps]
+    W_T = W.T
+    d_sums[steps:] = 0
+    d_h_back_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (12) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (12) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (13) error of h
+        np.square(h_tilde[chunk], out=part_3)  # (14, 15)
+        np.subtract(1, part_3, out=part_3)  # (14, 15)
+        np.multiply(complement_z_bar[chunk], part_3, out=d_h_tilde_bar[chunk])  # (14, 15)
+        np.subtract(h_prev[chunk], h_tilde[chunk], out=part_3)  # (17, 18)
+        np.subtract(1, z[chunk], out=part_4)  # (17, 18)
+        np.multiply(part_3, z[chunk], out=part_3)  # (17, 18)
+        np.multiply(part_3, part_4, out=d_z_bar[chunk])  # (17, 18)
+        np.subtract(1, r[chunk], out=part_4)  # (19, 20)
+        np.multiply(h_prev[chunk], r[chunk], out=part_3)  # (19, 20)
+        np.multiply(part_3, part_4, out=d_r_bar[chunk])  # (19, 20)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h_tilde_bar[chunk]), turned(d_z_bar[chunk]))
+            clear(run.padding[chunk], turned(d_r_bar[chunk]))
+        for (
+            d_sums_2_t,
+            part_2_t,
+            d_h_back_next_t,
+            d_h_tilde_bar_t,
+            r_t,
+            z_t,
+            d_h_back_t,
+            d_z_bar_t,
+            d_r_bar_t,
+            over,
+        ) in zip(
+            d_sums_2[chunk][::-1],
+            part_2[::-1],
+            d_h_back_next[chunk][::-1],
+            d_h_tilde_bar[chunk][::-1],
+            r[chunk][::-1],
+            z[chunk][::-1],
+            d_h_back[chunk][::-1],
+            d_z_bar[chunk][::-1],
+            d_r_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(weights_T, d_sums_2_t, out=part_5)  # (13) error of h
+            np.add(part_2_t, part_5, out=part_5)  # (13) error of h
+            np.add(part_5, d_h_back_next_t, out=d_h)  # (13) error of h
+            np.multiply(d_h_tilde_bar_t, d_h, out=d_h_tilde_bar_t)  # (14, 15)
+            np.dot(U_T, d_h_tilde_bar_t, out=d_h_tilde_hat)  # (16) error of h_tilde_hat
+            np.multiply(r_t, d_h_tilde_hat, out=part_5)  # (13) error of h
+            np.multiply(z_t, d_h, out=part_6)  # (13) error of h
+            np.add(part_5, part_6, out=d_h_back_t)  # (13) error of h
+            np.multiply(d_z_bar_t, d_h, out=d_z_bar_t)  # (17, 18)
+            np.multiply(d_r_bar_t, d_h_tilde_hat, out=d_r_bar_t)  # (19, 20)
+            if over is not None:
+                clear(over, d_h_tilde_bar_t.T, d_h_back_t.T, d_z_bar_t.T, d_r_bar_t.T)
+
+    if "initial" in wrt:
+        at_step_d_r_bar = at_step(d_r_bar, 1)
+        at_step_d_z_bar = at_step(d_z_bar, 1)
+        affine_U_r = U_r.T @ at_step_d_r_bar + U_z.T @ at_step_d_z_bar
+        at_step_d_h_back = at_step(d_h_back, 1)
+        d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
+    # (21, 22, 24, 25, 28, 29)
+    d_sums_flat = work.flat("d_sums_flat", d_sums)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_sums_flat[:, :steps].reshape(2 * n_h, -1),
+        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (23, 26, 30)
+    d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
+        operands2_flat.reshape(len(operands2_flat), -1).T,
+        out=grads.stack("weights2"),
+    )
+    # (27)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (31) gradient of b_y
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+            np.add(d_x[chunk], np.matmul(W_T, d_h_tilde_bar[chunk]), out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["h"] = np.array(d_h_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -744,7 +1099,7 @@ def _backward(
     n_h = run.sizes["n_h"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_r = params.W_r
     U_r = params.U_r
     W_z = params.W_z
@@ -908,7 +1263,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -934,6 +1289,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -948,7 +1304,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -962,6 +1318,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -979,9 +1336,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1070,7 +1428,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h": trace.h[0],
         "r": trace.r[0],
@@ -1092,4 +1450,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:711789dad7f528ac35baa9b11d6aff0d66ff02205ca5b059848c36efc35ccee6
+# rnnsym-seal: sha256:2c677cfed77cafaef818e66abfc0ba053224799ff6a8c93cae35a1f55db531dd

@@ -46,6 +46,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -99,6 +100,18 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_h", "n_x + n_y + 1"),
+    "weights2": ("n_y", "n_h + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W": ("weights", "0", "n_h", "0", "n_x"),
+    "U": ("weights", "0", "n_h", "n_x", "n_x + n_y"),
+    "b": ("weights", "0", "n_h", "n_x + n_y", "n_x + n_y + 1"),
+    "V": ("weights2", "0", "n_y", "0", "n_h"),
+    "b_y": ("weights2", "0", "n_y", "n_h", "n_h + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -110,22 +123,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -147,8 +177,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -281,6 +313,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -298,6 +351,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -312,7 +387,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -416,7 +491,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -577,30 +652,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -644,61 +699,280 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_y = run.sizes["n_y"]
+    n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
     mu = run.data["mu"]
-    W = params.W
-    U = params.U
-    b = params.b
-    V = params.V
-    b_y = params.b_y
-    h = run.zeros(n_h)
-    s_all = run.extended("s", n_y, lag=1, lead=0)
-    s_prev = s_all[:steps]
-    s = s_all[1 : steps + 1]
-    p_all = run.extended("p", n_y, lag=1, lead=0)
+    weights = params.stack("weights")  # W, U, b
+    weights2 = params.stack("weights2")  # V, b_y
+    operands = work.array("operands", (steps + 1, n_x + n_y + 1, batch), dtype)  # x, s, 1
+    p_all = work.array("p", (steps + 1, n_y, batch), dtype)
+    operands2 = work.array("operands2", (steps, n_h + 1, batch), dtype)  # h, 1
+    p_bar = work.array("p_bar", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (4 * n_y + n_h + n_x + 3))
+    part = work.array("part", (n_y, batch), dtype)
+    h_bar = work.array("h_bar", (n_h, batch), dtype)
+    s_prev = operands[:steps, n_x : n_x + n_y]
+    s = operands[1 : steps + 1, n_x : n_x + n_y]
     p_prev = p_all[:steps]
+    operands_2 = operands[1 : steps + 1]
+    h = operands2[:, :n_h]
     p = p_all[1 : steps + 1]
-    h_bar = run.zeros(n_h)
-    p_bar = run.zeros(n_y)
+    x = operands[1 : steps + 1, :n_x]
+    operands[:, n_x + n_y] = 1
+    operands2[:, n_h] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("s", turned(operands[:, n_x : n_x + n_y]), 1, 0, 1)
+    run.fill_outside("p", turned(p_all), 1, 0, 1)
 
     # step by step, forwards
-    for t in range(steps):
-        s[t] = mu * s_prev[t] + p_prev[t]  # (1) state: what has been put out so far
-        h_bar[t] = x[t] @ W.T + s[t] @ U.T + b  # (5) pre-activation of h
-        h[t] = sigmoid(h_bar[t])  # (2) hidden units
-        p_bar[t] = h[t] @ V.T + b_y  # (6) pre-activation of p
-        p[t] = softmax(p_bar[t])  # (3) class probabilities
+    for chunk in stretches(steps, span, True):
+        for s_prev_t, s_t, p_prev_t, operands_2_t, h_t, p_bar_t, operands2_t, p_t, over in zip(
+            s_prev[chunk],
+            s[chunk],
+            p_prev[chunk],
+            operands_2[chunk],
+            h[chunk],
+            p_bar[chunk],
+            operands2[chunk],
+            p[chunk],
+            run.masks[chunk],
+        ):
+            np.multiply(mu, s_prev_t, out=part)  # (1) state: what has been put out so far
+            np.add(part, p_prev_t, out=s_t)  # (1) state: what has been put out so far
+            np.dot(weights, operands_2_t, out=h_bar)  # (5) pre-activation of h
+            sigmoid_into(h_bar, out=h_t)  # (2) hidden units
+            np.dot(weights2, operands2_t, out=p_bar_t)  # (6) pre-activation of p
+            p_t[...] = softmax_rows(p_bar_t, -2)  # (3) class probabilities
+            if over is not None:
+                clear(over, s_t.T, h_t.T, p_bar_t.T, p_t.T)
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar[chunk], -2)  # (4)
         if run.padding is not None:
-            clear(run.padding[t], s[t], h_bar[t], h[t], p_bar[t], p[t])
-
-    # all steps at once
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (4)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "h": h,
-        "s": s,
-        "p": p,
-        "h_bar": h_bar,
-        "p_bar": p_bar,
+        "h": turned(h),
+        "s": turned(s),
+        "p": turned(p),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "s": s_all,
-        "p": p_all,
+        "s": turned(operands[:, n_x : n_x + n_y]),
+        "p": turned(p_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_h = run.sizes["n_h"]
+    n_x = run.sizes["n_x"]
+    mu = run.data["mu"]
+    W = params.W
+    U = params.U
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    p_all = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands2 = work.arrays["operands2"]
+    d_h_bar = work.array("d_h_bar", (steps, n_h, batch), dtype)
+    d_s_all = work.array("d_s", (steps + 1, n_y, batch), dtype)
+    operands = work.arrays["operands"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    dot_d_s = work.array("dot_d_s", (steps, batch), dtype)
+    span = stretch(steps, batch * (3 * n_h + 5 * n_y + 1))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
+    d_p = work.array("d_p", (n_y, batch), dtype)
+    part_3 = work.array("part_3", (n_y, batch), dtype)
+    part_4 = work.array("part_4", (n_h, batch), dtype)
+    part_5 = work.array("part_5", (n_y, batch), dtype)
+    p = p_all[1 : steps + 1]
+    h = operands2[:, :n_h]
+    d_s_next = d_s_all[1 : steps + 1]
+    V_T = np.ascontiguousarray(V.T)
+    U_T = np.ascontiguousarray(U.T)
+    d_s = d_s_all[:steps]
+    W_T = W.T
+    s_prev = operands[:steps, n_x : n_x + n_y]
+    d_s_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (8) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (8) error of p_bar
+        np.subtract(1, h[chunk], out=part_2)  # (9, 10)
+        np.multiply(h[chunk], part_2, out=d_h_bar[chunk])  # (9, 10)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]), turned(d_h_bar[chunk]))
+        for d_s_next_t, p_t, d_p_bar_t, d_h_bar_t, d_s_t, over in zip(
+            d_s_next[chunk][::-1],
+            p[chunk][::-1],
+            d_p_bar[chunk][::-1],
+            d_h_bar[chunk][::-1],
+            d_s[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.copyto(d_p, d_s_next_t)  # (7) error of p
+            part_6 = np.multiply(d_p, p_t).sum(-2)  # (8) error of p_bar
+            np.subtract(d_p, part_6, out=part_3)  # (8) error of p_bar
+            np.multiply(p_t, part_3, out=part_3)  # (8) error of p_bar
+            np.add(d_p_bar_t, part_3, out=d_p_bar_t)  # (8) error of p_bar
+            np.dot(V_T, d_p_bar_t, out=part_4)  # (9, 10)
+            np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (9, 10)
+            np.dot(U_T, d_h_bar_t, out=part_3)  # (11) error of s
+            np.multiply(mu, d_s_next_t, out=part_5)  # (11) error of s
+            np.add(part_3, part_5, out=d_s_t)  # (11) error of s
+            if over is not None:
+                clear(over, d_p_bar_t.T, d_h_bar_t.T, d_s_t.T)
+
+    if "initial" in wrt:
+        at_step_d_s = at_step(d_s, 1)
+        d_s_at0 = np.multiply(mu, at_step_d_s)
+        d_p_at0 = at_step(d_s, 1)
+    # (12, 13, 15)
+    d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_h_bar_flat.reshape(len(d_h_bar_flat), -1),
+        operands_flat[:, 1 : steps + 1].reshape(n_x + n_y + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (14, 16)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat.reshape(len(operands2_flat), -1).T,
+        out=grads.stack("weights2"),
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+        if "mu" in wrt:
+            dot_d_s[chunk] = np.multiply(d_s[chunk], s_prev[chunk]).sum(-2)
+        if run.padding is not None:
+            clear(run.padding[chunk], dot_d_s[chunk])
+
+    if "mu" in wrt:
+        d_mu = dot_d_s.sum()
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "mu" in wrt:
+        grads.constants["mu"] = np.array(d_mu)
+    if "initial" in wrt:
+        grads.initial["s"] = np.array(d_s_at0.T)
+        grads.initial["p"] = np.array(d_p_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -718,7 +992,7 @@ def _backward(
     n_h = run.sizes["n_h"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     mu = run.data["mu"]
     W = params.W
     U = params.U
@@ -857,7 +1131,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -884,6 +1158,7 @@ def loss(
     mu: ArrayLike | None = None,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -900,7 +1175,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -915,6 +1190,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -934,9 +1210,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1024,7 +1301,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h": trace.h[0],
         "s": trace.s[0],
@@ -1044,4 +1321,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4aaea2b3735092a6cbaa95998f396cb55518dce8a03e6ea350b67af07da1f42e
+# rnnsym-seal: sha256:9e452bd70d3b4483890d9091d101c6658c4b366eff57129b2bbc761ca9e24b96

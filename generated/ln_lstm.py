@@ -71,6 +71,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -137,6 +138,14 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_y", "n_h + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "V": ("weights", "0", "n_y", "0", "n_h"),
+    "b_y": ("weights", "0", "n_y", "n_h", "n_h + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -148,22 +157,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -185,8 +211,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -319,6 +347,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -336,6 +385,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -350,7 +421,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -454,7 +525,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -615,30 +686,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -688,15 +739,106 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def joined(*parts: NDArray, out: NDArray) -> NDArray:
+    """Vectors one after the other; a part without the axis of features is one entry."""
+    start = 0
+    for part in parts:
+        length = part.shape[-2] if part.ndim == out.ndim else 1
+        out[..., start : start + length, :] = part if part.ndim == out.ndim else part[..., None, :]
+        start += length
+    return out
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_h = run.sizes["n_h"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
+    n_y = run.sizes["n_y"]
+    n_x = run.sizes["n_x"]
     alpha_1 = params.alpha_1
     W_h = params.W_h
     beta_1 = params.beta_1
@@ -706,87 +848,530 @@ def _forward(params: Params, run: Run) -> Trace:
     b = params.b
     alpha_3 = params.alpha_3
     beta_3 = params.beta_3
-    V = params.V
-    b_y = params.b_y
-    h_all = run.extended("h", n_h, lag=1, lead=0)
-    h_prev = h_all[:steps]
-    h = h_all[1 : steps + 1]
-    z = run.zeros(4 * n_h)
-    f = run.zeros(n_h)
-    i = run.zeros(n_h)
-    o = run.zeros(n_h)
-    g = run.zeros(n_h)
-    c_all = run.extended("c", n_h, lag=1, lead=0)
+    weights = params.stack("weights")  # V, b_y
+    x = work.array("x", (steps, n_x, batch), dtype)
+    z_hat2 = work.array("z_hat2", (steps, 4 * n_h, batch), dtype)
+    operands = work.array("operands", (steps + 1, n_h + 1, batch), dtype)  # h, 1
+    z_hat = work.array("z_hat", (steps, 4 * n_h, batch), dtype)
+    z = work.array("z", (steps, 4 * n_h, batch), dtype)
+    f = work.array("f", (steps, n_h, batch), dtype)
+    i = work.array("i", (steps, n_h, batch), dtype)
+    o = work.array("o", (steps, n_h, batch), dtype)
+    g = work.array("g", (steps, n_h, batch), dtype)
+    sigmoid_f = work.array("sigmoid_f", (steps, n_h, batch), dtype)
+    c_all = work.array("c", (steps + 1, n_h, batch), dtype)
+    sigmoid_i = work.array("sigmoid_i", (steps, n_h, batch), dtype)
+    tanh_g = work.array("tanh_g", (steps, n_h, batch), dtype)
+    h_bar = work.array("h_bar", (steps, n_h, batch), dtype)
+    h_bar2 = work.array("h_bar2", (steps, n_h, batch), dtype)
+    sigmoid_o = work.array("sigmoid_o", (steps, n_h, batch), dtype)
+    tanh_h_bar2 = work.array("tanh_h_bar2", (steps, n_h, batch), dtype)
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (3 * n_y + 45 * n_h + n_x + 6))
+    z_hat2_sub_room = work.array("z_hat2_sub_room", (span, 4 * n_h, batch), dtype)
+    part_room = work.array("part_room", (span, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, 4 * n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, 4 * n_h, batch), dtype)
+    z_hat_sub = work.array("z_hat_sub", (4 * n_h, batch), dtype)
+    part_4 = work.array("part_4", (batch,), dtype)
+    part_5 = work.array("part_5", (4 * n_h, batch), dtype)
+    part_6 = work.array("part_6", (4 * n_h, batch), dtype)
+    part_7 = work.array("part_7", (n_h, batch), dtype)
+    part_8 = work.array("part_8", (n_h, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    alpha_2_column = alpha_2[:, None]
+    h_prev = operands[:steps, :n_h]
+    alpha_1_column = alpha_1[:, None]
+    z_rows = z[:, :n_h]
+    z_rows_2 = z[:, n_h : 2 * n_h]
+    z_rows_3 = z[:, 2 * n_h : 3 * n_h]
+    z_rows_4 = z[:, 3 * n_h : 4 * n_h]
     c_prev = c_all[:steps]
     c = c_all[1 : steps + 1]
-    z_hat = run.zeros(4 * n_h)
-    h_bar = run.zeros(n_h)
-    h_bar2 = run.zeros(n_h)
-    z_hat_sub = run.zeros(4 * n_h)
+    alpha_3_column = alpha_3[:, None]
+    beta_3_column = beta_3[:, None]
+    h = operands[1 : steps + 1, :n_h]
+    operands_2 = operands[1 : steps + 1]
+    operands[:, n_h] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("h", turned(operands[:, :n_h]), 1, 0, 1)
+    run.fill_outside("c", turned(c_all), 1, 0, 1)
 
-    # all steps at once
-    z_hat2_sub = x @ W_x.T  # (12) used more than once
-    z_hat2 = z_hat2_sub - z_hat2_sub.mean(-1)[..., None]  # (13) operand of z
-    clear(run.padding, z_hat2_sub, z_hat2)
+    add_beta_1 = np.add(beta_1, beta_2)  # (1) all pre-activations
+    add_b = np.add(add_beta_1, b)  # (1) all pre-activations
 
     # step by step, forwards
-    for t in range(steps):
-        z_hat_sub[t] = h_prev[t] @ W_h.T  # (10) used more than once
-        z_hat[t] = z_hat_sub[t] - z_hat_sub[t].mean(-1)[..., None]  # (11) operand of z
-        # (1) all pre-activations
-        z[t] = (
-            alpha_1 * z_hat[t] / np.sqrt((z_hat[t] ** 2).mean(-1) + 1e-05)[..., None]
-            + beta_1
-            + alpha_2 * z_hat2[t] / np.sqrt((z_hat2[t] ** 2).mean(-1) + 1e-05)[..., None]
-            + beta_2
-            + b
-        )
-        f[t] = z[t][..., :n_h]  # (2) forget, input, output gate, candidate
-        i[t] = z[t][..., n_h : 2 * n_h]  # (3) forget, input, output gate, candidate
-        o[t] = z[t][..., 2 * n_h : 3 * n_h]  # (4) forget, input, output gate, candidate
-        g[t] = z[t][..., 3 * n_h : 4 * n_h]  # (5) forget, input, output gate, candidate
-        c[t] = sigmoid(f[t]) * c_prev[t] + sigmoid(i[t]) * np.tanh(g[t])  # (6) cell state
-        h_bar[t] = c[t] - c[t].mean(-1)[..., None]  # (14) pre-activation of h
-        # (15) pre-activation of h
-        part_1 = alpha_3 * h_bar[t] / np.sqrt((h_bar[t] ** 2).mean(-1) + 1e-05)[..., None]
-        h_bar2[t] = part_1 + beta_3
-        h[t] = sigmoid(o[t]) * np.tanh(h_bar2[t])  # (7) hidden state
+    add_b_column = add_b[:, None]
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        z_hat2_sub = z_hat2_sub_room[:count]
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        p_bar = p_bar_room[:count]
+        np.matmul(W_x, x[chunk], out=z_hat2_sub)  # (12) used more than once
+        np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
+        np.subtract(z_hat2_sub, part[:, None], out=z_hat2[chunk])  # (13) operand of z
         if run.padding is not None:
-            clear(run.padding[t], z_hat_sub[t], z_hat[t], z[t], f[t], i[t], o[t], g[t], c[t])
-            clear(run.padding[t], h_bar[t], h_bar2[t], h[t])
-
-    # all steps at once
-    p_bar = h @ V.T + b_y  # (16) pre-activation of p
-    p = softmax(p_bar)  # (8) class probabilities
-    clear(run.padding, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (9)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(z_hat2[chunk]))
+        np.multiply(alpha_2_column, z_hat2[chunk], out=part_2)  # (1) all pre-activations
+        np.square(z_hat2[chunk], out=part_3)  # (1) all pre-activations
+        np.mean(part_3, axis=-2, out=part)  # (1) all pre-activations
+        np.add(1e-05, part, out=part)  # (1) all pre-activations
+        np.sqrt(part, out=part)  # (1) all pre-activations
+        np.divide(part_2, part[:, None], out=part_3)  # (1) all pre-activations
+        np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
+        for (
+            h_prev_t,
+            z_hat_t,
+            z_t,
+            part_2_t,
+            f_t,
+            z_rows_t,
+            i_t,
+            z_rows_2_t,
+            o_t,
+            z_rows_3_t,
+            g_t,
+            z_rows_4_t,
+            sigmoid_f_t,
+            c_prev_t,
+            sigmoid_i_t,
+            tanh_g_t,
+            c_t,
+            h_bar_t,
+            h_bar2_t,
+            sigmoid_o_t,
+            tanh_h_bar2_t,
+            h_t,
+            over,
+        ) in zip(
+            h_prev[chunk],
+            z_hat[chunk],
+            z[chunk],
+            part_2,
+            f[chunk],
+            z_rows[chunk],
+            i[chunk],
+            z_rows_2[chunk],
+            o[chunk],
+            z_rows_3[chunk],
+            g[chunk],
+            z_rows_4[chunk],
+            sigmoid_f[chunk],
+            c_prev[chunk],
+            sigmoid_i[chunk],
+            tanh_g[chunk],
+            c[chunk],
+            h_bar[chunk],
+            h_bar2[chunk],
+            sigmoid_o[chunk],
+            tanh_h_bar2[chunk],
+            h[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(W_h, h_prev_t, out=z_hat_sub)  # (10) used more than once
+            np.mean(z_hat_sub, axis=-2, out=part_4)  # (11) operand of z
+            np.subtract(z_hat_sub, part_4, out=z_hat_t)  # (11) operand of z
+            np.multiply(alpha_1_column, z_hat_t, out=part_5)  # (1) all pre-activations
+            np.square(z_hat_t, out=part_6)  # (1) all pre-activations
+            np.mean(part_6, axis=-2, out=part_4)  # (1) all pre-activations
+            np.add(1e-05, part_4, out=part_4)  # (1) all pre-activations
+            np.sqrt(part_4, out=part_4)  # (1) all pre-activations
+            np.divide(part_5, part_4, out=part_6)  # (1) all pre-activations
+            np.add(part_2_t, part_6, out=z_t)  # (1) all pre-activations
+            np.copyto(f_t, z_rows_t)  # (2) forget, input, output gate, candidate
+            np.copyto(i_t, z_rows_2_t)  # (3) forget, input, output gate, candidate
+            np.copyto(o_t, z_rows_3_t)  # (4) forget, input, output gate, candidate
+            np.copyto(g_t, z_rows_4_t)  # (5) forget, input, output gate, candidate
+            sigmoid_into(f_t, out=sigmoid_f_t)  # (6) cell state
+            np.multiply(sigmoid_f_t, c_prev_t, out=part_7)  # (6) cell state
+            sigmoid_into(i_t, out=sigmoid_i_t)  # (6) cell state
+            np.tanh(g_t, out=tanh_g_t)  # (6) cell state
+            np.multiply(sigmoid_i_t, tanh_g_t, out=part_8)  # (6) cell state
+            np.add(part_7, part_8, out=c_t)  # (6) cell state
+            np.mean(c_t, axis=-2, out=part_4)  # (14) pre-activation of h
+            np.subtract(c_t, part_4, out=h_bar_t)  # (14) pre-activation of h
+            np.multiply(alpha_3_column, h_bar_t, out=part_7)  # (15) pre-activation of h
+            np.square(h_bar_t, out=part_8)  # (15) pre-activation of h
+            np.mean(part_8, axis=-2, out=part_4)  # (15) pre-activation of h
+            np.add(1e-05, part_4, out=part_4)  # (15) pre-activation of h
+            np.sqrt(part_4, out=part_4)  # (15) pre-activation of h
+            np.divide(part_7, part_4, out=part_8)  # (15) pre-activation of h
+            np.add(beta_3_column, part_8, out=h_bar2_t)  # (15) pre-activation of h
+            sigmoid_into(o_t, out=sigmoid_o_t)  # (7) hidden state
+            np.tanh(h_bar2_t, out=tanh_h_bar2_t)  # (7) hidden state
+            np.multiply(sigmoid_o_t, tanh_h_bar2_t, out=h_t)  # (7) hidden state
+            if over is not None:
+                clear(over, z_hat_t.T, z_t.T, f_t.T, i_t.T, o_t.T, g_t.T, sigmoid_f_t.T)
+                clear(over, sigmoid_i_t.T, tanh_g_t.T, c_t.T, h_bar_t.T, h_bar2_t.T)
+                clear(over, sigmoid_o_t.T, tanh_h_bar2_t.T, h_t.T)
+        np.matmul(weights, operands_2[chunk], out=p_bar)  # (16) pre-activation of p
+        p[chunk] = softmax_rows(p_bar, -2)  # (8) class probabilities
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (9)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "h": h,
-        "z": z,
-        "f": f,
-        "i": i,
-        "o": o,
-        "g": g,
-        "c": c,
-        "p": p,
-        "z_hat": z_hat,
-        "z_hat2": z_hat2,
-        "h_bar": h_bar,
-        "h_bar2": h_bar2,
-        "p_bar": p_bar,
-        "z_hat_sub": z_hat_sub,
-        "z_hat2_sub": z_hat2_sub,
+        "h": turned(h),
+        "z": turned(z),
+        "f": turned(f),
+        "i": turned(i),
+        "o": turned(o),
+        "g": turned(g),
+        "c": turned(c),
+        "p": turned(p),
+        "z_hat": turned(z_hat),
+        "z_hat2": turned(z_hat2),
+        "h_bar": turned(h_bar),
+        "h_bar2": turned(h_bar2),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "h": h_all,
-        "c": c_all,
+        "h": turned(operands[:, :n_h]),
+        "c": turned(c_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_h = run.sizes["n_h"]
+    n_y = run.sizes["n_y"]
+    n_x = run.sizes["n_x"]
+    alpha_1 = params.alpha_1
+    W_h = params.W_h
+    alpha_2 = params.alpha_2
+    W_x = params.W_x
+    alpha_3 = params.alpha_3
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    h_bar = work.arrays["h_bar"]
+    z_hat = work.arrays["z_hat"]
+    tanh_h_bar2 = work.arrays["tanh_h_bar2"]
+    d_h_bar2 = work.array("d_h_bar2", (steps, n_h, batch), dtype)
+    sigmoid_o = work.arrays["sigmoid_o"]
+    sigmoid_f = work.arrays["sigmoid_f"]
+    c_all = work.arrays["c"]
+    sigmoid_i = work.arrays["sigmoid_i"]
+    tanh_g = work.arrays["tanh_g"]
+    d_z_hat_sub_all = work.array("d_z_hat_sub", (steps + 1, 4 * n_h, batch), dtype)
+    d_h_bar_sub2 = work.array("d_h_bar_sub2", (steps, n_h, batch), dtype)
+    d_c_back_all = work.array("d_c_back", (steps + 1, n_h, batch), dtype)
+    d_z = work.array("d_z", (steps, 4 * n_h, batch), dtype)
+    d_z_hat_sub3 = work.array("d_z_hat_sub3", (steps, 4 * n_h, batch), dtype)
+    z_hat2 = work.arrays["z_hat2"]
+    d_z_hat2_sub3 = work.array("d_z_hat2_sub3", (steps, 4 * n_h, batch), dtype)
+    d_z_hat2_sub = work.array("d_z_hat2_sub", (steps, 4 * n_h, batch), dtype)
+    operands = work.arrays["operands"]
+    x = work.arrays["x"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    multiply_d_z_hat_sub3 = work.array("multiply_d_z_hat_sub3", (steps, 4 * n_h, batch), dtype)
+    multiply_d_z_hat2_sub3 = work.array("multiply_d_z_hat2_sub3", (steps, 4 * n_h, batch), dtype)
+    multiply_d_h_bar_sub2 = work.array("multiply_d_h_bar_sub2", (steps, n_h, batch), dtype)
+    span = stretch(steps, batch * (109 * n_h + 4 * n_y + 21))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, batch), dtype)
+    d_h_bar_sub_room = work.array("d_h_bar_sub_room", (span, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, 4 * n_h, batch), dtype)
+    d_z_hat_sub2_room = work.array("d_z_hat_sub2_room", (span, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_h, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, n_h, batch), dtype)
+    part_7_room = work.array("part_7_room", (span, n_h, batch), dtype)
+    part_8_room = work.array("part_8_room", (span, n_h, batch), dtype)
+    part_9_room = work.array("part_9_room", (span, n_h, batch), dtype)
+    part_10_room = work.array("part_10_room", (span, n_h, batch), dtype)
+    part_11_room = work.array("part_11_room", (span, batch), dtype)
+    part_12_room = work.array("part_12_room", (span, 4 * n_h, batch), dtype)
+    part_13 = work.array("part_13", (n_h, batch), dtype)
+    d_h = work.array("d_h", (n_h, batch), dtype)
+    part_14 = work.array("part_14", (n_h, batch), dtype)
+    part_15 = work.array("part_15", (batch,), dtype)
+    d_h_bar = work.array("d_h_bar", (n_h, batch), dtype)
+    d_c = work.array("d_c", (n_h, batch), dtype)
+    part_16 = work.array("part_16", (n_h, batch), dtype)
+    part_17 = work.array("part_17", (n_h, batch), dtype)
+    part_18 = work.array("part_18", (4 * n_h, batch), dtype)
+    part_19 = work.array("part_19", (4 * n_h, batch), dtype)
+    d_z_hat = work.array("d_z_hat", (4 * n_h, batch), dtype)
+    d_z_hat2_sub2_room = work.array("d_z_hat2_sub2_room", (span, batch), dtype)
+    d_z_hat2_room = work.array("d_z_hat2_room", (span, 4 * n_h, batch), dtype)
+    V_T = V.T
+    alpha_3_column = alpha_3[:, None]
+    c_prev = c_all[:steps]
+    alpha_1_column = alpha_1[:, None]
+    W_h_T = np.ascontiguousarray(W_h.T)
+    d_z_hat_sub_next = d_z_hat_sub_all[1 : steps + 1]
+    d_c_back_next = d_c_back_all[1 : steps + 1]
+    d_c_back = d_c_back_all[:steps]
+    d_z_hat_sub = d_z_hat_sub_all[:steps]
+    alpha_2_column = alpha_2[:, None]
+    W_x_T = W_x.T
+    d_z_hat_sub_all[steps:] = 0
+    d_c_back_all[steps:] = 0
+
+    ones = np.ones((n_h,), dtype)  # (21) error of c
+    ones_2 = np.ones((4 * n_h,), dtype)  # (29) error of z_hat_sub
+    ones_3 = np.ones((4 * n_h,), dtype)  # (30) error of z_hat2_sub
+
+    # step by step, backwards
+    ones_column = ones[:, None]
+    ones_2_column = ones_2[:, None]
+    ones_3_column = ones_3[:, None]
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        d_h_bar_sub = d_h_bar_sub_room[:count]
+        part_4 = part_4_room[:count]
+        d_z_hat_sub2 = d_z_hat_sub2_room[:count]
+        part_5 = part_5_room[:count]
+        part_6 = part_6_room[:count]
+        part_7 = part_7_room[:count]
+        part_8 = part_8_room[:count]
+        part_9 = part_9_room[:count]
+        part_10 = part_10_room[:count]
+        part_11 = part_11_room[:count]
+        part_12 = part_12_room[:count]
+        d_z_hat2_sub2 = d_z_hat2_sub2_room[:count]
+        d_z_hat2 = d_z_hat2_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.square(h_bar[chunk], out=part_2)  # (20) error of h_bar
+        np.mean(part_2, axis=-2, out=part_3)  # (20) error of h_bar
+        np.add(1e-05, part_3, out=part_3)  # (20) error of h_bar
+        np.sqrt(part_3, out=d_h_bar_sub)  # (20) error of h_bar
+        np.square(z_hat[chunk], out=part_4)  # (27) error of z_hat
+        np.mean(part_4, axis=-2, out=part_3)  # (27) error of z_hat
+        np.add(1e-05, part_3, out=part_3)  # (27) error of z_hat
+        np.sqrt(part_3, out=d_z_hat_sub2)  # (27) error of z_hat
+        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (18) error of h
+        np.square(tanh_h_bar2[chunk], out=part_5)  # (19) error of h_bar2
+        np.subtract(1, part_5, out=part_5)  # (19) error of h_bar2
+        np.multiply(sigmoid_o[chunk], part_5, out=d_h_bar2[chunk])  # (19) error of h_bar2
+        np.multiply(alpha_3_column, h_bar[chunk], out=part_5)  # (20) error of h_bar
+        np.divide(part_5, d_h_bar_sub[:, None], out=part_5)  # (20) error of h_bar
+        np.multiply(2, d_h_bar_sub, out=part_3)  # (20) error of h_bar
+        np.divide(1, part_3, out=part_3)  # (20) error of h_bar
+        np.multiply(2, h_bar[chunk], out=part_6)  # (20) error of h_bar
+        np.subtract(1, sigmoid_f[chunk], out=part_7)  # (22-26)
+        np.multiply(c_prev[chunk], sigmoid_f[chunk], out=part_8)  # (22-26)
+        np.multiply(part_8, part_7, out=part_7)  # (22-26)
+        np.subtract(1, sigmoid_i[chunk], out=part_8)  # (22-26)
+        np.multiply(tanh_g[chunk], sigmoid_i[chunk], out=part_9)  # (22-26)
+        np.multiply(part_9, part_8, out=part_8)  # (22-26)
+        np.subtract(1, sigmoid_o[chunk], out=part_9)  # (22-26)
+        np.multiply(tanh_h_bar2[chunk], sigmoid_o[chunk], out=part_10)  # (22-26)
+        np.multiply(part_10, part_9, out=part_9)  # (22-26)
+        np.square(tanh_g[chunk], out=part_10)  # (22-26)
+        np.subtract(1, part_10, out=part_10)  # (22-26)
+        np.multiply(sigmoid_i[chunk], part_10, out=part_10)  # (22-26)
+        np.multiply(alpha_1_column, z_hat[chunk], out=part_4)  # (27) error of z_hat
+        np.divide(part_4, d_z_hat_sub2[:, None], out=part_4)  # (27) error of z_hat
+        np.multiply(2, d_z_hat_sub2, out=part_11)  # (27) error of z_hat
+        np.divide(1, part_11, out=part_11)  # (27) error of z_hat
+        np.multiply(2, z_hat[chunk], out=part_12)  # (27) error of z_hat
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h_bar2[chunk]))
+        for (
+            d_z_hat_sub_next_t,
+            part_2_t,
+            d_h_bar2_t,
+            d_h_bar_sub2_t,
+            d_h_bar_sub_t,
+            part_5_t,
+            part_3_t,
+            part_6_t,
+            d_c_back_next_t,
+            d_c_back_t,
+            sigmoid_f_t,
+            part_7_t,
+            part_8_t,
+            part_9_t,
+            part_10_t,
+            d_z_t,
+            d_z_hat_sub3_t,
+            d_z_hat_sub2_t,
+            part_4_t,
+            part_11_t,
+            part_12_t,
+            d_z_hat_sub_t,
+            over,
+        ) in zip(
+            d_z_hat_sub_next[chunk][::-1],
+            part_2[::-1],
+            d_h_bar2[chunk][::-1],
+            d_h_bar_sub2[chunk][::-1],
+            d_h_bar_sub[::-1],
+            part_5[::-1],
+            part_3[::-1],
+            part_6[::-1],
+            d_c_back_next[chunk][::-1],
+            d_c_back[chunk][::-1],
+            sigmoid_f[chunk][::-1],
+            part_7[::-1],
+            part_8[::-1],
+            part_9[::-1],
+            part_10[::-1],
+            d_z[chunk][::-1],
+            d_z_hat_sub3[chunk][::-1],
+            d_z_hat_sub2[::-1],
+            part_4[::-1],
+            part_11[::-1],
+            part_12[::-1],
+            d_z_hat_sub[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(W_h_T, d_z_hat_sub_next_t, out=part_13)  # (18) error of h
+            np.add(part_2_t, part_13, out=d_h)  # (18) error of h
+            np.multiply(d_h_bar2_t, d_h, out=d_h_bar2_t)  # (19) error of h_bar2
+            np.divide(d_h_bar2_t, d_h_bar_sub_t, out=d_h_bar_sub2_t)  # (20) error of h_bar
+            np.multiply(alpha_3_column, d_h_bar_sub2_t, out=part_13)  # (20) error of h_bar
+            np.multiply(part_5_t, d_h_bar2_t, out=part_14)  # (20) error of h_bar
+            np.divide(part_14, d_h_bar_sub_t, out=part_14)  # (20) error of h_bar
+            np.add.reduce(part_14, axis=-2, out=part_15)  # (20) error of h_bar
+            np.multiply(part_3_t, part_15, out=part_15)  # (20) error of h_bar
+            np.divide(part_15, n_h, out=part_15)  # (20) error of h_bar
+            np.multiply(part_6_t, part_15, out=part_14)  # (20) error of h_bar
+            np.subtract(part_13, part_14, out=d_h_bar)  # (20) error of h_bar
+            np.add.reduce(d_h_bar, axis=-2, out=part_15)  # (21) error of c
+            np.divide(part_15, n_h, out=part_15)  # (21) error of c
+            np.multiply(ones_column, part_15, out=part_13)  # (21) error of c
+            np.subtract(d_h_bar, part_13, out=part_14)  # (21) error of c
+            np.add(part_14, d_c_back_next_t, out=d_c)  # (21) error of c
+            np.multiply(sigmoid_f_t, d_c, out=d_c_back_t)  # (21) error of c
+            np.multiply(part_7_t, d_c, out=part_13)  # (22-26)
+            np.multiply(part_8_t, d_c, out=part_14)  # (22-26)
+            np.multiply(part_9_t, d_h, out=part_16)  # (22-26)
+            np.multiply(part_10_t, d_c, out=part_17)  # (22-26)
+            joined(part_13, part_14, part_16, part_17, out=d_z_t)  # (22-26)
+            np.divide(d_z_t, d_z_hat_sub2_t, out=d_z_hat_sub3_t)  # (27) error of z_hat
+            np.multiply(alpha_1_column, d_z_hat_sub3_t, out=part_18)  # (27) error of z_hat
+            np.multiply(part_4_t, d_z_t, out=part_19)  # (27) error of z_hat
+            np.divide(part_19, d_z_hat_sub2_t, out=part_19)  # (27) error of z_hat
+            np.add.reduce(part_19, axis=-2, out=part_15)  # (27) error of z_hat
+            np.multiply(part_11_t, part_15, out=part_15)  # (27) error of z_hat
+            np.divide(part_15, 4 * n_h, out=part_15)  # (27) error of z_hat
+            np.multiply(part_12_t, part_15, out=part_19)  # (27) error of z_hat
+            np.subtract(part_18, part_19, out=d_z_hat)  # (27) error of z_hat
+            np.add.reduce(d_z_hat, axis=-2, out=part_15)  # (29) error of z_hat_sub
+            np.divide(part_15, 4 * n_h, out=part_15)  # (29) error of z_hat_sub
+            np.multiply(ones_2_column, part_15, out=part_18)  # (29) error of z_hat_sub
+            np.subtract(d_z_hat, part_18, out=d_z_hat_sub_t)  # (29) error of z_hat_sub
+            if over is not None:
+                clear(over, d_h_bar2_t.T, d_h_bar_sub2_t.T, d_c_back_t.T, d_z_t.T)
+                clear(over, d_z_hat_sub3_t.T, d_z_hat_sub_t.T)
+        np.square(z_hat2[chunk], out=part_4)  # (28) error of z_hat2
+        np.mean(part_4, axis=-2, out=part_3)  # (28) error of z_hat2
+        np.add(1e-05, part_3, out=part_11)  # (28) error of z_hat2
+        np.sqrt(part_11, out=d_z_hat2_sub2)  # (28) error of z_hat2
+        np.divide(d_z[chunk], d_z_hat2_sub2[:, None], out=d_z_hat2_sub3[chunk])  # (28)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_z_hat2_sub3[chunk]))
+        np.multiply(alpha_2_column, d_z_hat2_sub3[chunk], out=part_12)  # (28) error of z_hat2
+        np.multiply(alpha_2_column, z_hat2[chunk], out=part_4)  # (28) error of z_hat2
+        np.divide(part_4, d_z_hat2_sub2[:, None], out=part_4)  # (28) error of z_hat2
+        np.multiply(d_z[chunk], part_4, out=part_4)  # (28) error of z_hat2
+        np.divide(part_4, d_z_hat2_sub2[:, None], out=part_4)  # (28) error of z_hat2
+        np.add.reduce(part_4, axis=-2, out=part_3)  # (28) error of z_hat2
+        np.multiply(2, d_z_hat2_sub2, out=part_11)  # (28) error of z_hat2
+        np.divide(1, part_11, out=part_11)  # (28) error of z_hat2
+        np.multiply(part_3, part_11, out=part_3)  # (28) error of z_hat2
+        np.divide(part_3, 4 * n_h, out=part_11)  # (28) error of z_hat2
+        np.multiply(2, part_11, out=part_3)  # (28) error of z_hat2
+        np.multiply(part_3[:, None], z_hat2[chunk], out=part_4)  # (28) error of z_hat2
+        np.subtract(part_12, part_4, out=d_z_hat2)  # (28) error of z_hat2
+        np.add.reduce(d_z_hat2, axis=-2, out=part_11)  # (30) error of z_hat2_sub
+        np.divide(part_11, 4 * n_h, out=part_3)  # (30) error of z_hat2_sub
+        np.multiply(ones_3_column, part_3[:, None], out=part_12)  # (30) error of z_hat2_sub
+        np.subtract(d_z_hat2, part_12, out=d_z_hat2_sub[chunk])  # (30) error of z_hat2_sub
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_z_hat2_sub[chunk]))
+
+    if "initial" in wrt:
+        at_step_d_z_hat_sub = at_step(d_z_hat_sub, 1)
+        d_h_at0 = W_h.T @ at_step_d_z_hat_sub
+        d_c_at0 = at_step(d_c_back, 1)
+    # (34)
+    d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.W_h[...] = np.dot(
+        d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
+        operands_flat[:n_h, :steps].reshape(n_h, -1).T,
+    )
+    grads.beta_1[...] = d_z.sum((0, -1))  # (35) gradient of beta_1
+    # (40)
+    d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
+    x_flat = work.flat("x_flat", x)
+    grads.W_x[...] = np.dot(
+        d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
+    grads.beta_2[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (36) gradient of beta_2
+    grads.b[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (37) gradient of b
+    grads.beta_3[...] = d_h_bar2.sum((0, -1))  # (38) gradient of beta_3
+    # (39, 41)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(W_x_T, d_z_hat2_sub[chunk], out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+        np.multiply(d_z_hat_sub3[chunk], z_hat[chunk], out=multiply_d_z_hat_sub3[chunk])  # (31)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_z_hat_sub3[chunk]))
+
+    grads.alpha_1[...] = multiply_d_z_hat_sub3.sum((0, -1))  # (31) gradient of alpha_1
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.multiply(d_z_hat2_sub3[chunk], z_hat2[chunk], out=multiply_d_z_hat2_sub3[chunk])  # (32)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_z_hat2_sub3[chunk]))
+
+    grads.alpha_2[...] = multiply_d_z_hat2_sub3.sum((0, -1))  # (32) gradient of alpha_2
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.multiply(d_h_bar_sub2[chunk], h_bar[chunk], out=multiply_d_h_bar_sub2[chunk])  # (33)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_h_bar_sub2[chunk]))
+
+    grads.alpha_3[...] = multiply_d_h_bar_sub2.sum((0, -1))  # (33) gradient of alpha_3
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["h"] = np.array(d_h_at0.T)
+        grads.initial["c"] = np.array(d_c_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -806,7 +1391,7 @@ def _backward(
     n_y = run.sizes["n_y"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     alpha_1 = params.alpha_1
     W_h = params.W_h
     alpha_2 = params.alpha_2
@@ -1032,7 +1617,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -1058,6 +1643,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1072,7 +1658,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1086,6 +1672,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1103,9 +1690,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1200,7 +1788,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h": trace.h[0],
         "z": trace.z[0],
@@ -1225,4 +1813,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:0d7cefdcb0287846e880df0c26dd020e1bf791c0a10af8a68bc88ab89920fb05
+# rnnsym-seal: sha256:0136e57eba4a722c314993e903d382fdf748338f32029f7e24ddc4ee87d0d79b

@@ -58,6 +58,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -124,6 +125,24 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("4*n_h", "n_h + n_x + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_o": ("weights", "0", "n_h", "0", "n_x"),
+    "U_o": ("weights", "0", "n_h", "n_x", "n_h + n_x"),
+    "b_o": ("weights", "0", "n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_i": ("weights", "n_h", "2*n_h", "0", "n_x"),
+    "U_i": ("weights", "n_h", "2*n_h", "n_x", "n_h + n_x"),
+    "b_i": ("weights", "n_h", "2*n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_f": ("weights", "2*n_h", "3*n_h", "0", "n_x"),
+    "U_f": ("weights", "2*n_h", "3*n_h", "n_x", "n_h + n_x"),
+    "b_f": ("weights", "2*n_h", "3*n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_g": ("weights", "3*n_h", "4*n_h", "0", "n_x"),
+    "U_g": ("weights", "3*n_h", "4*n_h", "n_x", "n_h + n_x"),
+    "b_g": ("weights", "3*n_h", "4*n_h", "n_h + n_x", "n_h + n_x + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -135,22 +154,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -172,8 +208,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -306,6 +344,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -323,6 +382,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -337,7 +418,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -441,7 +522,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -602,30 +683,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -669,89 +730,362 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_h = run.sizes["n_h"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    b_f = params.b_f
-    W_i = params.W_i
-    U_i = params.U_i
-    b_i = params.b_i
-    W_f = params.W_f
-    U_f = params.U_f
-    W_o = params.W_o
-    U_o = params.U_o
-    b_o = params.b_o
-    W_g = params.W_g
-    U_g = params.U_g
-    b_g = params.b_g
+    n_x = run.sizes["n_x"]
+    n_y = run.sizes["n_y"]
     V = params.V
     b_y = params.b_y
-    h_all = run.extended("h", n_h, lag=1, lead=0)
-    h_prev = h_all[:steps]
-    h = h_all[1 : steps + 1]
-    i = run.zeros(n_h)
-    f = run.zeros(n_h)
-    o = run.zeros(n_h)
-    g = run.zeros(n_h)
-    c_all = run.extended("c", n_h, lag=1, lead=0)
+    weights = params.stack("weights")  # W_o, U_o, b_o; W_i, U_i, b_i; W_f, U_f, b_f; W_g, U_g, b_g
+    sums = work.array("sums", (steps, 4 * n_h, batch), dtype)  # o, i, f, g
+    operands = work.array("operands", (steps + 1, n_h + n_x + 1, batch), dtype)  # x, h[t-1], 1
+    c_all = work.array("c", (steps + 1, n_h, batch), dtype)
+    tanh_c = work.array("tanh_c", (steps, n_h, batch), dtype)
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (3 * n_y + 7 * n_h + n_x + 2))
+    part = work.array("part", (n_h, batch), dtype)
+    part_2 = work.array("part_2", (n_h, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    operands_2 = operands[:steps]
+    o_i_f = sums[:, : 3 * n_h]
+    g = sums[:, 3 * n_h : 4 * n_h]
+    f = sums[:, 2 * n_h : 3 * n_h]
     c_prev = c_all[:steps]
+    i = sums[:, n_h : 2 * n_h]
     c = c_all[1 : steps + 1]
-    i_bar = run.zeros(n_h)
-    f_bar = run.zeros(n_h)
-    o_bar = run.zeros(n_h)
-    g_bar = run.zeros(n_h)
+    h = operands[1 : steps + 1, n_x : n_h + n_x]
+    o = sums[:, :n_h]
+    b_y_column = b_y[:, None]
+    x = operands[:steps, :n_x]
+    operands[:, n_h + n_x] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+    run.fill_outside("c", turned(c_all), 1, 0, 1)
 
     # step by step, forwards
-    for t in range(steps):
-        i_bar[t] = x[t] @ W_i.T + h_prev[t] @ U_i.T + b_i  # (9) pre-activation of i
-        i[t] = sigmoid(i_bar[t])  # (1) input gate
-        f_bar[t] = x[t] @ W_f.T + h_prev[t] @ U_f.T + b_f  # (10) pre-activation of f
-        f[t] = sigmoid(f_bar[t])  # (2) forget gate
-        o_bar[t] = x[t] @ W_o.T + h_prev[t] @ U_o.T + b_o  # (11) pre-activation of o
-        o[t] = sigmoid(o_bar[t])  # (3) output gate
-        g_bar[t] = x[t] @ W_g.T + h_prev[t] @ U_g.T + b_g  # (12) pre-activation of g
-        g[t] = np.tanh(g_bar[t])  # (4) candidate
-        c[t] = f[t] * c_prev[t] + i[t] * g[t]  # (5) cell state
-        h[t] = o[t] * np.tanh(c[t])  # (6) hidden state
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
+        for (
+            sums_t,
+            operands_2_t,
+            o_i_f_t,
+            g_t,
+            f_t,
+            c_prev_t,
+            i_t,
+            c_t,
+            tanh_c_t,
+            h_t,
+            o_t,
+            over,
+        ) in zip(
+            sums[chunk],
+            operands_2[chunk],
+            o_i_f[chunk],
+            g[chunk],
+            f[chunk],
+            c_prev[chunk],
+            i[chunk],
+            c[chunk],
+            tanh_c[chunk],
+            h[chunk],
+            o[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+            sigmoid_into(o_i_f_t, out=o_i_f_t)  # (1-3)
+            np.tanh(g_t, out=g_t)  # (4) candidate
+            np.multiply(f_t, c_prev_t, out=part)  # (5) cell state
+            np.multiply(i_t, g_t, out=part_2)  # (5) cell state
+            np.add(part, part_2, out=c_t)  # (5) cell state
+            np.tanh(c_t, out=tanh_c_t)  # (6) hidden state
+            np.multiply(o_t, tanh_c_t, out=h_t)  # (6) hidden state
+            if over is not None:
+                clear(over, sums_t.T, c_t.T, tanh_c_t.T, h_t.T)
+        # (13)
+        np.matmul(V, h[chunk], out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        p[chunk] = softmax_rows(p_bar, -2)  # (7) class probabilities
         if run.padding is not None:
-            clear(run.padding[t], i_bar[t], i[t], f_bar[t], f[t], o_bar[t], o[t], g_bar[t], g[t])
-            clear(run.padding[t], c[t], h[t])
-
-    # all steps at once
-    p_bar = h @ V.T + b_y  # (13) pre-activation of p
-    p = softmax(p_bar)  # (7) class probabilities
-    clear(run.padding, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (8)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (8)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "h": h,
-        "i": i,
-        "f": f,
-        "o": o,
-        "g": g,
-        "c": c,
-        "p": p,
-        "i_bar": i_bar,
-        "f_bar": f_bar,
-        "o_bar": o_bar,
-        "g_bar": g_bar,
-        "p_bar": p_bar,
+        "h": turned(h),
+        "i": turned(i),
+        "f": turned(f),
+        "o": turned(o),
+        "g": turned(g),
+        "c": turned(c),
+        "p": turned(p),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "h": h_all,
-        "c": c_all,
+        "h": turned(operands[:, n_x : n_h + n_x]),
+        "c": turned(c_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_h = run.sizes["n_h"]
+    n_x = run.sizes["n_x"]
+    U_i = params.U_i
+    U_f = params.U_f
+    U_o = params.U_o
+    U_g = params.U_g
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    weights = params.stack("weights")  # W_o, U_o, b_o; W_i, U_i, b_i; W_f, U_f, b_f; W_g, U_g, b_g
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    tanh_c = work.arrays["tanh_c"]
+    sums = work.arrays["sums"]
+    d_sums = work.array("d_sums", (steps + 1, 4 * n_h, batch), dtype)
+    c_all = work.arrays["c"]
+    d_c_back_all = work.array("d_c_back", (steps + 1, n_h, batch), dtype)
+    operands = work.arrays["operands"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (23 * n_h + 4 * n_y))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, n_h, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_h, batch), dtype)
+    part_6 = work.array("part_6", (n_h, batch), dtype)
+    d_h = work.array("d_h", (n_h, batch), dtype)
+    d_c = work.array("d_c", (n_h, batch), dtype)
+    V_T = V.T
+    o = sums[:, :n_h]
+    g = sums[:, 3 * n_h : 4 * n_h]
+    d_g_bar = d_sums[:steps, 3 * n_h : 4 * n_h]
+    i = sums[:, n_h : 2 * n_h]
+    d_o_bar = d_sums[:steps, :n_h]
+    f = sums[:, 2 * n_h : 3 * n_h]
+    c_prev = c_all[:steps]
+    d_f_bar = d_sums[:steps, 2 * n_h : 3 * n_h]
+    d_i_bar = d_sums[:steps, n_h : 2 * n_h]
+    weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
+    d_sums_2 = d_sums[1 : steps + 1]
+    d_c_back_next = d_c_back_all[1 : steps + 1]
+    d_c_back = d_c_back_all[:steps]
+    d_i_bar_d_f_bar_d_g_bar_parts = d_sums[:steps, n_h : 4 * n_h].reshape(steps, 3, n_h, batch)
+    d_i_bar_d_f_bar_d_g_bar = d_sums[:steps, n_h : 4 * n_h]
+    weights_T_2 = weights[:, :n_x].T
+    d_sums_3 = d_sums[:steps]
+    d_sums[steps:] = 0
+    d_c_back_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (14) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (14) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (15) error of h
+        np.square(tanh_c[chunk], out=part_3)  # (16) error of c
+        np.subtract(1, part_3, out=part_3)  # (16) error of c
+        np.multiply(o[chunk], part_3, out=part_3)  # (16) error of c
+        np.square(g[chunk], out=part_4)  # (17, 20)
+        np.subtract(1, part_4, out=part_4)  # (17, 20)
+        np.multiply(i[chunk], part_4, out=d_g_bar[chunk])  # (17, 20)
+        np.subtract(1, o[chunk], out=part_4)  # (21, 22)
+        np.multiply(tanh_c[chunk], o[chunk], out=part_5)  # (21, 22)
+        np.multiply(part_5, part_4, out=d_o_bar[chunk])  # (21, 22)
+        np.subtract(1, f[chunk], out=part_4)  # (18, 23)
+        np.multiply(c_prev[chunk], f[chunk], out=part_5)  # (18, 23)
+        np.multiply(part_5, part_4, out=d_f_bar[chunk])  # (18, 23)
+        np.subtract(1, i[chunk], out=part_4)  # (19, 24)
+        np.multiply(g[chunk], i[chunk], out=part_5)  # (19, 24)
+        np.multiply(part_5, part_4, out=d_i_bar[chunk])  # (19, 24)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_g_bar[chunk]), turned(d_o_bar[chunk]))
+            clear(run.padding[chunk], turned(d_f_bar[chunk]), turned(d_i_bar[chunk]))
+        for (
+            d_sums_2_t,
+            part_2_t,
+            part_3_t,
+            d_c_back_next_t,
+            d_c_back_t,
+            f_t,
+            d_i_bar_d_f_bar_d_g_bar_parts_t,
+            d_o_bar_t,
+            d_i_bar_d_f_bar_d_g_bar_t,
+            over,
+        ) in zip(
+            d_sums_2[chunk][::-1],
+            part_2[::-1],
+            part_3[::-1],
+            d_c_back_next[chunk][::-1],
+            d_c_back[chunk][::-1],
+            f[chunk][::-1],
+            d_i_bar_d_f_bar_d_g_bar_parts[chunk][::-1],
+            d_o_bar[chunk][::-1],
+            d_i_bar_d_f_bar_d_g_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(weights_T, d_sums_2_t, out=part_6)  # (15) error of h
+            np.add(part_2_t, part_6, out=d_h)  # (15) error of h
+            np.multiply(part_3_t, d_h, out=part_6)  # (16) error of c
+            np.add(part_6, d_c_back_next_t, out=d_c)  # (16) error of c
+            np.multiply(f_t, d_c, out=d_c_back_t)  # (16) error of c
+            # (17-20, 23, 24)
+            np.multiply(d_i_bar_d_f_bar_d_g_bar_parts_t, d_c, out=d_i_bar_d_f_bar_d_g_bar_parts_t)
+            np.multiply(d_o_bar_t, d_h, out=d_o_bar_t)  # (21, 22)
+            if over is not None:
+                clear(over, d_c_back_t.T, d_i_bar_d_f_bar_d_g_bar_t.T, d_o_bar_t.T)
+
+    if "initial" in wrt:
+        at_step_d_i_bar = at_step(d_i_bar, 1)
+        at_step_d_f_bar = at_step(d_f_bar, 1)
+        at_step_d_o_bar = at_step(d_o_bar, 1)
+        at_step_d_g_bar = at_step(d_g_bar, 1)
+        d_h_at0 = (
+            U_i.T @ at_step_d_i_bar
+            + U_f.T @ at_step_d_f_bar
+            + U_o.T @ at_step_d_o_bar
+            + U_g.T @ at_step_d_g_bar
+        )
+        d_c_at0 = at_step(d_c_back, 1)
+    # (25-28, 30-37)
+    d_sums_flat = work.flat("d_sums_flat", d_sums)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_sums_flat[:, :steps].reshape(4 * n_h, -1),
+        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (38)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (29) gradient of b_y
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["h"] = np.array(d_h_at0.T)
+        grads.initial["c"] = np.array(d_c_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -771,7 +1105,7 @@ def _backward(
     n_y = run.sizes["n_y"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_i = params.W_i
     U_i = params.U_i
     W_f = params.W_f
@@ -970,7 +1304,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -996,6 +1330,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1010,7 +1345,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1024,6 +1359,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1041,9 +1377,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1136,7 +1473,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h": trace.h[0],
         "i": trace.i[0],
@@ -1160,4 +1497,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:5b4d24adff43f61032e58535cee1a431b006277231905c2c85956ce1072ff0bc
+# rnnsym-seal: sha256:9a3963c0a3be8811273b5c0d13d6e9659ef3110abc2f68aedb4b4b8ba1285f7c

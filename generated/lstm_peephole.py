@@ -62,6 +62,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -131,6 +132,24 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("4*n", "n + n_x + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_z": ("weights", "0", "n", "0", "n_x"),
+    "R_z": ("weights", "0", "n", "n_x", "n + n_x"),
+    "b_z": ("weights", "0", "n", "n + n_x", "n + n_x + 1"),
+    "W_i": ("weights", "n", "2*n", "0", "n_x"),
+    "R_i": ("weights", "n", "2*n", "n_x", "n + n_x"),
+    "b_i": ("weights", "n", "2*n", "n + n_x", "n + n_x + 1"),
+    "W_f": ("weights", "2*n", "3*n", "0", "n_x"),
+    "R_f": ("weights", "2*n", "3*n", "n_x", "n + n_x"),
+    "b_f": ("weights", "2*n", "3*n", "n + n_x", "n + n_x + 1"),
+    "W_o": ("weights", "3*n", "4*n", "0", "n_x"),
+    "R_o": ("weights", "3*n", "4*n", "n_x", "n + n_x"),
+    "b_o": ("weights", "3*n", "4*n", "n + n_x", "n + n_x + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -142,22 +161,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -179,8 +215,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -313,6 +351,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -330,6 +389,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -344,7 +425,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -448,7 +529,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -609,30 +690,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -676,92 +737,413 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n = run.sizes["n"]
-    x = run.data["x"]
-    d: Any = run.data.get("d")
-    W_z = params.W_z
-    R_z = params.R_z
-    b_z = params.b_z
-    W_i = params.W_i
-    R_i = params.R_i
+    n_x = run.sizes["n_x"]
+    n_d = run.sizes["n_d"]
     p_i = params.p_i
-    b_i = params.b_i
-    W_f = params.W_f
-    R_f = params.R_f
     p_f = params.p_f
-    b_f = params.b_f
-    W_o = params.W_o
-    R_o = params.R_o
     p_o = params.p_o
-    b_o = params.b_o
     V = params.V
     b_q = params.b_q
-    y_all = run.extended("y", n, lag=1, lead=0)
-    y_prev = y_all[:steps]
-    y = y_all[1 : steps + 1]
-    z = run.zeros(n)
-    i = run.zeros(n)
-    c_all = run.extended("c", n, lag=1, lead=0)
+    weights = params.stack("weights")  # W_z, R_z, b_z; W_i, R_i, b_i; W_f, R_f, b_f; W_o, R_o, b_o
+    sums = work.array("sums", (steps, 4 * n, batch), dtype)  # z, i, f, o
+    operands = work.array("operands", (steps + 1, n + n_x + 1, batch), dtype)  # x, y[t-1], 1
+    c_all = work.array("c", (steps + 1, n, batch), dtype)
+    tanh_c = work.array("tanh_c", (steps, n, batch), dtype)
+    q = work.array("q", (steps, n_d, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    d: Any = features_first(run.data.get("d"), 2)
+    span = stretch(steps, batch * (3 * n_d + 7 * n + n_x + 2))
+    part = work.array("part", (n, batch), dtype)
+    part_2 = work.array("part_2", (n, batch), dtype)
+    q_bar_room = work.array("q_bar_room", (span, n_d, batch), dtype)
+    operands_2 = operands[:steps]
+    z = sums[:, :n]
+    p_i_column = p_i[:, None]
     c_prev = c_all[:steps]
+    i = sums[:, n : 2 * n]
+    p_f_column = p_f[:, None]
+    f = sums[:, 2 * n : 3 * n]
     c = c_all[1 : steps + 1]
-    f = run.zeros(n)
-    o = run.zeros(n)
-    z_bar = run.zeros(n)
-    i_bar = run.zeros(n)
-    f_bar = run.zeros(n)
-    o_bar = run.zeros(n)
+    p_o_column = p_o[:, None]
+    o = sums[:, 3 * n : 4 * n]
+    y = operands[1 : steps + 1, n_x : n + n_x]
+    b_q_column = b_q[:, None]
+    x = operands[:steps, :n_x]
+    operands[:, n + n_x] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("y", turned(operands[:, n_x : n + n_x]), 1, 0, 1)
+    run.fill_outside("c", turned(c_all), 1, 0, 1)
 
     # step by step, forwards
-    for t in range(steps):
-        z_bar[t] = x[t] @ W_z.T + y_prev[t] @ R_z.T + b_z  # (9) pre-activation of z
-        z[t] = np.tanh(z_bar[t])  # (1) block input
-        i_bar[t] = x[t] @ W_i.T + y_prev[t] @ R_i.T + p_i * c_prev[t] + b_i  # (10)
-        i[t] = sigmoid(i_bar[t])  # (2) input gate
-        f_bar[t] = x[t] @ W_f.T + y_prev[t] @ R_f.T + p_f * c_prev[t] + b_f  # (11)
-        f[t] = sigmoid(f_bar[t])  # (3) forget gate
-        c[t] = z[t] * i[t] + c_prev[t] * f[t]  # (4) cell
-        o_bar[t] = x[t] @ W_o.T + y_prev[t] @ R_o.T + p_o * c[t] + b_o  # (12) pre-activation of o
-        o[t] = sigmoid(o_bar[t])  # (5) output gate
-        y[t] = np.tanh(c[t]) * o[t]  # (6) block output
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        q_bar = q_bar_room[:count]
+        for sums_t, operands_2_t, z_t, c_prev_t, i_t, f_t, c_t, o_t, tanh_c_t, y_t, over in zip(
+            sums[chunk],
+            operands_2[chunk],
+            z[chunk],
+            c_prev[chunk],
+            i[chunk],
+            f[chunk],
+            c[chunk],
+            o[chunk],
+            tanh_c[chunk],
+            y[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+            np.tanh(z_t, out=z_t)  # (1) block input
+            np.multiply(p_i_column, c_prev_t, out=part)  # (10) pre-activation of i
+            np.add(i_t, part, out=i_t)  # (10) pre-activation of i
+            sigmoid_into(i_t, out=i_t)  # (2) input gate
+            np.multiply(p_f_column, c_prev_t, out=part)  # (11) pre-activation of f
+            np.add(f_t, part, out=f_t)  # (11) pre-activation of f
+            sigmoid_into(f_t, out=f_t)  # (3) forget gate
+            np.multiply(z_t, i_t, out=part)  # (4) cell
+            np.multiply(c_prev_t, f_t, out=part_2)  # (4) cell
+            np.add(part, part_2, out=c_t)  # (4) cell
+            np.multiply(p_o_column, c_t, out=part)  # (12) pre-activation of o
+            np.add(o_t, part, out=o_t)  # (12) pre-activation of o
+            sigmoid_into(o_t, out=o_t)  # (5) output gate
+            np.tanh(c_t, out=tanh_c_t)  # (6) block output
+            np.multiply(tanh_c_t, o_t, out=y_t)  # (6) block output
+            if over is not None:
+                clear(over, sums_t.T, c_t.T, tanh_c_t.T, y_t.T)
+        # (13)
+        np.matmul(V, y[chunk], out=q_bar)
+        np.add(q_bar, b_q_column, out=q_bar)
+        q[chunk] = softmax_rows(q_bar, -2)  # (7) class probabilities
         if run.padding is not None:
-            clear(run.padding[t], z_bar[t], z[t], i_bar[t], i[t], f_bar[t], f[t], c[t], o_bar[t])
-            clear(run.padding[t], o[t], y[t])
-
-    # all steps at once
-    q_bar = y @ V.T + b_q  # (13) pre-activation of q
-    q = softmax(q_bar)  # (7) class probabilities
-    clear(run.padding, q_bar, q)
-    if "d" in run.data:
-        loss = cross_entropy_from_log(d, log_softmax(q_bar)).sum(-1)  # (8)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(q[chunk]))
+        if "d" in run.data:
+            loss[chunk] = softmax_loss(d[chunk], q_bar, -2)  # (8)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "y": y,
-        "z": z,
-        "i": i,
-        "c": c,
-        "f": f,
-        "o": o,
-        "q": q,
-        "z_bar": z_bar,
-        "i_bar": i_bar,
-        "f_bar": f_bar,
-        "o_bar": o_bar,
-        "q_bar": q_bar,
+        "y": turned(y),
+        "z": turned(z),
+        "i": turned(i),
+        "c": turned(c),
+        "f": turned(f),
+        "o": turned(o),
+        "q": turned(q),
     }
     if "d" in run.data:
         values["loss"] = loss
     whole = {
-        "y": y_all,
-        "c": c_all,
+        "y": turned(operands[:, n_x : n + n_x]),
+        "c": turned(c_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_d = run.sizes["n_d"]
+    n = run.sizes["n"]
+    n_x = run.sizes["n_x"]
+    R_z = params.R_z
+    R_i = params.R_i
+    p_i = params.p_i
+    R_f = params.R_f
+    p_f = params.p_f
+    R_o = params.R_o
+    p_o = params.p_o
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    weights = params.stack("weights")  # W_z, R_z, b_z; W_i, R_i, b_i; W_f, R_f, b_f; W_o, R_o, b_o
+    q = work.arrays["q"]
+    d: Any = features_first(run.data.get("d"), 2)
+    d_q_bar = work.array("d_q_bar", (steps, n_d, batch), dtype)
+    sums = work.arrays["sums"]
+    tanh_c = work.arrays["tanh_c"]
+    d_sums = work.array("d_sums", (steps + 1, 4 * n, batch), dtype)
+    c_all = work.arrays["c"]
+    d_c_back_all = work.array("d_c_back", (steps + 1, n, batch), dtype)
+    operands = work.arrays["operands"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    multiply_d_i_bar = work.array("multiply_d_i_bar", (steps, n, batch), dtype)
+    multiply_d_f_bar = work.array("multiply_d_f_bar", (steps, n, batch), dtype)
+    multiply_d_o_bar = work.array("multiply_d_o_bar", (steps, n, batch), dtype)
+    span = stretch(steps, batch * (23 * n + 4 * n_d))
+    part_room = work.array("part_room", (span, n_d, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, n, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n, batch), dtype)
+    part_6 = work.array("part_6", (n, batch), dtype)
+    d_y = work.array("d_y", (n, batch), dtype)
+    part_7 = work.array("part_7", (n, batch), dtype)
+    part_8 = work.array("part_8", (n, batch), dtype)
+    part_9 = work.array("part_9", (n, batch), dtype)
+    d_c = work.array("d_c", (n, batch), dtype)
+    V_T = V.T
+    o = sums[:, 3 * n : 4 * n]
+    d_o_bar = d_sums[:steps, 3 * n : 4 * n]
+    f = sums[:, 2 * n : 3 * n]
+    c_prev = c_all[:steps]
+    d_f_bar = d_sums[:steps, 2 * n : 3 * n]
+    i = sums[:, n : 2 * n]
+    z = sums[:, :n]
+    d_i_bar = d_sums[:steps, n : 2 * n]
+    d_z_bar = d_sums[:steps, :n]
+    weights_T = np.ascontiguousarray(weights[:, n_x : n + n_x].T)
+    d_sums_2 = d_sums[1 : steps + 1]
+    p_o_column = p_o[:, None]
+    p_i_column = p_i[:, None]
+    d_i_bar_next = d_sums[1 : steps + 1, n : 2 * n]
+    p_f_column = p_f[:, None]
+    d_f_bar_next = d_sums[1 : steps + 1, 2 * n : 3 * n]
+    d_c_back_next = d_c_back_all[1 : steps + 1]
+    d_c_back = d_c_back_all[:steps]
+    d_z_bar_d_i_bar_d_f_bar_parts = d_sums[:steps, : 3 * n].reshape(steps, 3, n, batch)
+    d_z_bar_d_i_bar_d_f_bar = d_sums[:steps, : 3 * n]
+    weights_T_2 = weights[:, :n_x].T
+    d_sums_3 = d_sums[:steps]
+    c = c_all[1 : steps + 1]
+    d_sums[steps:] = 0
+    d_c_back_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
+        excess(q[chunk], d[chunk], out=part)  # (14) error of q_bar
+        np.multiply(d_loss, part, out=d_q_bar[chunk])  # (14) error of q_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_q_bar[chunk]))
+        np.matmul(V_T, d_q_bar[chunk], out=part_2)  # (15) error of y
+        np.subtract(1, o[chunk], out=part_3)  # (16, 17)
+        np.multiply(tanh_c[chunk], o[chunk], out=part_4)  # (16, 17)
+        np.multiply(part_4, part_3, out=d_o_bar[chunk])  # (16, 17)
+        np.square(tanh_c[chunk], out=part_3)  # (18) error of c
+        np.subtract(1, part_3, out=part_4)  # (18) error of c
+        np.multiply(o[chunk], part_4, out=part_3)  # (18) error of c
+        np.subtract(1, f[chunk], out=part_4)  # (19, 22)
+        np.multiply(c_prev[chunk], f[chunk], out=part_5)  # (19, 22)
+        np.multiply(part_5, part_4, out=d_f_bar[chunk])  # (19, 22)
+        np.subtract(1, i[chunk], out=part_4)  # (20, 23)
+        np.multiply(z[chunk], i[chunk], out=part_5)  # (20, 23)
+        np.multiply(part_5, part_4, out=d_i_bar[chunk])  # (20, 23)
+        np.square(z[chunk], out=part_4)  # (21, 24)
+        np.subtract(1, part_4, out=part_5)  # (21, 24)
+        np.multiply(i[chunk], part_5, out=d_z_bar[chunk])  # (21, 24)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_o_bar[chunk]), turned(d_f_bar[chunk]))
+            clear(run.padding[chunk], turned(d_i_bar[chunk]), turned(d_z_bar[chunk]))
+        for (
+            d_sums_2_t,
+            part_2_t,
+            d_o_bar_t,
+            part_3_t,
+            d_i_bar_next_t,
+            d_f_bar_next_t,
+            d_c_back_next_t,
+            d_c_back_t,
+            f_t,
+            d_z_bar_d_i_bar_d_f_bar_parts_t,
+            d_z_bar_d_i_bar_d_f_bar_t,
+            over,
+        ) in zip(
+            d_sums_2[chunk][::-1],
+            part_2[::-1],
+            d_o_bar[chunk][::-1],
+            part_3[::-1],
+            d_i_bar_next[chunk][::-1],
+            d_f_bar_next[chunk][::-1],
+            d_c_back_next[chunk][::-1],
+            d_c_back[chunk][::-1],
+            f[chunk][::-1],
+            d_z_bar_d_i_bar_d_f_bar_parts[chunk][::-1],
+            d_z_bar_d_i_bar_d_f_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(weights_T, d_sums_2_t, out=part_6)  # (15) error of y
+            np.add(part_2_t, part_6, out=d_y)  # (15) error of y
+            np.multiply(d_o_bar_t, d_y, out=d_o_bar_t)  # (16, 17)
+            np.multiply(p_o_column, d_o_bar_t, out=part_6)  # (18) error of c
+            np.multiply(part_3_t, d_y, out=part_7)  # (18) error of c
+            np.multiply(p_i_column, d_i_bar_next_t, out=part_8)  # (18) error of c
+            np.multiply(p_f_column, d_f_bar_next_t, out=part_9)  # (18) error of c
+            np.add(part_6, part_7, out=part_6)  # (18) error of c
+            np.add(part_6, part_8, out=part_7)  # (18) error of c
+            np.add(part_7, part_9, out=part_8)  # (18) error of c
+            np.add(part_8, d_c_back_next_t, out=d_c)  # (18) error of c
+            np.multiply(f_t, d_c, out=d_c_back_t)  # (18) error of c
+            # (19-24)
+            np.multiply(d_z_bar_d_i_bar_d_f_bar_parts_t, d_c, out=d_z_bar_d_i_bar_d_f_bar_parts_t)
+            if over is not None:
+                clear(over, d_o_bar_t.T, d_c_back_t.T, d_z_bar_d_i_bar_d_f_bar_t.T)
+
+    if "initial" in wrt:
+        at_step_d_z_bar = at_step(d_z_bar, 1)
+        at_step_d_i_bar = at_step(d_i_bar, 1)
+        at_step_d_f_bar = at_step(d_f_bar, 1)
+        at_step_d_o_bar = at_step(d_o_bar, 1)
+        d_y_at0 = (
+            R_z.T @ at_step_d_z_bar
+            + R_i.T @ at_step_d_i_bar
+            + R_f.T @ at_step_d_f_bar
+            + R_o.T @ at_step_d_o_bar
+        )
+        at_step_d_i_bar_2 = at_step(d_i_bar, 1)
+        multiply_p_i = np.multiply(at_step_d_i_bar_2, p_i[:, None])
+        at_step_d_f_bar_2 = at_step(d_f_bar, 1)
+        multiply_p_f = np.multiply(at_step_d_f_bar_2, p_f[:, None])
+        at_step_d_c_back = at_step(d_c_back, 1)
+        add = np.add(multiply_p_i, multiply_p_f)
+        d_c_at0 = np.add(add, at_step_d_c_back)
+    # (25-32, 34-37)
+    d_sums_flat = work.flat("d_sums_flat", d_sums)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_sums_flat[:, :steps].reshape(4 * n, -1),
+        operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (33)
+    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+    grads.V[...] = np.dot(
+        d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
+        operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
+    )
+    grads.b_q[...] = d_q_bar_flat.reshape(len(d_q_bar_flat), -1).sum(-1)  # (38) gradient of b_q
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+        np.multiply(d_i_bar[chunk], c_prev[chunk], out=multiply_d_i_bar[chunk])  # (39)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_i_bar[chunk]))
+
+    grads.p_i[...] = multiply_d_i_bar.sum((0, -1))  # (39) gradient of p_i
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.multiply(d_f_bar[chunk], c_prev[chunk], out=multiply_d_f_bar[chunk])  # (40)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_f_bar[chunk]))
+
+    grads.p_f[...] = multiply_d_f_bar.sum((0, -1))  # (40) gradient of p_f
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.multiply(d_o_bar[chunk], c[chunk], out=multiply_d_o_bar[chunk])  # (41) gradient of p_o
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_o_bar[chunk]))
+
+    grads.p_o[...] = multiply_d_o_bar.sum((0, -1))  # (41) gradient of p_o
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["y"] = np.array(d_y_at0.T)
+        grads.initial["c"] = np.array(d_c_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -779,7 +1161,7 @@ def _backward(
     n = run.sizes["n"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    d: Any = run.data.get("d")
+    d: Any = run.vectors("d")
     W_z = params.W_z
     R_z = params.R_z
     W_i = params.W_i
@@ -993,7 +1375,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -1019,6 +1401,7 @@ def loss(
     d: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1033,7 +1416,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1047,6 +1430,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1064,9 +1448,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1159,7 +1544,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "y": trace.y[0],
         "z": trace.z[0],
@@ -1183,4 +1568,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:21b9d88d96683e7d45a5775c06e4443dbb7fb375f815dc8c56ee0cd5d8cafa8b
+# rnnsym-seal: sha256:da017f739511330c5ad022fbd35e8e87102f5967b151061fb6a1f96a20b4b6fe

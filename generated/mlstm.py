@@ -66,6 +66,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -144,6 +145,17 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_k", "n_x + 1"),
+    "weights2": ("n_y", "n_v + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_q": ("weights", "0", "n_k", "0", "n_x"),
+    "b_q": ("weights", "0", "n_k", "n_x", "n_x + 1"),
+    "V": ("weights2", "0", "n_y", "0", "n_v"),
+    "b_y": ("weights2", "0", "n_y", "n_v", "n_v + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -155,22 +167,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -192,8 +221,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -326,6 +357,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -343,6 +395,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -357,7 +431,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -462,7 +536,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -644,30 +718,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def matvec(m: NDArray, v: NDArray) -> NDArray:
@@ -726,18 +780,122 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def maximum_into(u: NDArray, v: NDArray, out: NDArray) -> NDArray:
+    """The larger one, by the real parts."""
+    if np.iscomplexobj(out):
+        out[...] = maximum(u, v)
+        return out
+    return np.maximum(u, v, out=out)
+
+
+def choose(condition: NDArray, u: NDArray, v: NDArray, out: NDArray) -> None:
+    """u where the condition holds, otherwise v; neither spoils the other."""
+    np.copyto(out, v)
+    np.copyto(out, u, where=condition)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def batch_matvec(m: NDArray, v: NDArray) -> NDArray:
+    """m @ v for a matrix per sequence (..., B, i, j) and vectors (..., j, B)."""
+    return np.matmul(m, v.swapaxes(-1, -2)[..., None])[..., 0].swapaxes(-1, -2)
+
+
+def batch_outer(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
+    """a b.T for vectors (..., i, B) and (..., j, B): a matrix per sequence."""
+    a, b = a.swapaxes(-1, -2), b.swapaxes(-1, -2)
+    return np.multiply(a[..., :, None], b[..., None, :], out=out)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_k = run.sizes["n_k"]
+    n_x = run.sizes["n_x"]
     n_v = run.sizes["n_v"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    W_q = params.W_q
-    b_q = params.b_q
+    n_y = run.sizes["n_y"]
     W_k = params.W_k
     b_k = params.b_k
     W_v = params.W_v
@@ -748,100 +906,571 @@ def _forward(params: Params, run: Run) -> Trace:
     b_f = params.b_f
     W_o = params.W_o
     b_o = params.b_o
-    V = params.V
-    b_y = params.b_y
-    C_all = run.extended("C", n_v, n_k, lag=1, lead=0)
-    C_prev = C_all[:steps]
-    C = C_all[1 : steps + 1]
-    m_all = run.extended("m", lag=1, lead=0)
+    weights = params.stack("weights")  # W_q, b_q
+    weights2 = params.stack("weights2")  # V, b_y
+    m_all = work.array("m", (steps + 1, batch), dtype)
+    q = work.array("q", (steps, n_k, batch), dtype)
+    operands = work.array("operands", (steps, n_x + 1, batch), dtype)  # x, 1
+    k = work.array("k", (steps, n_k, batch), dtype)
+    v = work.array("v", (steps, n_v, batch), dtype)
+    i_tilde = work.array("i_tilde", (steps, batch), dtype)
+    f_tilde = work.array("f_tilde", (steps, batch), dtype)
+    o = work.array("o", (steps, n_v, batch), dtype)
+    l = work.array("l", (steps, batch), dtype)
+    m_bar = work.array("m_bar", (steps, batch), dtype)
+    i = work.array("i", (steps, batch), dtype)
+    f = work.array("f", (steps, batch), dtype)
+    outer_v = work.array("outer_v", (steps, batch, n_v, n_k), dtype)
+    C_all = work.array("C", (steps + 1, batch, n_v, n_k), dtype)
+    n_all = work.array("n", (steps + 1, n_k, batch), dtype)
+    h_hat = work.array("h_hat", (steps, n_v, batch), dtype)
+    h_bar = work.array("h_bar", (steps, batch), dtype)
+    operands2 = work.array("operands2", (steps, n_v + 1, batch), dtype)  # h, 1
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (2 * n_k * n_v + 3 * n_y + 5 * n_k + 6 * n_v + n_x + 22))
+    part_room = work.array("part_room", (span, n_k, batch), dtype)
+    o_bar_room = work.array("o_bar_room", (span, n_v, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, batch), dtype)
+    i_bar_room = work.array("i_bar_room", (span, batch), dtype)
+    f_bar_room = work.array("f_bar_room", (span, batch), dtype)
+    part_3 = work.array("part_3", (batch, n_v, n_k), dtype)
+    part_4 = work.array("part_4", (n_k, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_v, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    x = operands[:, :n_x]
+    b_k_column = b_k[:, None]
+    b_v_column = b_v[:, None]
+    w_i_column = w_i[:, None]
+    w_f_column = w_f[:, None]
+    b_o_column = b_o[:, None]
     m_prev = m_all[:steps]
     m = m_all[1 : steps + 1]
-    n_all = run.extended("n", n_k, lag=1, lead=0)
-    n_prev = n_all[:steps]
+    C = C_all[1 : steps + 1]
+    i_wide = i[..., None, None]
+    f_wide = f[..., None, None]
+    C_prev = C_all[:steps]
     n = n_all[1 : steps + 1]
-    m_bar = run.zeros()
+    i_wide_2 = i[:, None]
+    n_prev = n_all[:steps]
+    h = operands2[:, :n_v]
+    operands[:, n_x] = 1
+    operands2[:, n_v] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("C", C_all, 1, 0, 1)
+    run.fill_outside("m", m_all, 1, 0, 1)
+    run.fill_outside("n", turned(n_all), 1, 0, 1)
 
-    # all steps at once
+    # (1)
     if "m[0]" not in run.given:
-        m_all[0] = -np.inf  # (1)
-    q = x @ W_q.T + b_q  # (2) query
-    k = x @ W_k.T / float(np.sqrt(n_k)) + b_k  # (3) key
-    v = x @ W_v.T + b_v  # (4) value
-    i_tilde = dot(w_i, x) + b_i  # (5) logarithm of the input gate
-    f_tilde = dot(w_f, x) + b_f  # (6) what enters the forget gate
-    o_bar = x @ W_o.T + b_o  # (17) pre-activation of o
-    o = sigmoid(o_bar)  # (7) output gate
-    l = -softplus(-f_tilde)  # (8) logarithm of the forget gate
-    clear(run.padding, q, k, v, i_tilde, f_tilde, o_bar, o, l)
+        m_all[0] = -np.inf
+    # (3)
+    sqrt = float(np.sqrt(n_k))
+    work.kept["sqrt"] = sqrt
 
     # step by step, forwards
-    for t in range(steps):
-        m_bar[t] = l[t] + m_prev[t]  # (18) pre-activation of m
-        m[t] = maximum(m_bar[t], i_tilde[t])  # (9) stabiliser
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        o_bar = o_bar_room[:count]
+        part_2 = part_2_room[:count]
+        i_bar = i_bar_room[:count]
+        f_bar = f_bar_room[:count]
+        part_5 = part_5_room[:count]
+        p_bar = p_bar_room[:count]
+        np.matmul(weights, operands[chunk], out=q[chunk])  # (2) query
         if run.padding is not None:
-            clear(run.padding[t], m_bar[t], m[t])
-
-    # all steps at once
-    i_bar = i_tilde - m  # (19) pre-activation of i
-    i = np.exp(i_bar)  # (10) stabilised input gate
-    f_bar = l + m_prev - m  # (20) pre-activation of f
-    f = np.exp(f_bar)  # (11) stabilised forget gate
-    clear(run.padding, i_bar, i, f_bar, f)
-
-    # step by step, forwards
-    for t in range(steps):
-        C[t] = f[t][..., None, None] * C_prev[t] + i[t][..., None, None] * outer(v[t], k[t])  # (12)
+            clear(run.padding[chunk], turned(q[chunk]))
+        np.matmul(W_k, x[chunk], out=part)  # (3) key
+        np.divide(part, sqrt, out=part)  # (3) key
+        np.add(b_k_column, part, out=k[chunk])  # (3) key
         if run.padding is not None:
-            clear(run.padding[t], C[t])
-
-    # step by step, forwards
-    for t in range(steps):
-        n[t] = f[t][..., None] * n_prev[t] + i[t][..., None] * k[t]  # (13) normaliser
+            clear(run.padding[chunk], turned(k[chunk]))
+        # (4)
+        np.matmul(W_v, x[chunk], out=v[chunk])
+        np.add(v[chunk], b_v_column, out=v[chunk])
         if run.padding is not None:
-            clear(run.padding[t], n[t])
-
-    # all steps at once
-    h_hat = matvec(C, q)  # (21) operand of h
-    h_bar = dot(n, q)  # (22) pre-activation of h
-    h = o * h_hat / maximum(absolute(h_bar), np.exp(-m))[..., None]  # (14) hidden state
-    p_bar = h @ V.T + b_y  # (23) pre-activation of p
-    p = softmax(p_bar)  # (15) class probabilities
-    clear(run.padding, h_hat, h_bar, h, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (16)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(v[chunk]))
+        part_6 = np.multiply(w_i_column, x[chunk]).sum(-2)  # (5) logarithm of the input gate
+        np.add(b_i, part_6, out=i_tilde[chunk])  # (5) logarithm of the input gate
+        if run.padding is not None:
+            clear(run.padding[chunk], i_tilde[chunk])
+        part_7 = np.multiply(w_f_column, x[chunk]).sum(-2)  # (6) what enters the forget gate
+        np.add(b_f, part_7, out=f_tilde[chunk])  # (6) what enters the forget gate
+        if run.padding is not None:
+            clear(run.padding[chunk], f_tilde[chunk])
+        # (17)
+        np.matmul(W_o, x[chunk], out=o_bar)
+        np.add(o_bar, b_o_column, out=o_bar)
+        sigmoid_into(o_bar, out=o[chunk])  # (7) output gate
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(o[chunk]))
+        np.negative(f_tilde[chunk], out=part_2)  # (8) logarithm of the forget gate
+        part_8 = softplus(part_2)  # (8) logarithm of the forget gate
+        np.negative(part_8, out=l[chunk])  # (8) logarithm of the forget gate
+        if run.padding is not None:
+            clear(run.padding[chunk], l[chunk])
+        for m_bar_t, l_t, m_prev_t, m_t, i_tilde_t, over in zip(
+            m_bar[chunk], l[chunk], m_prev[chunk], m[chunk], i_tilde[chunk], run.masks[chunk]
+        ):
+            np.add(l_t, m_prev_t, out=m_bar_t)  # (18) pre-activation of m
+            maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (9) stabiliser
+            if over is not None:
+                clear(over, m_bar_t, m_t)
+        np.subtract(i_tilde[chunk], m[chunk], out=i_bar)  # (19) pre-activation of i
+        np.exp(i_bar, out=i[chunk])  # (10) stabilised input gate
+        if run.padding is not None:
+            clear(run.padding[chunk], i[chunk])
+        np.add(l[chunk], m_prev[chunk], out=part_2)  # (20) pre-activation of f
+        np.subtract(part_2, m[chunk], out=f_bar)  # (20) pre-activation of f
+        np.exp(f_bar, out=f[chunk])  # (11) stabilised forget gate
+        if run.padding is not None:
+            clear(run.padding[chunk], f[chunk])
+        batch_outer(v[chunk], k[chunk], out=outer_v[chunk])  # (12) memory
+        np.multiply(i_wide[chunk], outer_v[chunk], out=C[chunk])  # (12) memory
+        if run.padding is not None:
+            clear(run.padding[chunk], outer_v[chunk], C[chunk])
+        for f_wide_t, C_prev_t, C_t, over_2 in zip(
+            f_wide[chunk], C_prev[chunk], C[chunk], run.masks[chunk]
+        ):
+            np.multiply(f_wide_t, C_prev_t, out=part_3)  # (12) memory
+            np.add(C_t, part_3, out=C_t)  # (12) memory
+            if over_2 is not None:
+                clear(over_2, C_t)
+        np.multiply(i_wide_2[chunk], k[chunk], out=n[chunk])  # (13) normaliser
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(n[chunk]))
+        for f_t, n_prev_t, n_t, over_3 in zip(f[chunk], n_prev[chunk], n[chunk], run.masks[chunk]):
+            np.multiply(f_t, n_prev_t, out=part_4)  # (13) normaliser
+            np.add(n_t, part_4, out=n_t)  # (13) normaliser
+            if over_3 is not None:
+                clear(over_3, n_t.T)
+        h_hat[chunk] = batch_matvec(C[chunk], q[chunk])  # (21) operand of h
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(h_hat[chunk]))
+        h_bar[chunk] = np.multiply(n[chunk], q[chunk]).sum(-2)  # (22) pre-activation of h
+        if run.padding is not None:
+            clear(run.padding[chunk], h_bar[chunk])
+        np.multiply(o[chunk], h_hat[chunk], out=part_5)  # (14) hidden state
+        part_9 = absolute(h_bar[chunk])  # (14) hidden state
+        np.negative(m[chunk], out=part_2)  # (14) hidden state
+        np.exp(part_2, out=part_2)  # (14) hidden state
+        maximum_into(part_9, part_2, out=part_2)  # (14) hidden state
+        np.divide(part_5, part_2[:, None], out=h[chunk])  # (14) hidden state
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(h[chunk]))
+        np.matmul(weights2, operands2[chunk], out=p_bar)  # (23) pre-activation of p
+        p[chunk] = softmax_rows(p_bar, -2)  # (15) class probabilities
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (16)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
         "C": C,
         "m": m,
-        "q": q,
-        "k": k,
-        "v": v,
+        "q": turned(q),
+        "k": turned(k),
+        "v": turned(v),
         "i_tilde": i_tilde,
         "f_tilde": f_tilde,
-        "o": o,
+        "o": turned(o),
         "l": l,
         "i": i,
         "f": f,
-        "n": n,
-        "h": h,
-        "p": p,
-        "o_bar": o_bar,
+        "n": turned(n),
+        "h": turned(h),
+        "p": turned(p),
         "m_bar": m_bar,
-        "i_bar": i_bar,
-        "f_bar": f_bar,
-        "h_hat": h_hat,
+        "h_hat": turned(h_hat),
         "h_bar": h_bar,
-        "p_bar": p_bar,
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
         "C": C_all,
         "m": m_all,
-        "n": n_all,
+        "n": turned(n_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_v = run.sizes["n_v"]
+    n_k = run.sizes["n_k"]
+    n_x = run.sizes["n_x"]
+    W_q = params.W_q
+    W_k = params.W_k
+    W_v = params.W_v
+    w_i = params.w_i
+    w_f = params.w_f
+    W_o = params.W_o
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    sqrt = work.kept["sqrt"]
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    h_bar = work.arrays["h_bar"]
+    m_all = work.arrays["m"]
+    operands2 = work.arrays["operands2"]
+    o = work.arrays["o"]
+    d_n = work.array("d_n", (steps, n_k, batch), dtype)
+    q = work.arrays["q"]
+    d_n_back_all = work.array("d_n_back", (steps + 1, n_k, batch), dtype)
+    f = work.arrays["f"]
+    d_C = work.array("d_C", (steps, batch, n_v, n_k), dtype)
+    d_C_back_all = work.array("d_C_back", (steps + 1, batch, n_v, n_k), dtype)
+    C_all = work.arrays["C"]
+    n_all = work.arrays["n"]
+    d_f_bar_all = work.array("d_f_bar", (steps + 1, batch), dtype)
+    outer_v = work.arrays["outer_v"]
+    k = work.arrays["k"]
+    i = work.arrays["i"]
+    d_m = work.array("d_m", (steps, batch), dtype)
+    m_bar = work.arrays["m_bar"]
+    i_tilde = work.arrays["i_tilde"]
+    d_m_bar_all = work.array("d_m_bar", (steps + 1, batch), dtype)
+    h_hat = work.arrays["h_hat"]
+    d_o_bar = work.array("d_o_bar", (steps, n_v, batch), dtype)
+    f_tilde = work.arrays["f_tilde"]
+    d_f_tilde = work.array("d_f_tilde", (steps, batch), dtype)
+    d_i_tilde = work.array("d_i_tilde", (steps, batch), dtype)
+    d_v = work.array("d_v", (steps, n_v, batch), dtype)
+    v = work.arrays["v"]
+    d_k = work.array("d_k", (steps, n_k, batch), dtype)
+    d_q = work.array("d_q", (steps, n_k, batch), dtype)
+    operands = work.arrays["operands"]
+    d_x_sub = work.array("d_x_sub", (steps, n_k, batch), dtype)
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    multiply_d_i_tilde = work.array("multiply_d_i_tilde", (steps, n_x, batch), dtype)
+    multiply_d_f_tilde = work.array("multiply_d_f_tilde", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (11 * n_k + 16 * n_v + 4 * n_y + 8 * n_k * n_v + 52))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    d_h_room = work.array("d_h_room", (span, n_v, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, batch), dtype)
+    d_h_bar_sub2_room = work.array("d_h_bar_sub2_room", (span, batch), dtype)
+    d_h_bar_sub3_room = work.array("d_h_bar_sub3_room", (span, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n_v, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, batch), dtype)
+    d_h_bar_room = work.array("d_h_bar_room", (span, batch), dtype)
+    d_h_hat_sub_room = work.array("d_h_hat_sub_room", (span, n_v, batch), dtype)
+    d_h_hat_room = work.array("d_h_hat_room", (span, n_v, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, batch, n_v, n_k), dtype)
+    d_f_room = work.array("d_f_room", (span, batch), dtype)
+    d_i_room = work.array("d_i_room", (span, batch), dtype)
+    d_i_bar_room = work.array("d_i_bar_room", (span, batch), dtype)
+    part_7 = work.array("part_7", (batch,), dtype)
+    part_8 = work.array("part_8", (batch,), dtype)
+    d_l_room = work.array("d_l_room", (span, batch), dtype)
+    d_o_room = work.array("d_o_room", (span, n_v, batch), dtype)
+    part_9_room = work.array("part_9_room", (span, n_v, batch), dtype)
+    part_10_room = work.array("part_10_room", (span, n_k, batch), dtype)
+    part_24_room = work.array("part_24_room", (span, n_x, batch), dtype)
+    part_25_room = work.array("part_25_room", (span, n_x, batch), dtype)
+    part_26_room = work.array("part_26_room", (span, n_x, batch), dtype)
+    V_T = V.T
+    m = m_all[1 : steps + 1]
+    h = operands2[:, :n_v]
+    d_n_back_next = d_n_back_all[1 : steps + 1]
+    d_n_back = d_n_back_all[:steps]
+    d_C_back_next = d_C_back_all[1 : steps + 1]
+    d_C_back = d_C_back_all[:steps]
+    f_wide = f[..., None, None]
+    C_prev = C_all[:steps]
+    n_prev = n_all[:steps]
+    d_f_bar = d_f_bar_all[:steps]
+    d_f_bar_next = d_f_bar_all[1 : steps + 1]
+    d_m_bar_next = d_m_bar_all[1 : steps + 1]
+    d_m_bar = d_m_bar_all[:steps]
+    i_wide = i[..., None, None]
+    i_wide_2 = i[:, None]
+    C = C_all[1 : steps + 1]
+    n = n_all[1 : steps + 1]
+    W_q_T = W_q.T
+    W_k_T = W_k.T
+    W_v_T = W_v.T
+    W_o_T = W_o.T
+    w_i_column = w_i[:, None]
+    d_i_tilde_wide = d_i_tilde[:, None]
+    w_f_column = w_f[:, None]
+    d_f_tilde_wide = d_f_tilde[:, None]
+    x = operands[:, :n_x]
+    d_n_back_all[steps:] = 0
+    d_C_back_all[steps:] = 0
+    d_f_bar_all[steps:] = 0
+    d_m_bar_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        d_h = d_h_room[:count]
+        part_2 = part_2_room[:count]
+        d_h_bar_sub2 = d_h_bar_sub2_room[:count]
+        d_h_bar_sub3 = d_h_bar_sub3_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
+        d_h_bar = d_h_bar_room[:count]
+        d_h_hat_sub = d_h_hat_sub_room[:count]
+        d_h_hat = d_h_hat_room[:count]
+        part_6 = part_6_room[:count]
+        d_f = d_f_room[:count]
+        d_i = d_i_room[:count]
+        d_i_bar = d_i_bar_room[:count]
+        d_l = d_l_room[:count]
+        d_o = d_o_room[:count]
+        part_9 = part_9_room[:count]
+        part_10 = part_10_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (24) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (24) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_T, d_p_bar[chunk], out=d_h)  # (25) error of h
+        d_h_bar_sub = absolute(h_bar[chunk])  # (26) error of h_bar
+        np.negative(m[chunk], out=part_2)  # (26) error of h_bar
+        np.exp(part_2, out=d_h_bar_sub2)  # (26) error of h_bar
+        maximum_into(d_h_bar_sub, d_h_bar_sub2, out=d_h_bar_sub3)  # (26) error of h_bar
+        with np.errstate(all="ignore"):
+            part_11 = d_h_bar_sub.real > d_h_bar_sub2.real  # (26) error of h_bar
+            np.multiply(d_h, h[chunk], out=part_3)  # (26) error of h_bar
+            np.divide(part_3, d_h_bar_sub3[:, None], out=part_3)  # (26) error of h_bar
+            np.add.reduce(part_3, axis=-2, out=part_2)  # (26) error of h_bar
+            np.negative(part_2, out=part_4)  # (26) error of h_bar
+            part_12 = d_h_bar_sub.real < d_h_bar_sub2.real  # (26) error of h_bar
+            np.multiply(0.5, part_2, out=part_2)  # (26) error of h_bar
+            np.negative(part_2, out=part_2)  # (26) error of h_bar
+            choose(part_12, 0, part_2, out=part_5)  # (26) error of h_bar
+        choose(part_11, part_4, part_5, out=part_2)  # (26) error of h_bar
+        part_13 = sign(h_bar[chunk])  # (26) error of h_bar
+        np.multiply(part_2, part_13, out=d_h_bar)  # (26) error of h_bar
+        np.divide(d_h, d_h_bar_sub3[:, None], out=d_h_hat_sub)  # (27) error of h_hat
+        np.multiply(d_h_hat_sub, o[chunk], out=d_h_hat)  # (27) error of h_hat
+        np.multiply(d_h_bar[:, None], q[chunk], out=d_n[chunk])  # (29) error of n
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_n[chunk]))
+        for d_n_t, d_n_back_next_t, d_n_back_t, f_t, over in zip(
+            d_n[chunk][::-1],
+            d_n_back_next[chunk][::-1],
+            d_n_back[chunk][::-1],
+            f[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.add(d_n_t, d_n_back_next_t, out=d_n_t)  # (29) error of n
+            np.multiply(f_t, d_n_t, out=d_n_back_t)  # (29) error of n
+            if over is not None:
+                clear(over, d_n_t.T, d_n_back_t.T)
+        batch_outer(d_h_hat, q[chunk], out=d_C[chunk])  # (30) error of C
+        if run.padding is not None:
+            clear(run.padding[chunk], d_C[chunk])
+        for d_C_t, d_C_back_next_t, d_C_back_t, f_wide_t, over_2 in zip(
+            d_C[chunk][::-1],
+            d_C_back_next[chunk][::-1],
+            d_C_back[chunk][::-1],
+            f_wide[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.add(d_C_t, d_C_back_next_t, out=d_C_t)  # (30) error of C
+            np.multiply(f_wide_t, d_C_t, out=d_C_back_t)  # (30) error of C
+            if over_2 is not None:
+                clear(over_2, d_C_t, d_C_back_t)
+        np.multiply(d_C[chunk], C_prev[chunk], out=part_6)  # (31) error of f
+        np.add.reduce(part_6, axis=(-2, -1), out=part_4)  # (31) error of f
+        part_14 = np.multiply(d_n[chunk], n_prev[chunk]).sum(-2)  # (31) error of f
+        np.add(part_4, part_14, out=d_f)  # (31) error of f
+        np.multiply(d_f, f[chunk], out=d_f_bar[chunk])  # (32) error of f_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], d_f_bar[chunk])
+        np.multiply(d_C[chunk], outer_v[chunk], out=part_6)  # (33) error of i
+        np.add.reduce(part_6, axis=(-2, -1), out=part_5)  # (33) error of i
+        part_15 = np.multiply(d_n[chunk], k[chunk]).sum(-2)  # (33) error of i
+        np.add(part_5, part_15, out=d_i)  # (33) error of i
+        np.multiply(d_i, i[chunk], out=d_i_bar)  # (34) error of i_bar
+        with np.errstate(all="ignore"):
+            part_16 = d_h_bar_sub.real > d_h_bar_sub2.real  # (35) error of m
+            part_17 = d_h_bar_sub.real < d_h_bar_sub2.real  # (35) error of m
+            np.multiply(d_h, h[chunk], out=part_3)  # (35) error of m
+            np.divide(part_3, d_h_bar_sub3[:, None], out=part_3)  # (35) error of m
+            np.add.reduce(part_3, axis=-2, out=part_2)  # (35) error of m
+            np.negative(part_2, out=part_4)  # (35) error of m
+            np.multiply(0.5, part_2, out=part_5)  # (35) error of m
+            np.negative(part_5, out=part_2)  # (35) error of m
+            choose(part_17, part_4, part_2, out=part_5)  # (35) error of m
+            np.multiply(part_5, d_h_bar_sub2, out=part_4)  # (35) error of m
+        choose(part_16, 0, part_4, out=d_m[chunk])  # (35) error of m
+        part_18 = m_bar[chunk].real > i_tilde[chunk].real  # (36) error of m_bar
+        part_19 = m_bar[chunk].real < i_tilde[chunk].real  # (36) error of m_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], d_m[chunk])
+        for (
+            d_f_bar_next_t,
+            d_m_bar_next_t,
+            d_i_bar_t,
+            d_f_bar_t,
+            d_m_t,
+            part_19_t,
+            d_m_bar_t,
+            part_18_t,
+            over_3,
+        ) in zip(
+            d_f_bar_next[chunk][::-1],
+            d_m_bar_next[chunk][::-1],
+            d_i_bar[::-1],
+            d_f_bar[chunk][::-1],
+            d_m[chunk][::-1],
+            part_19[::-1],
+            d_m_bar[chunk][::-1],
+            part_18[::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.add(d_f_bar_next_t, d_m_bar_next_t, out=part_7)  # (35) error of m
+            np.subtract(part_7, d_i_bar_t, out=part_7)  # (35) error of m
+            np.subtract(part_7, d_f_bar_t, out=part_7)  # (35) error of m
+            np.subtract(part_7, d_m_t, out=d_m_t)  # (35) error of m
+            np.multiply(0.5, d_m_t, out=part_7)  # (36) error of m_bar
+            choose(part_19_t, 0, part_7, out=part_8)  # (36) error of m_bar
+            choose(part_18_t, d_m_t, part_8, out=d_m_bar_t)  # (36) error of m_bar
+            if over_3 is not None:
+                clear(over_3, d_m_t, d_m_bar_t)
+        np.add(d_m_bar[chunk], d_f_bar[chunk], out=d_l)  # (37) error of l
+        np.multiply(d_h_hat_sub, h_hat[chunk], out=d_o)  # (28) error of o
+        np.subtract(1, o[chunk], out=part_3)  # (38) error of o_bar
+        np.multiply(d_o, o[chunk], out=part_9)  # (38) error of o_bar
+        np.multiply(part_9, part_3, out=d_o_bar[chunk])  # (38) error of o_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_o_bar[chunk]))
+        np.negative(f_tilde[chunk], out=part_2)  # (39) error of f_tilde
+        sigmoid_into(part_2, out=part_5)  # (39) error of f_tilde
+        np.multiply(d_l, part_5, out=d_f_tilde[chunk])  # (39) error of f_tilde
+        if run.padding is not None:
+            clear(run.padding[chunk], d_f_tilde[chunk])
+        part_20 = m_bar[chunk].real > i_tilde[chunk].real  # (40) error of i_tilde
+        part_21 = m_bar[chunk].real < i_tilde[chunk].real  # (40) error of i_tilde
+        np.multiply(0.5, d_m[chunk], out=part_4)  # (40) error of i_tilde
+        choose(part_21, d_m[chunk], part_4, out=part_2)  # (40) error of i_tilde
+        choose(part_20, 0, part_2, out=part_5)  # (40) error of i_tilde
+        np.add(part_5, d_i_bar, out=d_i_tilde[chunk])  # (40) error of i_tilde
+        if run.padding is not None:
+            clear(run.padding[chunk], d_i_tilde[chunk])
+        np.multiply(i_wide[chunk], d_C[chunk], out=part_6)  # (41) error of v
+        d_v[chunk] = batch_matvec(part_6, k[chunk])  # (41) error of v
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_v[chunk]))
+        np.multiply(i_wide[chunk], d_C[chunk], out=part_6)  # (42) error of k
+        part_22 = batch_matvec(part_6.swapaxes(-1, -2), v[chunk])  # (42) error of k
+        np.multiply(i_wide_2[chunk], d_n[chunk], out=part_10)  # (42) error of k
+        np.add(part_22, part_10, out=d_k[chunk])  # (42) error of k
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_k[chunk]))
+        part_23 = batch_matvec(C[chunk].swapaxes(-1, -2), d_h_hat)  # (43) error of q
+        np.multiply(d_h_bar[:, None], n[chunk], out=part_10)  # (43) error of q
+        np.add(part_23, part_10, out=d_q[chunk])  # (43) error of q
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_q[chunk]))
+
+    if "initial" in wrt:
+        d_C_at0 = at_step(d_C_back, 1)
+        at_step_d_m_bar = at_step(d_m_bar, 1)
+        at_step_d_f_bar = at_step(d_f_bar, 1)
+        d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
+        d_n_at0 = at_step(d_n_back, 1)
+    # (44, 47)
+    d_q_flat = work.flat("d_q_flat", d_q)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_q_flat.reshape(len(d_q_flat), -1),
+        operands_flat.reshape(len(operands_flat), -1).T,
+        out=grads.stack("weights"),
+    )
+    grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
+    # (45)
+    d_v_flat = work.flat("d_v_flat", d_v)
+    grads.W_v[...] = np.dot(
+        d_v_flat.reshape(len(d_v_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
+    )
+    grads.b_v[...] = d_v_flat.reshape(len(d_v_flat), -1).sum(-1)  # (49) gradient of b_v
+    grads.b_i[...] = d_i_tilde.sum()  # (55) gradient of b_i
+    grads.b_f[...] = d_f_tilde.sum()  # (56) gradient of b_f
+    # (46)
+    d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar)
+    grads.W_o[...] = np.dot(
+        d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
+    )
+    grads.b_o[...] = d_o_bar_flat.reshape(len(d_o_bar_flat), -1).sum(-1)  # (50) gradient of b_o
+    # (51, 57)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat.reshape(len(operands2_flat), -1).T,
+        out=grads.stack("weights2"),
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_24 = part_24_room[:count]
+        part_25 = part_25_room[:count]
+        part_26 = part_26_room[:count]
+        np.divide(d_k[chunk], sqrt, out=d_x_sub[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x_sub[chunk]))
+        if "x" in wrt:
+            np.matmul(W_q_T, d_q[chunk], out=part_24)
+            np.add(part_24, np.matmul(W_k_T, d_x_sub[chunk]), out=part_24)
+            np.add(part_24, np.matmul(W_v_T, d_v[chunk]), out=part_24)
+            np.add(part_24, np.matmul(W_o_T, d_o_bar[chunk]), out=part_24)
+            np.multiply(w_i_column, d_i_tilde_wide[chunk], out=part_25)
+            np.multiply(w_f_column, d_f_tilde_wide[chunk], out=part_26)
+            np.add(part_24, part_25, out=part_24)
+            np.add(part_24, part_26, out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    # (52)
+    d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
+    grads.W_k[...] = np.dot(
+        d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.multiply(d_i_tilde_wide[chunk], x[chunk], out=multiply_d_i_tilde[chunk])  # (53)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_i_tilde[chunk]))
+
+    grads.w_i[...] = multiply_d_i_tilde.sum((0, -1))  # (53) gradient of w_i
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.multiply(d_f_tilde_wide[chunk], x[chunk], out=multiply_d_f_tilde[chunk])  # (54)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(multiply_d_f_tilde[chunk]))
+
+    grads.w_f[...] = multiply_d_f_tilde.sum((0, -1))  # (54) gradient of w_f
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["C"] = np.array(d_C_at0)
+        grads.initial["m"] = np.array(d_m_at0)
+        grads.initial["n"] = np.array(d_n_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -862,7 +1491,7 @@ def _backward(
     n_y = run.sizes["n_y"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_q = params.W_q
     W_k = params.W_k
     W_v = params.W_v
@@ -1131,7 +1760,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -1157,6 +1786,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1171,7 +1801,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1185,6 +1815,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1202,9 +1833,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1311,7 +1943,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "C": trace.C[0],
         "m": trace.m[0],
@@ -1342,4 +1974,8 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
+<<<<<<< HEAD
 # rnnsym-seal: sha256:94cc79faf08923c5ea7e91418bb706bb37364ccf4f39b7427b6a03924f1786c8
+=======
+# rnnsym-seal: sha256:f66fca0430cf6e2d7e6783c6db8a1f397018ce3b931236409356c7ac2c375f4b
+>>>>>>> ecc7956 (rnnsym generate -O0 writes one statement per equation; documents show that form and say so)

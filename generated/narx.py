@@ -47,6 +47,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -99,6 +100,22 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("n_h", "3*n_u + 3*n_y + 1"),
+    "weights2": ("n_y", "n_h + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "B_0": ("weights", "0", "n_h", "0", "n_u"),
+    "B_1": ("weights", "0", "n_h", "n_u", "2*n_u"),
+    "B_2": ("weights", "0", "n_h", "2*n_u", "3*n_u"),
+    "A_1": ("weights", "0", "n_h", "3*n_u", "3*n_u + n_y"),
+    "A_2": ("weights", "0", "n_h", "3*n_u + n_y", "3*n_u + 2*n_y"),
+    "A_3": ("weights", "0", "n_h", "3*n_u + 2*n_y", "3*n_u + 3*n_y"),
+    "b": ("weights", "0", "n_h", "3*n_u + 3*n_y", "3*n_u + 3*n_y + 1"),
+    "C": ("weights2", "0", "n_y", "0", "n_h"),
+    "d": ("weights2", "0", "n_y", "n_h", "n_h + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -110,22 +127,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -147,8 +181,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -281,6 +317,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -298,6 +355,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -312,7 +391,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -416,7 +495,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -605,71 +684,251 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_u = run.sizes["n_u"]
     n_y = run.sizes["n_y"]
     n_h = run.sizes["n_h"]
-    u_all = run.extended("u", n_u, lag=2, lead=0)
-    u_prev2 = u_all[:steps]
-    u_prev = u_all[1 : steps + 1]
-    u = u_all[2 : steps + 2]
-    y: Any = run.data.get("y")
+    weights = params.stack("weights")  # B_0, B_1, B_2, A_1, A_2, A_3, b
+    weights2 = params.stack("weights2")  # C, d
+    operands = work.array("operands", (steps + 3, 3 * n_u + 3 * n_y + 1, batch), dtype)
+    operands2 = work.array("operands2", (steps, n_h + 1, batch), dtype)  # h, 1
+    y: Any = features_first(run.data.get("y"), 2)
+    loss = work.array("loss", (steps, batch), dtype)
+    span = stretch(steps, batch * (3 * n_u + 5 * n_y + n_h + 4))
+    h_bar = work.array("h_bar", (n_h, batch), dtype)
+    part_room = work.array("part_room", (span, batch), dtype)
+    operands_rows = operands[2 : steps + 2, n_u : 2 * n_u]
+    u_prev = operands[1 : steps + 1, :n_u]
+    operands_rows_2 = operands[2 : steps + 2, 2 * n_u : 3 * n_u]
+    u_prev2 = operands[:steps, :n_u]
+    operands_rows_3 = operands[2 : steps + 2, 3 * n_u + n_y : 2 * n_y + 3 * n_u]
+    v_prev2 = operands[1 : steps + 1, 3 * n_u : 3 * n_u + n_y]
+    operands_rows_4 = operands[2 : steps + 2, 2 * n_y + 3 * n_u : 3 * n_u + 3 * n_y]
+    v_prev3 = operands[:steps, 3 * n_u : 3 * n_u + n_y]
+    operands_2 = operands[2 : steps + 2]
+    h = operands2[:, :n_h]
+    v = operands[3 : steps + 3, 3 * n_u : 3 * n_u + n_y]
+    u = operands[2 : steps + 2, :n_u]
+    operands[:, 3 * n_u + 3 * n_y] = 1
+    operands2[:, n_h] = 1
+    u[...] = turned(run.data["u"])
+    run.fill_outside("u", turned(operands[:, :n_u]), 2, 0, 2)
+    run.fill_outside("v", turned(operands[:, 3 * n_u : 3 * n_u + n_y]), 3, 0, 3)
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        np.copyto(operands_rows[chunk], u_prev[chunk])
+        np.copyto(operands_rows_2[chunk], u_prev2[chunk])
+        for (
+            operands_rows_3_t,
+            v_prev2_t,
+            operands_rows_4_t,
+            v_prev3_t,
+            operands_2_t,
+            h_t,
+            v_t,
+            operands2_t,
+            over,
+        ) in zip(
+            operands_rows_3[chunk],
+            v_prev2[chunk],
+            operands_rows_4[chunk],
+            v_prev3[chunk],
+            operands_2[chunk],
+            h[chunk],
+            v[chunk],
+            operands2[chunk],
+            run.masks[chunk],
+        ):
+            np.copyto(operands_rows_3_t, v_prev2_t)
+            np.copyto(operands_rows_4_t, v_prev3_t)
+            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            np.tanh(h_bar, out=h_t)  # (1) hidden units
+            np.dot(weights2, operands2_t, out=v_t)  # (2) prediction
+            if over is not None:
+                clear(over, h_t.T, v_t.T)
+        if "y" in run.data:
+            part_2 = squared_error_terms(y[chunk], v[chunk])  # (3)
+            np.add.reduce(part_2, axis=-2, out=part)  # (3)
+            np.multiply(0.5, part, out=loss[chunk])  # (3)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
+
+    values = {
+        "h": turned(h),
+        "v": turned(v),
+    }
+    if "y" in run.data:
+        values["loss"] = loss
+    whole = {
+        "u": turned(operands[: steps + 2, :n_u]),
+        "v": turned(operands[:, 3 * n_u : 3 * n_u + n_y]),
+    }
+    return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_u = run.sizes["n_u"]
+    n_h = run.sizes["n_h"]
     B_0 = params.B_0
     B_1 = params.B_1
     B_2 = params.B_2
     A_1 = params.A_1
     A_2 = params.A_2
     A_3 = params.A_3
-    b = params.b
     C = params.C
-    d = params.d
-    h = run.zeros(n_h)
-    v_all = run.extended("v", n_y, lag=3, lead=0)
-    v_prev3 = v_all[:steps]
-    v_prev2 = v_all[1 : steps + 1]
-    v_prev = v_all[2 : steps + 2]
-    v = v_all[3 : steps + 3]
-    h_bar = run.zeros(n_h)
+    d_loss = 1 / max(batch, 1)
+    operands = work.arrays["operands"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_v = work.array("d_v", (steps, n_y, batch), dtype)
+    operands2 = work.arrays["operands2"]
+    d_h_bar_all = work.array("d_h_bar", (steps + 3, n_h, batch), dtype)
+    d_u = work.array("d_u", (steps, n_u, batch), dtype)
+    span = stretch(steps, batch * (3 * n_h + 3 * n_u + 6 * n_y + 2))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
+    part_3 = work.array("part_3", (n_y, batch), dtype)
+    part_4 = work.array("part_4", (n_h, batch), dtype)
+    v = operands[3 : steps + 3, 3 * n_u : 3 * n_u + n_y]
+    h = operands2[:, :n_h]
+    d_h_bar = d_h_bar_all[:steps]
+    A_1_T = np.ascontiguousarray(A_1.T)
+    d_h_bar_next = d_h_bar_all[1 : steps + 1]
+    A_2_T = np.ascontiguousarray(A_2.T)
+    d_h_bar_next2 = d_h_bar_all[2 : steps + 2]
+    A_3_T = np.ascontiguousarray(A_3.T)
+    d_h_bar_next3 = d_h_bar_all[3 : steps + 3]
+    C_T = np.ascontiguousarray(C.T)
+    B_0_T = B_0.T
+    B_1_T = B_1.T
+    B_2_T = B_2.T
+    d_h_bar_all[steps:] = 0
 
-    # step by step, forwards
-    for t in range(steps):
-        # (4) pre-activation of h
-        h_bar[t] = (
-            u[t] @ B_0.T
-            + u_prev[t] @ B_1.T
-            + u_prev2[t] @ B_2.T
-            + v_prev[t] @ A_1.T
-            + v_prev2[t] @ A_2.T
-            + v_prev3[t] @ A_3.T
-            + b
-        )
-        h[t] = np.tanh(h_bar[t])  # (1) hidden units
-        v[t] = h[t] @ C.T + d  # (2) prediction
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        np.subtract(v[chunk], y[chunk], out=part)  # (5) error of v
+        np.multiply(d_loss, part, out=d_v[chunk])  # (5) error of v
+        np.square(h[chunk], out=part_2)  # (6, 7)
+        np.subtract(1, part_2, out=d_h_bar[chunk])  # (6, 7)
         if run.padding is not None:
-            clear(run.padding[t], h_bar[t], h[t], v[t])
+            clear(run.padding[chunk], turned(d_v[chunk]), turned(d_h_bar[chunk]))
+        for d_h_bar_next_t, d_h_bar_next2_t, d_h_bar_next3_t, d_v_t, d_h_bar_t, over in zip(
+            d_h_bar_next[chunk][::-1],
+            d_h_bar_next2[chunk][::-1],
+            d_h_bar_next3[chunk][::-1],
+            d_v[chunk][::-1],
+            d_h_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            # (5)
+            np.dot(A_1_T, d_h_bar_next_t, out=part_3)
+            np.add(part_3, np.dot(A_2_T, d_h_bar_next2_t), out=part_3)
+            np.add(part_3, np.dot(A_3_T, d_h_bar_next3_t), out=part_3)
+            np.add(d_v_t, part_3, out=d_v_t)  # (5) error of v
+            np.dot(C_T, d_v_t, out=part_4)  # (6, 7)
+            np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (6, 7)
+            if over is not None:
+                clear(over, d_v_t.T, d_h_bar_t.T)
 
-    # all steps at once
-    if "y" in run.data:
-        loss = 0.5 * squared_error_terms(y, v).sum(-1)  # (3)
-        clear(run.padding, loss)
+    if "initial" in wrt:
+        at_step_d_h_bar = at_step(d_h_bar, 1)
+        d_u_atm1 = B_2.T @ at_step_d_h_bar
+        at_step_d_h_bar_2 = at_step(d_h_bar, 1)
+        at_step_d_h_bar_3 = at_step(d_h_bar, 2)
+        d_u_at0 = B_1.T @ at_step_d_h_bar_2 + B_2.T @ at_step_d_h_bar_3
+        at_step_d_h_bar_4 = at_step(d_h_bar, 1)
+        d_v_atm2 = A_3.T @ at_step_d_h_bar_4
+        at_step_d_h_bar_5 = at_step(d_h_bar, 1)
+        at_step_d_h_bar_6 = at_step(d_h_bar, 2)
+        d_v_atm1 = A_2.T @ at_step_d_h_bar_5 + A_3.T @ at_step_d_h_bar_6
+        at_step_d_h_bar_7 = at_step(d_h_bar, 1)
+        at_step_d_h_bar_8 = at_step(d_h_bar, 2)
+        at_step_d_h_bar_9 = at_step(d_h_bar, 3)
+        d_v_at0 = A_1.T @ at_step_d_h_bar_7 + A_2.T @ at_step_d_h_bar_8 + A_3.T @ at_step_d_h_bar_9
+    # (8-13, 15)
+    d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_h_bar_flat[:, :steps].reshape(n_h, -1),
+        operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (14, 16)
+    d_v_flat = work.flat("d_v_flat", d_v)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_v_flat.reshape(len(d_v_flat), -1),
+        operands2_flat.reshape(len(operands2_flat), -1).T,
+        out=grads.stack("weights2"),
+    )
 
-    values = {
-        "h": h,
-        "v": v,
-        "h_bar": h_bar,
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "u": u_all,
-        "v": v_all,
-    }
-    return Trace(values, whole, run)
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "u" in wrt:
+            np.matmul(B_0_T, d_h_bar[chunk], out=d_u[chunk])
+            np.add(d_u[chunk], np.matmul(B_1_T, d_h_bar_next[chunk]), out=d_u[chunk])
+            np.add(d_u[chunk], np.matmul(B_2_T, d_h_bar_next2[chunk]), out=d_u[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_u[chunk]))
+
+    if "u" in wrt:
+        grads.inputs["u"] = np.array(turned(d_u))
+    if "initial" in wrt:
+        grads.initial["u"] = np.stack([np.array(d_u_atm1.T), np.array(d_u_at0.T)])
+        grads.initial["v"] = np.stack(
+            [
+                np.array(d_v_atm2.T),
+                np.array(d_v_atm1.T),
+                np.array(d_v_at0.T),
+            ]
+        )
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -835,7 +1094,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -861,6 +1120,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -875,7 +1135,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -889,6 +1149,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -906,9 +1167,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -991,7 +1253,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h": trace.h[0],
         "v": trace.v[0],
@@ -1010,4 +1272,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:03b7d8c892045795689974cc582c1da77d3f39ca39dbf040863218f222d71cb0
+# rnnsym-seal: sha256:a7d66f5c9ecc8f9c610d289c0e429d61a47155c5b14bd0416d7a2c9aad3ecc09

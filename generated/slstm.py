@@ -65,6 +65,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -141,6 +142,24 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("4*n_h", "n_h + n_x + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_z": ("weights", "0", "n_h", "0", "n_x"),
+    "R_z": ("weights", "0", "n_h", "n_x", "n_h + n_x"),
+    "b_z": ("weights", "0", "n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_i": ("weights", "n_h", "2*n_h", "0", "n_x"),
+    "R_i": ("weights", "n_h", "2*n_h", "n_x", "n_h + n_x"),
+    "b_i": ("weights", "n_h", "2*n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_f": ("weights", "2*n_h", "3*n_h", "0", "n_x"),
+    "R_f": ("weights", "2*n_h", "3*n_h", "n_x", "n_h + n_x"),
+    "b_f": ("weights", "2*n_h", "3*n_h", "n_h + n_x", "n_h + n_x + 1"),
+    "W_o": ("weights", "3*n_h", "4*n_h", "0", "n_x"),
+    "R_o": ("weights", "3*n_h", "4*n_h", "n_x", "n_h + n_x"),
+    "b_o": ("weights", "3*n_h", "4*n_h", "n_h + n_x", "n_h + n_x + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -152,22 +171,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -189,8 +225,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -323,6 +361,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -340,6 +399,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -354,7 +435,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -458,7 +539,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -630,30 +711,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -697,117 +758,500 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def maximum_into(u: NDArray, v: NDArray, out: NDArray) -> NDArray:
+    """The larger one, by the real parts."""
+    if np.iscomplexobj(out):
+        out[...] = maximum(u, v)
+        return out
+    return np.maximum(u, v, out=out)
+
+
+def choose(condition: NDArray, u: NDArray, v: NDArray, out: NDArray) -> None:
+    """u where the condition holds, otherwise v; neither spoils the other."""
+    np.copyto(out, v)
+    np.copyto(out, u, where=condition)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_h = run.sizes["n_h"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    b_f = params.b_f
-    W_z = params.W_z
-    R_z = params.R_z
-    b_z = params.b_z
-    W_i = params.W_i
-    R_i = params.R_i
-    b_i = params.b_i
-    W_f = params.W_f
-    R_f = params.R_f
-    W_o = params.W_o
-    R_o = params.R_o
-    b_o = params.b_o
+    n_x = run.sizes["n_x"]
+    n_y = run.sizes["n_y"]
     V = params.V
     b_y = params.b_y
-    h_all = run.extended("h", n_h, lag=1, lead=0)
-    h_prev = h_all[:steps]
-    h = h_all[1 : steps + 1]
-    m_all = run.extended("m", n_h, lag=1, lead=0)
+    weights = params.stack("weights")  # W_z, R_z, b_z; W_i, R_i, b_i; W_f, R_f, b_f; W_o, R_o, b_o
+    m_all = work.array("m", (steps + 1, n_h, batch), dtype)
+    sums = work.array("sums", (steps, 4 * n_h, batch), dtype)  # z, i_tilde, f_tilde, o
+    operands = work.array("operands", (steps + 1, n_h + n_x + 1, batch), dtype)  # x, h[t-1], 1
+    l = work.array("l", (steps, n_h, batch), dtype)
+    m_bar = work.array("m_bar", (steps, n_h, batch), dtype)
+    i = work.array("i", (steps, n_h, batch), dtype)
+    f = work.array("f", (steps, n_h, batch), dtype)
+    c_all = work.array("c", (steps + 1, n_h, batch), dtype)
+    n_all = work.array("n", (steps + 1, n_h, batch), dtype)
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (12 * n_h + 3 * n_y + n_x + 2))
+    part = work.array("part", (n_h, batch), dtype)
+    i_bar = work.array("i_bar", (n_h, batch), dtype)
+    f_bar = work.array("f_bar", (n_h, batch), dtype)
+    part_2 = work.array("part_2", (n_h, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    operands_2 = operands[:steps]
+    z = sums[:, :n_h]
+    o = sums[:, 3 * n_h : 4 * n_h]
+    f_tilde = sums[:, 2 * n_h : 3 * n_h]
     m_prev = m_all[:steps]
     m = m_all[1 : steps + 1]
-    z = run.zeros(n_h)
-    i_tilde = run.zeros(n_h)
-    f_tilde = run.zeros(n_h)
-    o = run.zeros(n_h)
-    l = run.zeros(n_h)
-    i = run.zeros(n_h)
-    f = run.zeros(n_h)
-    c_all = run.extended("c", n_h, lag=1, lead=0)
+    i_tilde = sums[:, n_h : 2 * n_h]
     c_prev = c_all[:steps]
     c = c_all[1 : steps + 1]
-    n_all = run.extended("n", n_h, lag=1, lead=0)
     n_prev = n_all[:steps]
     n = n_all[1 : steps + 1]
-    z_bar = run.zeros(n_h)
-    o_bar = run.zeros(n_h)
-    m_bar = run.zeros(n_h)
-    i_bar = run.zeros(n_h)
-    f_bar = run.zeros(n_h)
+    h = operands[1 : steps + 1, n_x : n_h + n_x]
+    b_y_column = b_y[:, None]
+    x = operands[:steps, :n_x]
+    operands[:, n_h + n_x] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+    run.fill_outside("m", turned(m_all), 1, 0, 1)
+    run.fill_outside("c", turned(c_all), 1, 0, 1)
+    run.fill_outside("n", turned(n_all), 1, 0, 1)
 
+    # (1)
     if "m[0]" not in run.given:
-        m_all[0] = -np.inf  # (1)
+        m_all[0] = -np.inf
 
     # step by step, forwards
-    for t in range(steps):
-        z_bar[t] = x[t] @ W_z.T + h_prev[t] @ R_z.T + b_z  # (15) pre-activation of z
-        z[t] = np.tanh(z_bar[t])  # (2) cell input
-        i_tilde[t] = x[t] @ W_i.T + h_prev[t] @ R_i.T + b_i  # (3) logarithm of the input gate
-        f_tilde[t] = x[t] @ W_f.T + h_prev[t] @ R_f.T + b_f  # (4) what enters the forget gate
-        o_bar[t] = x[t] @ W_o.T + h_prev[t] @ R_o.T + b_o  # (16) pre-activation of o
-        o[t] = sigmoid(o_bar[t])  # (5) output gate
-        l[t] = -softplus(-f_tilde[t])  # (6) logarithm of the forget gate
-        m_bar[t] = l[t] + m_prev[t]  # (17) pre-activation of m
-        m[t] = maximum(m_bar[t], i_tilde[t])  # (7) stabiliser
-        i_bar[t] = i_tilde[t] - m[t]  # (18) pre-activation of i
-        i[t] = np.exp(i_bar[t])  # (8) stabilised input gate
-        f_bar[t] = l[t] + m_prev[t] - m[t]  # (19) pre-activation of f
-        f[t] = np.exp(f_bar[t])  # (9) stabilised forget gate
-        c[t] = f[t] * c_prev[t] + i[t] * z[t]  # (10) cell state
-        n[t] = f[t] * n_prev[t] + i[t]  # (11) normaliser
-        h[t] = o[t] * c[t] / n[t]  # (12) hidden state
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
+        for (
+            sums_t,
+            operands_2_t,
+            z_t,
+            o_t,
+            f_tilde_t,
+            l_t,
+            m_bar_t,
+            m_prev_t,
+            m_t,
+            i_tilde_t,
+            i_t,
+            f_t,
+            c_prev_t,
+            c_t,
+            n_prev_t,
+            n_t,
+            h_t,
+            over,
+        ) in zip(
+            sums[chunk],
+            operands_2[chunk],
+            z[chunk],
+            o[chunk],
+            f_tilde[chunk],
+            l[chunk],
+            m_bar[chunk],
+            m_prev[chunk],
+            m[chunk],
+            i_tilde[chunk],
+            i[chunk],
+            f[chunk],
+            c_prev[chunk],
+            c[chunk],
+            n_prev[chunk],
+            n[chunk],
+            h[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(weights, operands_2_t, out=sums_t)  # (3, 4, 15, 16)
+            np.tanh(z_t, out=z_t)  # (2) cell input
+            sigmoid_into(o_t, out=o_t)  # (5) output gate
+            np.negative(f_tilde_t, out=part)  # (6) logarithm of the forget gate
+            part_3 = softplus(part)  # (6) logarithm of the forget gate
+            np.negative(part_3, out=l_t)  # (6) logarithm of the forget gate
+            np.add(l_t, m_prev_t, out=m_bar_t)  # (17) pre-activation of m
+            maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (7) stabiliser
+            np.subtract(i_tilde_t, m_t, out=i_bar)  # (18) pre-activation of i
+            np.exp(i_bar, out=i_t)  # (8) stabilised input gate
+            np.subtract(m_bar_t, m_t, out=f_bar)  # (19) pre-activation of f
+            np.exp(f_bar, out=f_t)  # (9) stabilised forget gate
+            np.multiply(f_t, c_prev_t, out=part)  # (10) cell state
+            np.multiply(i_t, z_t, out=part_2)  # (10) cell state
+            np.add(part, part_2, out=c_t)  # (10) cell state
+            np.multiply(f_t, n_prev_t, out=part)  # (11) normaliser
+            np.add(part, i_t, out=n_t)  # (11) normaliser
+            np.multiply(o_t, c_t, out=part_2)  # (12) hidden state
+            np.divide(part_2, n_t, out=h_t)  # (12) hidden state
+            if over is not None:
+                clear(over, sums_t.T, l_t.T, m_bar_t.T, m_t.T, i_t.T, f_t.T, c_t.T, n_t.T, h_t.T)
+        # (20)
+        np.matmul(V, h[chunk], out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        p[chunk] = softmax_rows(p_bar, -2)  # (13) class probabilities
         if run.padding is not None:
-            clear(run.padding[t], z_bar[t], z[t], i_tilde[t], f_tilde[t], o_bar[t], o[t], l[t])
-            clear(run.padding[t], m_bar[t], m[t], i_bar[t], i[t], f_bar[t], f[t], c[t], n[t])
-            clear(run.padding[t], h[t])
-
-    # all steps at once
-    p_bar = h @ V.T + b_y  # (20) pre-activation of p
-    p = softmax(p_bar)  # (13) class probabilities
-    clear(run.padding, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (14)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (14)
+        if run.padding is not None:
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "h": h,
-        "m": m,
-        "z": z,
-        "i_tilde": i_tilde,
-        "f_tilde": f_tilde,
-        "o": o,
-        "l": l,
-        "i": i,
-        "f": f,
-        "c": c,
-        "n": n,
-        "p": p,
-        "z_bar": z_bar,
-        "o_bar": o_bar,
-        "m_bar": m_bar,
-        "i_bar": i_bar,
-        "f_bar": f_bar,
-        "p_bar": p_bar,
+        "h": turned(h),
+        "m": turned(m),
+        "z": turned(z),
+        "i_tilde": turned(i_tilde),
+        "f_tilde": turned(f_tilde),
+        "o": turned(o),
+        "l": turned(l),
+        "i": turned(i),
+        "f": turned(f),
+        "c": turned(c),
+        "n": turned(n),
+        "p": turned(p),
+        "m_bar": turned(m_bar),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "h": h_all,
-        "m": m_all,
-        "c": c_all,
-        "n": n_all,
+        "h": turned(operands[:, n_x : n_h + n_x]),
+        "m": turned(m_all),
+        "c": turned(c_all),
+        "n": turned(n_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_h = run.sizes["n_h"]
+    n_y = run.sizes["n_y"]
+    n_x = run.sizes["n_x"]
+    R_z = params.R_z
+    R_i = params.R_i
+    R_f = params.R_f
+    R_o = params.R_o
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    weights = params.stack("weights")  # W_z, R_z, b_z; W_i, R_i, b_i; W_f, R_f, b_f; W_o, R_o, b_o
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    m_bar = work.arrays["m_bar"]
+    sums = work.arrays["sums"]
+    c_all = work.arrays["c"]
+    d_sums = work.array("d_sums", (steps + 1, 4 * n_h, batch), dtype)
+    i = work.arrays["i"]
+    operands = work.arrays["operands"]
+    n_all = work.arrays["n"]
+    d_n_back_all = work.array("d_n_back", (steps + 1, n_h, batch), dtype)
+    f = work.arrays["f"]
+    d_c_back_all = work.array("d_c_back", (steps + 1, n_h, batch), dtype)
+    d_f_bar_all = work.array("d_f_bar", (steps + 1, n_h, batch), dtype)
+    d_m_bar_all = work.array("d_m_bar", (steps + 1, n_h, batch), dtype)
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (26 * n_h + 4 * n_y + n_x + 1))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, n_h, batch), dtype)
+    part_5 = work.array("part_5", (n_h, batch), dtype)
+    d_h = work.array("d_h", (n_h, batch), dtype)
+    d_n = work.array("d_n", (n_h, batch), dtype)
+    d_c_sub = work.array("d_c_sub", (n_h, batch), dtype)
+    d_c = work.array("d_c", (n_h, batch), dtype)
+    part_6 = work.array("part_6", (n_h, batch), dtype)
+    d_i_bar = work.array("d_i_bar", (n_h, batch), dtype)
+    d_m = work.array("d_m", (n_h, batch), dtype)
+    V_T = V.T
+    i_tilde = sums[:, n_h : 2 * n_h]
+    o = sums[:, 3 * n_h : 4 * n_h]
+    c = c_all[1 : steps + 1]
+    d_o_bar = d_sums[:steps, 3 * n_h : 4 * n_h]
+    f_tilde = sums[:, 2 * n_h : 3 * n_h]
+    d_f_tilde = d_sums[:steps, 2 * n_h : 3 * n_h]
+    z = sums[:, :n_h]
+    d_z_bar = d_sums[:steps, :n_h]
+    weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
+    d_sums_2 = d_sums[1 : steps + 1]
+    h = operands[1 : steps + 1, n_x : n_h + n_x]
+    n = n_all[1 : steps + 1]
+    d_n_back_next = d_n_back_all[1 : steps + 1]
+    d_n_back = d_n_back_all[:steps]
+    d_c_back_next = d_c_back_all[1 : steps + 1]
+    d_c_back = d_c_back_all[:steps]
+    c_prev = c_all[:steps]
+    n_prev = n_all[:steps]
+    d_f_bar = d_f_bar_all[:steps]
+    d_m_bar_next = d_m_bar_all[1 : steps + 1]
+    d_f_bar_next = d_f_bar_all[1 : steps + 1]
+    d_m_bar = d_m_bar_all[:steps]
+    d_i_tilde = d_sums[:steps, n_h : 2 * n_h]
+    weights_T_2 = weights[:, :n_x].T
+    d_sums_3 = d_sums[:steps]
+    d_sums[steps:] = 0
+    d_n_back_all[steps:] = 0
+    d_c_back_all[steps:] = 0
+    d_f_bar_all[steps:] = 0
+    d_m_bar_all[steps:] = 0
+
+    zeros = np.zeros((n_h,), dtype)  # (30) error of m_bar
+
+    # step by step, backwards
+    zeros_column = zeros[:, None]
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (21) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (21) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (22) error of h
+        part_7 = m_bar[chunk].real > i_tilde[chunk].real  # (30) error of m_bar
+        part_8 = m_bar[chunk].real < i_tilde[chunk].real  # (30) error of m_bar
+        np.subtract(1, o[chunk], out=part_3)  # (32, 33)
+        np.multiply(c[chunk], o[chunk], out=part_4)  # (32, 33)
+        np.multiply(part_4, part_3, out=d_o_bar[chunk])  # (32, 33)
+        np.negative(f_tilde[chunk], out=part_3)  # (31, 34)
+        sigmoid_into(part_3, out=d_f_tilde[chunk])  # (31, 34)
+        np.square(z[chunk], out=part_4)  # (36, 37)
+        np.subtract(1, part_4, out=part_3)  # (36, 37)
+        np.multiply(i[chunk], part_3, out=d_z_bar[chunk])  # (36, 37)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_o_bar[chunk]), turned(d_f_tilde[chunk]))
+            clear(run.padding[chunk], turned(d_z_bar[chunk]))
+        for (
+            d_sums_2_t,
+            part_2_t,
+            h_t,
+            n_t,
+            d_n_back_next_t,
+            d_n_back_t,
+            f_t,
+            o_t,
+            d_c_back_next_t,
+            d_c_back_t,
+            c_prev_t,
+            n_prev_t,
+            d_f_bar_t,
+            z_t,
+            i_t,
+            d_m_bar_next_t,
+            d_f_bar_next_t,
+            part_8_t,
+            d_m_bar_t,
+            part_7_t,
+            d_o_bar_t,
+            d_f_tilde_t,
+            d_i_tilde_t,
+            d_z_bar_t,
+            over,
+        ) in zip(
+            d_sums_2[chunk][::-1],
+            part_2[::-1],
+            h[chunk][::-1],
+            n[chunk][::-1],
+            d_n_back_next[chunk][::-1],
+            d_n_back[chunk][::-1],
+            f[chunk][::-1],
+            o[chunk][::-1],
+            d_c_back_next[chunk][::-1],
+            d_c_back[chunk][::-1],
+            c_prev[chunk][::-1],
+            n_prev[chunk][::-1],
+            d_f_bar[chunk][::-1],
+            z[chunk][::-1],
+            i[chunk][::-1],
+            d_m_bar_next[chunk][::-1],
+            d_f_bar_next[chunk][::-1],
+            part_8[::-1],
+            d_m_bar[chunk][::-1],
+            part_7[::-1],
+            d_o_bar[chunk][::-1],
+            d_f_tilde[chunk][::-1],
+            d_i_tilde[chunk][::-1],
+            d_z_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(weights_T, d_sums_2_t, out=part_5)  # (22) error of h
+            np.add(part_2_t, part_5, out=d_h)  # (22) error of h
+            np.multiply(h_t, d_h, out=part_5)  # (23) error of n
+            np.divide(part_5, n_t, out=part_5)  # (23) error of n
+            np.subtract(d_n_back_next_t, part_5, out=d_n)  # (23) error of n
+            np.multiply(f_t, d_n, out=d_n_back_t)  # (23) error of n
+            np.divide(d_h, n_t, out=d_c_sub)  # (24) error of c
+            np.multiply(o_t, d_c_sub, out=part_5)  # (24) error of c
+            np.add(part_5, d_c_back_next_t, out=d_c)  # (24) error of c
+            np.multiply(f_t, d_c, out=d_c_back_t)  # (24) error of c
+            np.multiply(c_prev_t, d_c, out=part_5)  # (25, 26)
+            np.multiply(n_prev_t, d_n, out=part_6)  # (25, 26)
+            np.add(part_5, part_6, out=part_5)  # (25, 26)
+            np.multiply(f_t, part_5, out=d_f_bar_t)  # (25, 26)
+            np.multiply(z_t, d_c, out=part_6)  # (27, 28)
+            np.add(part_6, d_n, out=part_5)  # (27, 28)
+            np.multiply(i_t, part_5, out=d_i_bar)  # (27, 28)
+            np.add(d_m_bar_next_t, d_f_bar_next_t, out=part_6)  # (29) error of m
+            np.subtract(part_6, d_i_bar, out=part_5)  # (29) error of m
+            np.subtract(part_5, d_f_bar_t, out=d_m)  # (29) error of m
+            np.multiply(0.5, d_m, out=part_6)  # (30) error of m_bar
+            choose(part_8_t, zeros_column, part_6, out=part_5)  # (30) error of m_bar
+            choose(part_7_t, d_m, part_5, out=d_m_bar_t)  # (30) error of m_bar
+            np.multiply(d_o_bar_t, d_c_sub, out=d_o_bar_t)  # (32, 33)
+            np.add(d_m_bar_t, d_f_bar_t, out=part_5)  # (31, 34)
+            np.multiply(d_f_tilde_t, part_5, out=d_f_tilde_t)  # (31, 34)
+            choose(part_8_t, d_m, part_6, out=part_5)  # (35) error of i_tilde
+            choose(part_7_t, zeros_column, part_5, out=part_6)  # (35) error of i_tilde
+            np.add(part_6, d_i_bar, out=d_i_tilde_t)  # (35) error of i_tilde
+            np.multiply(d_z_bar_t, d_c, out=d_z_bar_t)  # (36, 37)
+            if over is not None:
+                clear(over, d_n_back_t.T, d_c_back_t.T, d_f_bar_t.T, d_m_bar_t.T, d_o_bar_t.T)
+                clear(over, d_f_tilde_t.T, d_i_tilde_t.T, d_z_bar_t.T)
+
+    if "initial" in wrt:
+        at_step_d_z_bar = at_step(d_z_bar, 1)
+        at_step_d_i_tilde = at_step(d_i_tilde, 1)
+        at_step_d_f_tilde = at_step(d_f_tilde, 1)
+        at_step_d_o_bar = at_step(d_o_bar, 1)
+        d_h_at0 = (
+            R_z.T @ at_step_d_z_bar
+            + R_i.T @ at_step_d_i_tilde
+            + R_f.T @ at_step_d_f_tilde
+            + R_o.T @ at_step_d_o_bar
+        )
+        at_step_d_m_bar = at_step(d_m_bar, 1)
+        at_step_d_f_bar = at_step(d_f_bar, 1)
+        d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
+        d_c_at0 = at_step(d_c_back, 1)
+        d_n_at0 = at_step(d_n_back, 1)
+    # (38-41, 43-50)
+    d_sums_flat = work.flat("d_sums_flat", d_sums)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_sums_flat[:, :steps].reshape(4 * n_h, -1),
+        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (51)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (42) gradient of b_y
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["h"] = np.array(d_h_at0.T)
+        grads.initial["m"] = np.array(d_m_at0.T)
+        grads.initial["c"] = np.array(d_c_at0.T)
+        grads.initial["n"] = np.array(d_n_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -827,7 +1271,7 @@ def _backward(
     n_y = run.sizes["n_y"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_z = params.W_z
     R_z = params.R_z
     W_i = params.W_i
@@ -1076,7 +1520,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -1102,6 +1546,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1116,7 +1561,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1130,6 +1575,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1147,9 +1593,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1252,7 +1699,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h": trace.h[0],
         "m": trace.m[0],
@@ -1281,4 +1728,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:628641dfb45b91c6b25bea15cff0712c84d3f4d260159666800475b270a0ace7
+# rnnsym-seal: sha256:c4ab76add8866b886ac7f4ef6e30346446360061d31c398d9e8a7c7bb77fd8be

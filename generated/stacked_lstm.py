@@ -63,6 +63,7 @@ __all__ = [
     "Params",
     "State",
     "Trace",
+    "Workspace",
     "backward",
     "forward",
     "init_params",
@@ -134,6 +135,19 @@ TIMED: frozenset[str] = frozenset(
 )
 RENAMED: dict[str, str] = {}
 NO_CHUNKS = ""
+# Matrices of the parameters' vector that hold several parameters, and which of their rows and columns each is.
+STACKS: dict[str, tuple[str, str]] = {
+    "weights": ("4*n_1", "n_1 + n_x + 1"),
+    "weights2": ("4*n_2", "n_1 + n_2 + 1"),
+}
+PLACES: dict[str, tuple[str, str, str, str, str]] = {
+    "W_1": ("weights", "0", "4*n_1", "0", "n_x"),
+    "U_1": ("weights", "0", "4*n_1", "n_x", "n_1 + n_x"),
+    "b_1": ("weights", "0", "4*n_1", "n_1 + n_x", "n_1 + n_x + 1"),
+    "W_2": ("weights2", "0", "4*n_2", "0", "n_1"),
+    "U_2": ("weights2", "0", "4*n_2", "n_1", "n_1 + n_2"),
+    "b_2": ("weights2", "0", "4*n_2", "n_1 + n_2", "n_1 + n_2 + 1"),
+}
 
 
 # ---------------------------------------------------------------- parameters, states, traces
@@ -145,22 +159,39 @@ class Params:
     `params.NAME` has the shape of the equations; to assign to it writes into the vector.
     """
 
-    __slots__ = ("_views", "sizes", "vector")
+    __slots__ = ("_stacks", "_views", "sizes", "vector")
     sizes: dict[str, int]
     vector: NDArray
     _views: dict[str, NDArray]
+    _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        views, start = {}, 0
+        views: dict[str, NDArray] = {}
+        stacks: dict[str, NDArray] = {}
+        start = 0
+        for stack, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
+            start += rows * columns
         for name, shape in SHAPES.items():
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                view = stacks[PLACES[name][0]][first:last, left:right]
+                views[name] = view if len(shape) == 2 else view[:, 0]
+                continue
             lengths = tuple(length_of(axis, sizes) for axis in shape)
             stop = start + int(np.prod(lengths))
             views[name] = vector[start:stop].reshape(lengths)
             start = stop
         if vector.shape != (start,):
             raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
-        for slot, value in (("sizes", dict(sizes)), ("vector", vector), ("_views", views)):
+        rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
+        for slot, value in rows_:
             object.__setattr__(self, slot, value)
+
+    def stack(self, name: str) -> NDArray:
+        """A matrix that holds several parameters: a view into the vector."""
+        return self._stacks[name]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
@@ -182,8 +213,10 @@ class Params:
                 raise ValueError(f"{name}: expected numbers, found {given[name].dtype}")
         dtype = working_dtype(*(value.dtype for value in given.values()))
         found = bind([(name, (), SHAPES[name], given[name].shape) for name in SHAPES], sizes)
-        parts = [given[name].astype(dtype).ravel() for name in SHAPES]
-        return cls(found, np.concatenate(parts) if parts else np.zeros(0, dtype))
+        params = cls(found, np.zeros(sum(given[name].size for name in SHAPES), dtype))
+        for name, view in params.items():
+            view[...] = given[name]
+        return params
 
     def __getattr__(self, name: str) -> NDArray:
         if name.startswith("__") or name in Params.__slots__ or name not in self._views:
@@ -316,6 +349,27 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
+class Workspace:
+    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, NDArray] = {}
+        self.kept: dict[str, Any] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
+        """An array of this shape, whatever it holds."""
+        found = self.arrays.get(name)
+        if found is None or found.shape != shape or found.dtype != dtype:
+            found = self.arrays[name] = np.empty(shape, dtype)
+        return found
+
+    def flat(self, name: str, u: NDArray) -> NDArray:
+        """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
+        np.copyto(found, u.swapaxes(0, 1))
+        return found
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -333,6 +387,28 @@ class Run:
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
+    @property
+    def masks(self) -> Any:
+        """For each step which sequences are over, or None."""
+        return [None] * self.steps if self.padding is None else self.padding
+
+    def vectors(self, name: str) -> Any:
+        """Data as vectors, also where class numbers were given."""
+        found = self.data.get(name)
+        if found is None or name not in CLASSES or found.dtype.kind not in "iu":
+            return found
+        return one_hot(found, length_of(DATA[name][2][0], self.sizes), self.dtype)
+
+    def fill_outside(self, name: str, whole: NDArray, lag: int, lead: int, first: int) -> None:
+        """Values before step 1 and after step T, the caller's or zero; step 1 stands at `first`."""
+        for k in range(lag):
+            whole[first - 1 - k] = self.given.get(f"{name}[{-k}]", 0)
+        for k in range(lead):
+            whole[first + self.steps + k] = 0
+            if f"{name}[T+{k + 1}]" in self.given:
+                rows = first + self.ends + k
+                whole[rows, np.arange(self.batch)] = self.given[f"{name}[T+{k + 1}]"]
+
     def zeros(self, *shape: int, lag: int = 0, lead: int = 0) -> NDArray:
         """Zeros for every step, with slots before and after."""
         return np.zeros((lag + self.steps + lead, self.batch, *shape), self.dtype)
@@ -347,7 +423,7 @@ class Run:
             if f"{name}[{-k}]" in self.given:
                 whole[lag - 1 - k] = self.given[f"{name}[{-k}]"]
         if name in self.data:
-            whole[lag : lag + self.steps] = self.data[name]
+            whole[lag : lag + self.steps] = self.vectors(name)
         for k in range(lead):
             if f"{name}[T+{k + 1}]" in self.given:
                 rows = lag + self.ends + k
@@ -451,7 +527,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
         raise ValueError(
             f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
         )
-    return array if kind == "token" else one_hot(array, count, run.dtype)
+    return array
 
 
 def set_lengths(run: Run, lengths: ArrayLike | None) -> None:
@@ -612,30 +688,10 @@ def softmax(z: NDArray) -> NDArray:
     return small / small.sum(-1, keepdims=True)
 
 
-def log_softmax(z: NDArray) -> NDArray:
-    """z - log(sum(exp(z))), without overflow or loss of digits."""
-    lowered = z - top(z)
-    return lowered - log_excess(lowered)
-
-
-def log_excess(lowered: NDArray) -> NDArray:
-    """log(sum(exp(z))) where the largest real part is 0: the largest entry is the 1 of log(1 + rest)."""
-    terms = np.exp(lowered)
-    largest = np.real(lowered).argmax(-1)[..., None]
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, -1)), -1)
-    with np.errstate(divide="ignore"):
-        return np.log1p(terms.sum(-1, keepdims=True))
-
-
 def top(z: NDArray) -> NDArray:
     """The largest real part of each vector, 0 where it is infinite."""
     highest = np.real(z).max(-1, keepdims=True)
     return np.where(np.isfinite(highest), highest, 0)
-
-
-def cross_entropy_from_log(y: NDArray, log_p: NDArray) -> NDArray:
-    """-y log(p), given log(p)."""
-    return -y * np.where(y == 0, 0, log_p)
 
 
 def dot(a: NDArray, b: NDArray) -> NDArray:
@@ -685,114 +741,564 @@ def clear(where: NDArray | None, *arrays: NDArray) -> None:
         u[where] = 0
 
 
+def sigmoid_into(u: NDArray, out: NDArray) -> NDArray:
+    """1 / (1 + exp(-u))."""
+    if np.iscomplexobj(u):
+        out[...] = sigmoid(u)
+        return out
+    np.negative(u, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def turned(u: NDArray) -> NDArray:
+    """Features by batch as batch by features, and back: a view."""
+    return u.swapaxes(-1, -2)
+
+
+def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
+    if y.dtype.kind not in "iu":
+        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        return np.subtract(out, y, out=out)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    known = y >= 0
+    np.copyto(out, p)
+    if not known.all():
+        np.multiply(out, known[..., None, :], out=out)
+    places = np.nonzero(known)
+    out[(*places[:-1], y[places], places[-1])] -= 1
+    return out
+
+
+def softmax_rows(z: NDArray, axis: int) -> NDArray:
+    """exp(z) / sum(exp(z)) along an axis, without overflow."""
+    highest = np.real(z).max(axis, keepdims=True)
+    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
+    small /= small.sum(axis, keepdims=True)
+    return small
+
+
+def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
+    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
+    highest = np.real(z).max(axis, keepdims=True)
+    lowered = z - np.where(np.isfinite(highest), highest, 0)
+    terms = np.exp(lowered)
+    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
+    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+    with np.errstate(divide="ignore"):
+        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+
+
+def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
+    lowered, log_sum = lowered_rows(z, axis)
+    if y.dtype.kind not in "iu":
+        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
+    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
+    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+
+
+def joined(*parts: NDArray, out: NDArray) -> NDArray:
+    """Vectors one after the other; a part without the axis of features is one entry."""
+    start = 0
+    for part in parts:
+        length = part.shape[-2] if part.ndim == out.ndim else 1
+        out[..., start : start + length, :] = part if part.ndim == out.ndim else part[..., None, :]
+        start += length
+    return out
+
+
+def features_first(u: Any, lead: int) -> Any:
+    """Vectors (..., B, n) as (..., n, B), a view; class numbers, with `lead` axes, as they are."""
+    return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
+
+
+NEARBY = 100_000  # numbers that stay near the processor
+
+
+def stretch(steps: int, numbers: int) -> int:
+    """How many steps are worked on together: as many as stay near the processor."""
+    return max(1, min(steps, NEARBY // max(numbers, 1)))
+
+
+def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
+    """The steps in stretches, as slices, in the order in which they are walked."""
+    found = [slice(start, min(start + span, steps)) for start in range(0, steps, span)]
+    return found if forwards else found[::-1]
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run) -> Trace:
+def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     """All variables at all steps, in an order in which each can be computed."""
     steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
     n_1 = run.sizes["n_1"]
+    n_x = run.sizes["n_x"]
     n_2 = run.sizes["n_2"]
-    x = run.data["x"]
-    y: Any = run.data.get("y")
-    W_1 = params.W_1
-    U_1 = params.U_1
-    b_1 = params.b_1
-    W_2 = params.W_2
-    U_2 = params.U_2
-    b_2 = params.b_2
+    n_y = run.sizes["n_y"]
     V = params.V
     b_y = params.b_y
-    h1_all = run.extended("h1", n_1, lag=1, lead=0)
-    h1_prev = h1_all[:steps]
-    h1 = h1_all[1 : steps + 1]
-    h2_all = run.extended("h2", n_2, lag=1, lead=0)
-    h2_prev = h2_all[:steps]
-    h2 = h2_all[1 : steps + 1]
-    c1_all = run.extended("c1", n_1, lag=1, lead=0)
+    weights = params.stack("weights")  # W_1, U_1, b_1
+    weights2 = params.stack("weights2")  # W_2, U_2, b_2
+    operands = work.array("operands", (steps + 1, n_1 + n_x + 1, batch), dtype)  # x, h1[t-1], 1
+    c1_bar = work.array("c1_bar", (steps, n_1, batch), dtype)
+    c1_bar2 = work.array("c1_bar2", (steps, n_1, batch), dtype)
+    c1_bar3 = work.array("c1_bar3", (steps, n_1, batch), dtype)
+    sigmoid_c1_bar = work.array("sigmoid_c1_bar", (steps, n_1, batch), dtype)
+    c1_all = work.array("c1", (steps + 1, n_1, batch), dtype)
+    sigmoid_c1_bar2 = work.array("sigmoid_c1_bar2", (steps, n_1, batch), dtype)
+    tanh_c1_bar3 = work.array("tanh_c1_bar3", (steps, n_1, batch), dtype)
+    o1 = work.array("o1", (steps, n_1, batch), dtype)
+    tanh_c1 = work.array("tanh_c1", (steps, n_1, batch), dtype)
+    operands2 = work.array("operands2", (steps + 1, n_1 + n_2 + 1, batch), dtype)  # h2[t-1], 1
+    c2_bar = work.array("c2_bar", (steps, n_2, batch), dtype)
+    c2_bar2 = work.array("c2_bar2", (steps, n_2, batch), dtype)
+    c2_bar3 = work.array("c2_bar3", (steps, n_2, batch), dtype)
+    sigmoid_c2_bar = work.array("sigmoid_c2_bar", (steps, n_2, batch), dtype)
+    c2_all = work.array("c2", (steps + 1, n_2, batch), dtype)
+    sigmoid_c2_bar2 = work.array("sigmoid_c2_bar2", (steps, n_2, batch), dtype)
+    tanh_c2_bar3 = work.array("tanh_c2_bar3", (steps, n_2, batch), dtype)
+    o2 = work.array("o2", (steps, n_2, batch), dtype)
+    tanh_c2 = work.array("tanh_c2", (steps, n_2, batch), dtype)
+    p = work.array("p", (steps, n_y, batch), dtype)
+    loss = work.array("loss", (steps, batch), dtype)
+    y: Any = features_first(run.data.get("y"), 2)
+    span = stretch(steps, batch * (10 * n_2 + 11 * n_1 + 3 * n_y + n_x + 3))
+    c1_bar_sub = work.array("c1_bar_sub", (4 * n_1, batch), dtype)
+    part = work.array("part", (n_1, batch), dtype)
+    part_2 = work.array("part_2", (n_1, batch), dtype)
+    o1_bar = work.array("o1_bar", (n_1, batch), dtype)
+    c2_bar_sub = work.array("c2_bar_sub", (4 * n_2, batch), dtype)
+    part_3 = work.array("part_3", (n_2, batch), dtype)
+    part_4 = work.array("part_4", (n_2, batch), dtype)
+    o2_bar = work.array("o2_bar", (n_2, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    operands_2 = operands[:steps]
     c1_prev = c1_all[:steps]
     c1 = c1_all[1 : steps + 1]
-    o1 = run.zeros(n_1)
-    c2_all = run.extended("c2", n_2, lag=1, lead=0)
+    h1 = operands[1 : steps + 1, n_x : n_1 + n_x]
+    operands2_rows = operands2[:steps, :n_1]
+    operands2_2 = operands2[:steps]
     c2_prev = c2_all[:steps]
     c2 = c2_all[1 : steps + 1]
-    o2 = run.zeros(n_2)
-    c1_bar = run.zeros(n_1)
-    c1_bar2 = run.zeros(n_1)
-    c1_bar3 = run.zeros(n_1)
-    o1_bar = run.zeros(n_1)
-    c2_bar = run.zeros(n_2)
-    c2_bar2 = run.zeros(n_2)
-    c2_bar3 = run.zeros(n_2)
-    o2_bar = run.zeros(n_2)
-    c1_bar_sub = run.zeros(4 * n_1)
-    c2_bar_sub = run.zeros(4 * n_2)
+    h2 = operands2[1 : steps + 1, n_1 : n_1 + n_2]
+    b_y_column = b_y[:, None]
+    x = operands[:steps, :n_x]
+    operands[:, n_1 + n_x] = 1
+    operands2[:, n_1 + n_2] = 1
+    x[...] = turned(run.data["x"])
+    run.fill_outside("h1", turned(operands[:, n_x : n_1 + n_x]), 1, 0, 1)
+    run.fill_outside("h2", turned(operands2[:, n_1 : n_1 + n_2]), 1, 0, 1)
+    run.fill_outside("c1", turned(c1_all), 1, 0, 1)
+    run.fill_outside("c2", turned(c2_all), 1, 0, 1)
 
     # step by step, forwards
-    for t in range(steps):
-        c1_bar_sub[t] = x[t] @ W_1.T + h1_prev[t] @ U_1.T + b_1  # (9) used more than once
-        c1_bar[t] = c1_bar_sub[t][..., n_1 : 2 * n_1]  # (10) pre-activation of c1
-        c1_bar2[t] = c1_bar_sub[t][..., :n_1]  # (11) pre-activation of c1
-        c1_bar3[t] = c1_bar_sub[t][..., 3 * n_1 : 4 * n_1]  # (12) pre-activation of c1
-        c1[t] = sigmoid(c1_bar[t]) * c1_prev[t] + sigmoid(c1_bar2[t]) * np.tanh(c1_bar3[t])  # (1)
-        o1_bar[t] = c1_bar_sub[t][..., 2 * n_1 : 3 * n_1]  # (13) pre-activation of o1
-        o1[t] = sigmoid(o1_bar[t])  # (2) first layer
-        h1[t] = o1[t] * np.tanh(c1[t])  # (3) its hidden state
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
+        for (
+            operands_2_t,
+            c1_bar_t,
+            c1_bar2_t,
+            c1_bar3_t,
+            sigmoid_c1_bar_t,
+            c1_prev_t,
+            sigmoid_c1_bar2_t,
+            tanh_c1_bar3_t,
+            c1_t,
+            o1_t,
+            tanh_c1_t,
+            h1_t,
+            over,
+        ) in zip(
+            operands_2[chunk],
+            c1_bar[chunk],
+            c1_bar2[chunk],
+            c1_bar3[chunk],
+            sigmoid_c1_bar[chunk],
+            c1_prev[chunk],
+            sigmoid_c1_bar2[chunk],
+            tanh_c1_bar3[chunk],
+            c1[chunk],
+            o1[chunk],
+            tanh_c1[chunk],
+            h1[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(weights, operands_2_t, out=c1_bar_sub)  # (9) used more than once
+            np.copyto(c1_bar_t, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
+            np.copyto(c1_bar2_t, c1_bar_sub[:n_1])  # (11) pre-activation of c1
+            np.copyto(c1_bar3_t, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
+            sigmoid_into(c1_bar_t, out=sigmoid_c1_bar_t)  # (1) first layer
+            np.multiply(sigmoid_c1_bar_t, c1_prev_t, out=part)  # (1) first layer
+            sigmoid_into(c1_bar2_t, out=sigmoid_c1_bar2_t)  # (1) first layer
+            np.tanh(c1_bar3_t, out=tanh_c1_bar3_t)  # (1) first layer
+            np.multiply(sigmoid_c1_bar2_t, tanh_c1_bar3_t, out=part_2)  # (1) first layer
+            np.add(part, part_2, out=c1_t)  # (1) first layer
+            np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
+            sigmoid_into(o1_bar, out=o1_t)  # (2) first layer
+            np.tanh(c1_t, out=tanh_c1_t)  # (3) its hidden state
+            np.multiply(o1_t, tanh_c1_t, out=h1_t)  # (3) its hidden state
+            if over is not None:
+                clear(over, c1_bar_t.T, c1_bar2_t.T, c1_bar3_t.T, sigmoid_c1_bar_t.T)
+                clear(over, sigmoid_c1_bar2_t.T, tanh_c1_bar3_t.T, c1_t.T, o1_t.T, tanh_c1_t.T)
+                clear(over, h1_t.T)
+        np.copyto(operands2_rows[chunk], h1[chunk])
+        for (
+            operands2_2_t,
+            c2_bar_t,
+            c2_bar2_t,
+            c2_bar3_t,
+            sigmoid_c2_bar_t,
+            c2_prev_t,
+            sigmoid_c2_bar2_t,
+            tanh_c2_bar3_t,
+            c2_t,
+            o2_t,
+            tanh_c2_t,
+            h2_t,
+            over_2,
+        ) in zip(
+            operands2_2[chunk],
+            c2_bar[chunk],
+            c2_bar2[chunk],
+            c2_bar3[chunk],
+            sigmoid_c2_bar[chunk],
+            c2_prev[chunk],
+            sigmoid_c2_bar2[chunk],
+            tanh_c2_bar3[chunk],
+            c2[chunk],
+            o2[chunk],
+            tanh_c2[chunk],
+            h2[chunk],
+            run.masks[chunk],
+        ):
+            np.dot(weights2, operands2_2_t, out=c2_bar_sub)  # (14) used more than once
+            np.copyto(c2_bar_t, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
+            np.copyto(c2_bar2_t, c2_bar_sub[:n_2])  # (16) pre-activation of c2
+            np.copyto(c2_bar3_t, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
+            sigmoid_into(c2_bar_t, out=sigmoid_c2_bar_t)  # (4) second layer
+            np.multiply(sigmoid_c2_bar_t, c2_prev_t, out=part_3)  # (4) second layer
+            sigmoid_into(c2_bar2_t, out=sigmoid_c2_bar2_t)  # (4) second layer
+            np.tanh(c2_bar3_t, out=tanh_c2_bar3_t)  # (4) second layer
+            np.multiply(sigmoid_c2_bar2_t, tanh_c2_bar3_t, out=part_4)  # (4) second layer
+            np.add(part_3, part_4, out=c2_t)  # (4) second layer
+            np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
+            sigmoid_into(o2_bar, out=o2_t)  # (5) second layer
+            np.tanh(c2_t, out=tanh_c2_t)  # (6) its hidden state
+            np.multiply(o2_t, tanh_c2_t, out=h2_t)  # (6) its hidden state
+            if over_2 is not None:
+                clear(over_2, c2_bar_t.T, c2_bar2_t.T, c2_bar3_t.T, sigmoid_c2_bar_t.T)
+                clear(over_2, sigmoid_c2_bar2_t.T, tanh_c2_bar3_t.T, c2_t.T, o2_t.T, tanh_c2_t.T)
+                clear(over_2, h2_t.T)
+        # (19)
+        np.matmul(V, h2[chunk], out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        p[chunk] = softmax_rows(p_bar, -2)  # (7) class probabilities
         if run.padding is not None:
-            clear(run.padding[t], c1_bar_sub[t], c1_bar[t], c1_bar2[t], c1_bar3[t], c1[t])
-            clear(run.padding[t], o1_bar[t], o1[t], h1[t])
-
-    # step by step, forwards
-    for t in range(steps):
-        c2_bar_sub[t] = h1[t] @ W_2.T + h2_prev[t] @ U_2.T + b_2  # (14) used more than once
-        c2_bar[t] = c2_bar_sub[t][..., n_2 : 2 * n_2]  # (15) pre-activation of c2
-        c2_bar2[t] = c2_bar_sub[t][..., :n_2]  # (16) pre-activation of c2
-        c2_bar3[t] = c2_bar_sub[t][..., 3 * n_2 : 4 * n_2]  # (17) pre-activation of c2
-        c2[t] = sigmoid(c2_bar[t]) * c2_prev[t] + sigmoid(c2_bar2[t]) * np.tanh(c2_bar3[t])  # (4)
-        o2_bar[t] = c2_bar_sub[t][..., 2 * n_2 : 3 * n_2]  # (18) pre-activation of o2
-        o2[t] = sigmoid(o2_bar[t])  # (5) second layer
-        h2[t] = o2[t] * np.tanh(c2[t])  # (6) its hidden state
+            clear(run.padding[chunk], turned(p[chunk]))
+        if "y" in run.data:
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (8)
         if run.padding is not None:
-            clear(run.padding[t], c2_bar_sub[t], c2_bar[t], c2_bar2[t], c2_bar3[t], c2[t])
-            clear(run.padding[t], o2_bar[t], o2[t], h2[t])
-
-    # all steps at once
-    p_bar = h2 @ V.T + b_y  # (19) pre-activation of p
-    p = softmax(p_bar)  # (7) class probabilities
-    clear(run.padding, p_bar, p)
-    if "y" in run.data:
-        loss = cross_entropy_from_log(y, log_softmax(p_bar)).sum(-1)  # (8)
-        clear(run.padding, loss)
+            clear(run.padding[chunk], loss[chunk])
 
     values = {
-        "h1": h1,
-        "h2": h2,
-        "c1": c1,
-        "o1": o1,
-        "c2": c2,
-        "o2": o2,
-        "p": p,
-        "c1_bar": c1_bar,
-        "c1_bar2": c1_bar2,
-        "c1_bar3": c1_bar3,
-        "o1_bar": o1_bar,
-        "c2_bar": c2_bar,
-        "c2_bar2": c2_bar2,
-        "c2_bar3": c2_bar3,
-        "o2_bar": o2_bar,
-        "p_bar": p_bar,
-        "c1_bar_sub": c1_bar_sub,
-        "c2_bar_sub": c2_bar_sub,
+        "h1": turned(h1),
+        "h2": turned(h2),
+        "c1": turned(c1),
+        "o1": turned(o1),
+        "c2": turned(c2),
+        "o2": turned(o2),
+        "p": turned(p),
+        "c1_bar": turned(c1_bar),
+        "c1_bar2": turned(c1_bar2),
+        "c1_bar3": turned(c1_bar3),
+        "c2_bar": turned(c2_bar),
+        "c2_bar2": turned(c2_bar2),
+        "c2_bar3": turned(c2_bar3),
     }
     if "y" in run.data:
         values["loss"] = loss
     whole = {
-        "h1": h1_all,
-        "h2": h2_all,
-        "c1": c1_all,
-        "c2": c2_all,
+        "h1": turned(operands[:, n_x : n_1 + n_x]),
+        "h2": turned(operands2[:, n_1 : n_1 + n_2]),
+        "c1": turned(c1_all),
+        "c2": turned(c2_all),
     }
     return Trace(values, whole, run)
+
+
+# ---------------------------------------------------------------- gradients of the cost
+
+
+def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+    run = trace._run
+    steps = run.steps
+    batch = run.batch
+    dtype = run.dtype
+    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
+    n_y = run.sizes["n_y"]
+    n_2 = run.sizes["n_2"]
+    n_1 = run.sizes["n_1"]
+    n_x = run.sizes["n_x"]
+    W_1 = params.W_1
+    U_1 = params.U_1
+    W_2 = params.W_2
+    U_2 = params.U_2
+    V = params.V
+    d_loss = 1 / max(batch, 1)
+    p = work.arrays["p"]
+    y: Any = features_first(run.data.get("y"), 2)
+    d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    tanh_c2 = work.arrays["tanh_c2"]
+    o2 = work.arrays["o2"]
+    sigmoid_c2_bar2 = work.arrays["sigmoid_c2_bar2"]
+    tanh_c2_bar3 = work.arrays["tanh_c2_bar3"]
+    sigmoid_c2_bar = work.arrays["sigmoid_c2_bar"]
+    c2_all = work.arrays["c2"]
+    d_c2_bar_sub_all = work.array("d_c2_bar_sub", (steps + 1, 4 * n_2, batch), dtype)
+    d_c2_back_all = work.array("d_c2_back", (steps + 1, n_2, batch), dtype)
+    tanh_c1 = work.arrays["tanh_c1"]
+    o1 = work.arrays["o1"]
+    sigmoid_c1_bar2 = work.arrays["sigmoid_c1_bar2"]
+    tanh_c1_bar3 = work.arrays["tanh_c1_bar3"]
+    sigmoid_c1_bar = work.arrays["sigmoid_c1_bar"]
+    c1_all = work.arrays["c1"]
+    d_c1_bar_sub_all = work.array("d_c1_bar_sub", (steps + 1, 4 * n_1, batch), dtype)
+    d_c1_back_all = work.array("d_c1_back", (steps + 1, n_1, batch), dtype)
+    operands = work.arrays["operands"]
+    operands2 = work.arrays["operands2"]
+    d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    span = stretch(steps, batch * (27 * n_1 + 27 * n_2 + 4 * n_y))
+    part_room = work.array("part_room", (span, n_y, batch), dtype)
+    part_2_room = work.array("part_2_room", (span, n_2, batch), dtype)
+    part_3_room = work.array("part_3_room", (span, n_2, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, n_2, batch), dtype)
+    part_5_room = work.array("part_5_room", (span, n_2, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, n_2, batch), dtype)
+    part_7_room = work.array("part_7_room", (span, n_2, batch), dtype)
+    part_8 = work.array("part_8", (n_2, batch), dtype)
+    d_h2 = work.array("d_h2", (n_2, batch), dtype)
+    d_c2 = work.array("d_c2", (n_2, batch), dtype)
+    part_9 = work.array("part_9", (n_2, batch), dtype)
+    part_10 = work.array("part_10", (n_2, batch), dtype)
+    part_11 = work.array("part_11", (n_2, batch), dtype)
+    part_12_room = work.array("part_12_room", (span, n_1, batch), dtype)
+    part_13_room = work.array("part_13_room", (span, n_1, batch), dtype)
+    part_14_room = work.array("part_14_room", (span, n_1, batch), dtype)
+    part_15_room = work.array("part_15_room", (span, n_1, batch), dtype)
+    part_16_room = work.array("part_16_room", (span, n_1, batch), dtype)
+    part_17_room = work.array("part_17_room", (span, n_1, batch), dtype)
+    part_18 = work.array("part_18", (n_1, batch), dtype)
+    d_h1 = work.array("d_h1", (n_1, batch), dtype)
+    d_c1 = work.array("d_c1", (n_1, batch), dtype)
+    part_19 = work.array("part_19", (n_1, batch), dtype)
+    part_20 = work.array("part_20", (n_1, batch), dtype)
+    part_21 = work.array("part_21", (n_1, batch), dtype)
+    V_T = V.T
+    c2_prev = c2_all[:steps]
+    U_2_T = np.ascontiguousarray(U_2.T)
+    d_c2_bar_sub_next = d_c2_bar_sub_all[1 : steps + 1]
+    d_c2_back_next = d_c2_back_all[1 : steps + 1]
+    d_c2_back = d_c2_back_all[:steps]
+    d_c2_bar_sub = d_c2_bar_sub_all[:steps]
+    W_2_T = W_2.T
+    c1_prev = c1_all[:steps]
+    U_1_T = np.ascontiguousarray(U_1.T)
+    d_c1_bar_sub_next = d_c1_bar_sub_all[1 : steps + 1]
+    d_c1_back_next = d_c1_back_all[1 : steps + 1]
+    d_c1_back = d_c1_back_all[:steps]
+    d_c1_bar_sub = d_c1_bar_sub_all[:steps]
+    W_1_T = W_1.T
+    d_c2_bar_sub_all[steps:] = 0
+    d_c2_back_all[steps:] = 0
+    d_c1_bar_sub_all[steps:] = 0
+    d_c1_back_all[steps:] = 0
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
+        part_6 = part_6_room[:count]
+        part_7 = part_7_room[:count]
+        part_12 = part_12_room[:count]
+        part_13 = part_13_room[:count]
+        part_14 = part_14_room[:count]
+        part_15 = part_15_room[:count]
+        part_16 = part_16_room[:count]
+        part_17 = part_17_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (20) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (20) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (21) error of h2
+        np.square(tanh_c2[chunk], out=part_3)  # (24) error of c2
+        np.subtract(1, part_3, out=part_3)  # (24) error of c2
+        np.multiply(o2[chunk], part_3, out=part_3)  # (24) error of c2
+        np.subtract(1, sigmoid_c2_bar2[chunk], out=part_4)  # (22, 23, 25-28)
+        np.multiply(tanh_c2_bar3[chunk], sigmoid_c2_bar2[chunk], out=part_5)  # (22, 23, 25-28)
+        np.multiply(part_5, part_4, out=part_4)  # (22, 23, 25-28)
+        np.subtract(1, sigmoid_c2_bar[chunk], out=part_5)  # (22, 23, 25-28)
+        np.multiply(c2_prev[chunk], sigmoid_c2_bar[chunk], out=part_6)  # (22, 23, 25-28)
+        np.multiply(part_6, part_5, out=part_5)  # (22, 23, 25-28)
+        np.subtract(1, o2[chunk], out=part_6)  # (22, 23, 25-28)
+        np.multiply(tanh_c2[chunk], o2[chunk], out=part_7)  # (22, 23, 25-28)
+        np.multiply(part_7, part_6, out=part_6)  # (22, 23, 25-28)
+        np.square(tanh_c2_bar3[chunk], out=part_7)  # (22, 23, 25-28)
+        np.subtract(1, part_7, out=part_7)  # (22, 23, 25-28)
+        np.multiply(sigmoid_c2_bar2[chunk], part_7, out=part_7)  # (22, 23, 25-28)
+        for (
+            d_c2_bar_sub_next_t,
+            part_2_t,
+            part_3_t,
+            d_c2_back_next_t,
+            d_c2_back_t,
+            sigmoid_c2_bar_t,
+            part_4_t,
+            part_5_t,
+            part_6_t,
+            part_7_t,
+            d_c2_bar_sub_t,
+            over,
+        ) in zip(
+            d_c2_bar_sub_next[chunk][::-1],
+            part_2[::-1],
+            part_3[::-1],
+            d_c2_back_next[chunk][::-1],
+            d_c2_back[chunk][::-1],
+            sigmoid_c2_bar[chunk][::-1],
+            part_4[::-1],
+            part_5[::-1],
+            part_6[::-1],
+            part_7[::-1],
+            d_c2_bar_sub[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(U_2_T, d_c2_bar_sub_next_t, out=part_8)  # (21) error of h2
+            np.add(part_2_t, part_8, out=d_h2)  # (21) error of h2
+            np.multiply(part_3_t, d_h2, out=part_8)  # (24) error of c2
+            np.add(part_8, d_c2_back_next_t, out=d_c2)  # (24) error of c2
+            np.multiply(sigmoid_c2_bar_t, d_c2, out=d_c2_back_t)  # (24) error of c2
+            np.multiply(part_4_t, d_c2, out=part_8)  # (22, 23, 25-28)
+            np.multiply(part_5_t, d_c2, out=part_9)  # (22, 23, 25-28)
+            np.multiply(part_6_t, d_h2, out=part_10)  # (22, 23, 25-28)
+            np.multiply(part_7_t, d_c2, out=part_11)  # (22, 23, 25-28)
+            joined(part_8, part_9, part_10, part_11, out=d_c2_bar_sub_t)  # (22, 23, 25-28)
+            if over is not None:
+                clear(over, d_c2_back_t.T, d_c2_bar_sub_t.T)
+        np.matmul(W_2_T, d_c2_bar_sub[chunk], out=part_12)  # (29) error of h1
+        np.square(tanh_c1[chunk], out=part_13)  # (32) error of c1
+        np.subtract(1, part_13, out=part_13)  # (32) error of c1
+        np.multiply(o1[chunk], part_13, out=part_13)  # (32) error of c1
+        np.subtract(1, sigmoid_c1_bar2[chunk], out=part_14)  # (30, 31, 33-36)
+        np.multiply(tanh_c1_bar3[chunk], sigmoid_c1_bar2[chunk], out=part_15)  # (30, 31, 33-36)
+        np.multiply(part_15, part_14, out=part_14)  # (30, 31, 33-36)
+        np.subtract(1, sigmoid_c1_bar[chunk], out=part_15)  # (30, 31, 33-36)
+        np.multiply(c1_prev[chunk], sigmoid_c1_bar[chunk], out=part_16)  # (30, 31, 33-36)
+        np.multiply(part_16, part_15, out=part_15)  # (30, 31, 33-36)
+        np.subtract(1, o1[chunk], out=part_16)  # (30, 31, 33-36)
+        np.multiply(tanh_c1[chunk], o1[chunk], out=part_17)  # (30, 31, 33-36)
+        np.multiply(part_17, part_16, out=part_16)  # (30, 31, 33-36)
+        np.square(tanh_c1_bar3[chunk], out=part_17)  # (30, 31, 33-36)
+        np.subtract(1, part_17, out=part_17)  # (30, 31, 33-36)
+        np.multiply(sigmoid_c1_bar2[chunk], part_17, out=part_17)  # (30, 31, 33-36)
+        for (
+            d_c1_bar_sub_next_t,
+            part_12_t,
+            part_13_t,
+            d_c1_back_next_t,
+            d_c1_back_t,
+            sigmoid_c1_bar_t,
+            part_14_t,
+            part_15_t,
+            part_16_t,
+            part_17_t,
+            d_c1_bar_sub_t,
+            over_2,
+        ) in zip(
+            d_c1_bar_sub_next[chunk][::-1],
+            part_12[::-1],
+            part_13[::-1],
+            d_c1_back_next[chunk][::-1],
+            d_c1_back[chunk][::-1],
+            sigmoid_c1_bar[chunk][::-1],
+            part_14[::-1],
+            part_15[::-1],
+            part_16[::-1],
+            part_17[::-1],
+            d_c1_bar_sub[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(U_1_T, d_c1_bar_sub_next_t, out=part_18)  # (29) error of h1
+            np.add(part_12_t, part_18, out=d_h1)  # (29) error of h1
+            np.multiply(part_13_t, d_h1, out=part_18)  # (32) error of c1
+            np.add(part_18, d_c1_back_next_t, out=d_c1)  # (32) error of c1
+            np.multiply(sigmoid_c1_bar_t, d_c1, out=d_c1_back_t)  # (32) error of c1
+            np.multiply(part_14_t, d_c1, out=part_18)  # (30, 31, 33-36)
+            np.multiply(part_15_t, d_c1, out=part_19)  # (30, 31, 33-36)
+            np.multiply(part_16_t, d_h1, out=part_20)  # (30, 31, 33-36)
+            np.multiply(part_17_t, d_c1, out=part_21)  # (30, 31, 33-36)
+            joined(part_18, part_19, part_20, part_21, out=d_c1_bar_sub_t)  # (30, 31, 33-36)
+            if over_2 is not None:
+                clear(over_2, d_c1_back_t.T, d_c1_bar_sub_t.T)
+
+    if "initial" in wrt:
+        at_step_d_c1_bar_sub = at_step(d_c1_bar_sub, 1)
+        d_h1_at0 = U_1.T @ at_step_d_c1_bar_sub
+        at_step_d_c2_bar_sub = at_step(d_c2_bar_sub, 1)
+        d_h2_at0 = U_2.T @ at_step_d_c2_bar_sub
+        d_c1_at0 = at_step(d_c1_back, 1)
+        d_c2_at0 = at_step(d_c2_back, 1)
+    # (37, 38, 42)
+    d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_c1_bar_sub_flat[:, :steps].reshape(4 * n_1, -1),
+        operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+    # (39, 40, 43)
+    d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
+        operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
+        out=grads.stack("weights2"),
+    )
+    # (41)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (44) gradient of b_y
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        if "x" in wrt:
+            np.matmul(W_1_T, d_c1_bar_sub[chunk], out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
+    if "x" in wrt:
+        grads.inputs["x"] = np.array(turned(d_x))
+    if "initial" in wrt:
+        grads.initial["h1"] = np.array(d_h1_at0.T)
+        grads.initial["h2"] = np.array(d_h2_at0.T)
+        grads.initial["c1"] = np.array(d_c1_at0.T)
+        grads.initial["c2"] = np.array(d_c2_at0.T)
+    return grads
 
 
 # ---------------------------------------------------------------- backward
@@ -813,7 +1319,7 @@ def _backward(
     n_y = run.sizes["n_y"]
     x = run.data["x"]
     d_loss = run.error(cotangents, "loss")
-    y: Any = run.data.get("y")
+    y: Any = run.vectors("y")
     W_1 = params.W_1
     U_1 = params.U_1
     W_2 = params.W_2
@@ -1036,7 +1542,7 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run)
+        return _forward(params, run, Workspace())
 
 
 def _cost(trace: Trace) -> Any:
@@ -1062,6 +1568,7 @@ def loss(
     y: ArrayLike,
     initial: Any = None,
     lengths: ArrayLike | None = None,
+    work: Workspace | None = None,
 ) -> Any:
     """The cost: the losses summed over time, averaged over the batch.
 
@@ -1076,7 +1583,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        value = _cost(_forward(params, run))
+        value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
     return value
 
@@ -1090,6 +1597,7 @@ def loss_and_grads(
     initial: Any = None,
     lengths: ArrayLike | None = None,
     wrt: Any = (),
+    work: Workspace | None = None,
 ) -> tuple[Any, Gradients, State]:
     """The cost, its gradients, and the state after the last step.
 
@@ -1107,9 +1615,10 @@ def loss_and_grads(
     run = checked(params, data, initial, lengths)
     extra = wanted(wrt)
     with run.quiet():
-        trace = _forward(params, run)
+        room = Workspace() if work is None else work
+        trace = _forward(params, run, room)
         value = _cost(trace)
-        grads = _backward(params, trace, _shares(run), extra)
+        grads = _gradients(params, trace, room, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1202,7 +1711,7 @@ def step(
     }
     run = checked(params, data, state, single=True)
     with run.quiet():
-        trace = _forward(params, run)
+        trace = _forward(params, run, Workspace())
     out = {
         "h1": trace.h1[0],
         "h2": trace.h2[0],
@@ -1226,4 +1735,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:b42810be12be74eb444927f16276e8e0fe4036e15eb731330e159c74b8043695
+# rnnsym-seal: sha256:239c56ee5aed45c0cd672c5498d97ca108f72b831c3f7e0dc0b39f7be96fc38f

@@ -17,17 +17,18 @@ from rnnsym.library import SUFFIX
 from rnnsym.resources import models_folder
 
 
-def generate(system: System) -> str:
+def generate(system: System, level: int = 1) -> str:
     """The text of the model's NumPy module, which imports NumPy alone and cites the equation numbers of its derivation.
 
-    Raises UsageError where `system` is no System, NotSupported where the model is well formed but cannot be written yet. Same System,
+    `level` 0 has one statement per equation, as on paper; 1 is planned for speed. Both have the same functions. Raises UsageError where `system` is no System, NotSupported where the model is well formed but cannot be written yet. Same System,
     same bytes.
 
     >>> import rnnsym
     >>> print(generate(rnnsym.load("elman")).split(":")[0])
     \"\"\"Simple recurrent network
     """
-    return numpy_module.generate(system, numbers=derive(system).numbers, command=f"rnnsym generate {model_word(system)}")
+    command = f"rnnsym generate {model_word(system)}{'' if level else ' -O0'}"
+    return numpy_module.generate(system, numbers=derive(system).numbers, command=command, level=level)
 
 
 @lru_cache(maxsize=64)

@@ -28,9 +28,7 @@ from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.resources import templates_folder
 
 
-def generate(
-    system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", fingerprint: str = "", level: int = 1
-) -> str:
+def generate(system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", fingerprint: str = "", level: int = 1) -> str:
     """The source text of the NumPy module of a model.
 
     numbers      equation numbers by key (`h`, `h[0]`, `d_h`, `d_W`), as in `Derivation.numbers`; by default in the order of computation
@@ -65,7 +63,7 @@ def module_view(parts: Parts, command: str, fingerprint: str, level: int = 1) ->
     view: dict[str, object] = {"planned": planned, "stack_tables": "", "gradient_lines": []}
     if planned:
         adj = cost_adjoint(parts.prepared)
-        numbers = parts.numbers | _numbers_of(adj, parts.numbers)
+        numbers = {**parts.numbers, **_numbers_of(adj, parts.numbers)}
         traced = frozenset(name for name, _ in backward.printer.loads if name in parts.prepared.by_name)
         text = planned_text(parts, adj, plan_parts(parts, adj, numbers, traced), numbers)
         functions |= text.functions

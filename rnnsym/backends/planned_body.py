@@ -188,7 +188,7 @@ class PlannedBody:
     def text(self, operand: Operand, rank: int, axes: int = PER_STEP, groups: int = 1, total: sympy.Expr | None = None) -> str:
         """An operand where a result of this rank is computed."""
         if isinstance(operand, Amount):
-            source, level = _sympy_source(operand.value, self._size_name)
+            source, _level = _sympy_source(operand.value, self._size_name)
             return source
         ref = operand
         cell = self.cells[ref.name]
@@ -221,7 +221,7 @@ class PlannedBody:
         if held == STRETCH and self.kind == "scan":
             return self._walked(base + rows + align, stretch=True) + turned
         if split > 1:
-            return f"{base}{rows}.reshape({split}, {self.size(each)}, batch){turned}"  # type: ignore[arg-type]
+            return f"{base}{rows}.reshape({split}, {self.size(each)}, batch){turned}"
         if held == STEP and align:
             return f"{base}{rows}[:, None, None]{turned}"
         return base + rows + align + turned
@@ -300,16 +300,18 @@ class PlannedBody:
         lines = ["", f"{' ' * INDENT}# step by step, {word}" if phase.has_scan else f"{' ' * INDENT}# all steps, a stretch at a time"]
         if only_scan:
             self.window = ""
-            rows = self._scan(phase.stages[0], INDENT)
-            return lines + self._late_lines() + rows
+            walked = self._scan(phase.stages[0], INDENT)
+            return lines + self._late_lines() + walked
         self.window = WHOLE
         rows: list[str] = []
-        self.stretch_rooms: dict[str, str] = {}
+        self.stretch_rooms = {}
         for stage in phase.stages:
             rows += self._map(stage, INDENT + 4) if stage.kind == "map" else self._scan(stage, INDENT + 4)
         self.weights.append(self._weight(phase))
         lines += [f"{' ' * INDENT}for {WHOLE} in {self.function('stretches')}(steps, span, {phase.direction > 0}):"]
-        count = [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if any("count" in t for t in self.stretch_rooms.values()) else []
+        count = (
+            [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if any("count" in t for t in self.stretch_rooms.values()) else []
+        )
         head = [f"{' ' * (INDENT + 4)}{name} = {text}" for name, text in self.stretch_rooms.items()]
         return lines[:2] + self._late_lines() + lines[2:] + count + head + rows
 
@@ -319,7 +321,9 @@ class PlannedBody:
     def _weight(self, phase: Phase) -> sympy.Expr:
         """How many numbers of one step of one sequence the phase works on."""
         total = sympy.Integer(0)
-        for name in {self.plan.storage.array(op.out) for op in phase.ops} | {self.plan.storage.array(r.name) for op in phase.ops for r in op.reads}:
+        for name in {self.plan.storage.array(op.out) for op in phase.ops} | {
+            self.plan.storage.array(r.name) for op in phase.ops for r in op.reads
+        }:
             cell = self.cells[name]
             if cell.axes == PER_STEP and self.held.get(name, STORED) != STEP:
                 total += sympy.Mul(*cell.shape) if cell.rank else 1
@@ -359,7 +363,7 @@ class PlannedBody:
             rows = [line for op in ops[position:stop] for line in self._operation(op, pad)]
             if rows:
                 lines += [f"{' ' * indent}if {test}:"] if test else []
-                lines += [f"{' ' * (pad - 4)}with np.errstate(all=\"ignore\"):"] if quiet else []
+                lines += [f'{" " * (pad - 4)}with np.errstate(all="ignore"):'] if quiet else []
                 lines += rows
             position = stop
         return ["", *lines] if first and lines else lines
@@ -385,7 +389,9 @@ class PlannedBody:
         for ref in self._padded(stage):
             text = f"{self.view(ref)}[{WHOLE}]"
             names.append(f"{self.function('turned')}({text})" if self.cells[ref.name].rank == 1 else text)
-        lines = [f"{' ' * (indent + 4)}clear(run.padding[{WHOLE}], {chunk})" for chunk in _chunks(names, WIDTH - indent - 40)] if names else []
+        lines = (
+            [f"{' ' * (indent + 4)}clear(run.padding[{WHOLE}], {chunk})" for chunk in _chunks(names, WIDTH - indent - 40)] if names else []
+        )
         lines += self._ends(stage, indent + 4)
         return [f"{' ' * indent}if run.padding is not None:", *lines] if lines else []
 
@@ -623,7 +629,9 @@ class PlannedBody:
             parts = [self._spread_part(a, text) for a, text in zip(op.args, args, strict=True)]
             self.functions |= {"concat", "turned"}
             return f"turned(concat({', '.join(parts)}))"
-        parts = [text if self._operand_rank(a) else f"np.reshape(np.asarray({text}, dtype), 1)" for a, text in zip(op.args, args, strict=True)]
+        parts = [
+            text if self._operand_rank(a) else f"np.reshape(np.asarray({text}, dtype), 1)" for a, text in zip(op.args, args, strict=True)
+        ]
         return f"np.concatenate(({', '.join(parts)}{',' if len(parts) == 1 else ''}))"
 
     def _spread_part(self, operand: Operand, text: str) -> str:
@@ -843,7 +851,12 @@ def _flat_line(body: PlannedBody, name: str) -> str:
 
 
 def _is_flat(body: PlannedBody, operand: Operand) -> bool:
-    return isinstance(operand, Ref) and body.cells[operand.name].axes == PER_STEP and body.cells[operand.name].rank == 1 and operand.delay is not None
+    return (
+        isinstance(operand, Ref)
+        and body.cells[operand.name].axes == PER_STEP
+        and body.cells[operand.name].rank == 1
+        and operand.delay is not None
+    )
 
 
 def _outer_sum(body: PlannedBody, op: Op) -> list[str]:
@@ -976,7 +989,13 @@ def ranges(numbers: Sequence[int]) -> str:
     start = 0
     for k in range(1, len(rows) + 1):
         if k == len(rows) or rows[k] != rows[k - 1] + 1:
-            parts.append(str(rows[start]) if k - start == 1 else f"{rows[start]}, {rows[k - 1]}" if k - start == 2 else f"{rows[start]}-{rows[k - 1]}")
+            parts.append(
+                str(rows[start])
+                if k - start == 1
+                else f"{rows[start]}, {rows[k - 1]}"
+                if k - start == 2
+                else f"{rows[start]}-{rows[k - 1]}"
+            )
             start = k
     return ", ".join(parts)
 

@@ -105,7 +105,11 @@ def _preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
 def _span(body: PlannedBody) -> list[str]:
     total = max(body.weights, key=lambda w: w.subs({s: 64 for s in w.free_symbols}))
     text = body.size(total) if total != 0 else "1"
-    return [f"span = {body.function('stretch')}(steps, batch * ({text}))" if " " in text else f"span = {body.function('stretch')}(steps, batch * {text})"]
+    return [
+        f"span = {body.function('stretch')}(steps, batch * ({text}))"
+        if " " in text
+        else f"span = {body.function('stretch')}(steps, batch * {text})"
+    ]
 
 
 def _statics(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
@@ -258,7 +262,12 @@ def _slots(body: PlannedBody, parts: Parts) -> list[str]:
     """Values outside 1 … T: zero, or the caller's."""
     rows = []
     for name, cell in body.cells.items():
-        if cell.kind not in ("variable", "input") or not (cell.lag or cell.lead) or cell.axes != PER_STEP or name not in parts.forward.buffers:
+        if (
+            cell.kind not in ("variable", "input")
+            or not (cell.lag or cell.lead)
+            or cell.axes != PER_STEP
+            or name not in parts.forward.buffers
+        ):
             continue
         if cell.kind == "input" and not _is_copied(body, name):
             continue
@@ -285,10 +294,9 @@ def _zero_slots(body: PlannedBody) -> list[str]:
 
 
 def _with_ends(body: PlannedBody, parts: Parts) -> list[str]:
-    return [
-        n for n, c in body.cells.items()
-        if c.kind == "variable" and c.lead and c.axes == PER_STEP and n in parts.forward.buffers and body.plan.storage.array(n) in body.arrays
-    ]  # fmt: skip
+    """Variables that are read beyond the last step."""
+    ahead = [n for n, c in body.cells.items() if c.kind == "variable" and c.lead and c.axes == PER_STEP]
+    return [n for n in ahead if n in parts.forward.buffers and body.plan.storage.array(n) in body.arrays]
 
 
 def _end_rows(body: PlannedBody, parts: Parts, name: str) -> list[str]:

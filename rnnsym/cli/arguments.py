@@ -175,17 +175,29 @@ def _draw(commands: Any) -> None:
     _force(command)
 
 
+def _level(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-O",
+        dest="level",
+        type=int,
+        choices=(0, 1),
+        default=1,
+        help="-O0: one statement per equation, as on paper; -O1 (default): planned for speed; both have the same functions",
+    )
+
+
 def _generate(commands: Any) -> None:
     command = _command(
         commands,
         "generate",
         "rnnsym.cli.make:generate",
         "Write the NumPy module with the model's forward pass and gradients; it imports NumPy alone.",
-        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm -o lstm.py --with-tests\nrnnsym generate lstm | less",
+        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm -o lstm.py --with-tests\nrnnsym generate lstm -O0 | less",
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
     _with_tests(command)
+    _level(command)
     _force(command)
 
 
@@ -201,6 +213,7 @@ def _make(commands: Any) -> None:
     command.add_argument("-o", dest="output", metavar="FOLDER", default=".", help="the folder, made if need be (default: the current one)")
     _with_tests(command)
     _notation(command)
+    _level(command)
     _force(command)
 
 

@@ -69,10 +69,13 @@ def generate(options: Namespace) -> int:
         raise UsageError.at("U306", "--with-tests writes a file beside the module", instead="-o FILE, its place", file="rnnsym")
     system = read(options.model)
     if not options.with_tests:
-        emit(module_file(system), options)
+        emit(module_file(system, options.level), options)
         return 0
     module = Path(options.output)
-    texts = {module: module_file(system), module.with_name(f"test_{module.stem}.py"): tests_file(system, module, module.parent)}
+    texts = {
+        module: module_file(system, options.level),
+        module.with_name(f"test_{module.stem}.py"): tests_file(system, module, module.parent),
+    }
     _told(texts, write_all(texts, options.force), sys.stderr)
     return 0
 
@@ -82,7 +85,8 @@ def make(options: Namespace) -> int:
     system = read(options.model)
     folder = Path(options.output)
     module = folder / f"{system.name}.py"
-    texts = {module: module_file(system), folder / f"{system.name}.tex": derivation_file(system, notation=options.notation)}
+    derivation = derivation_file(system, notation=options.notation)
+    texts = {module: module_file(system, options.level), folder / f"{system.name}.tex": derivation}
     if options.with_tests:
         texts[folder / f"test_{system.name}.py"] = tests_file(system, module, folder)
     _told(texts, write_all(texts, options.force))
@@ -102,12 +106,12 @@ def read(model: str) -> System:
     return system
 
 
-def module_file(system: System) -> str:
+def module_file(system: System, level: int = 1) -> str:
     """The sealed text of the model's module."""
     from rnnsym.live import generate as module_text  # NumPy and Jinja: only when a module is made
 
     with progress(f"{system.name}: module"):
-        return seal(module_text(system), "#")
+        return seal(module_text(system, level), "#")
 
 
 def tests_file(system: System, module: Path, folder: Path) -> str:
@@ -154,7 +158,7 @@ def _module_and_evidence(system: System) -> tuple[str, tuple[Evidence, ...]]:
     from rnnsym.proof.evidence import evidence
 
     try:
-        return module_text(system), evidence(system)
+        return module_text(system, level=0), evidence(system)
     except NotSupported:
         return "", ()
 

@@ -16,6 +16,7 @@ def code_blocks(name: str, equations: frozenset[int], module: str) -> Iterator[B
     found = statements(module, equations) if module else ()
     if found:
         yield Heading(1, ("The generated code",))
-        said = f"The NumPy module that “rnnsym generate {name}” writes computes these equations, and its comments cite their numbers."
+        said = f"The NumPy module that “rnnsym generate {name} -O0” writes has a statement for each equation and cites its number. "
+        said += f"What “rnnsym generate {name}” writes computes the same in fewer, larger operations, and cites the same numbers."
         yield Paragraph((said,))
         yield Code(module, found)

@@ -56,10 +56,7 @@ def _statement(statement: Statement, columns: Columns, errors: frozenset[str]) -
     assert isinstance(statement.value, Tensor)
     start = len(columns.ops)
     cell = columns.cells[statement.name]
-    if cell.axes == ALONE:
-        value = summed_over_batch(columns, statement.value, errors)
-    else:
-        value = columns.lower(statement.value)
+    value = summed_over_batch(columns, statement.value, errors) if cell.axes == ALONE else columns.lower(statement.value)
     columns.define(statement.name, value, statement.definition.key if statement.how == "slot" else "")
     if statement.definition.lhs.time is None or statement.how == "slot":
         return

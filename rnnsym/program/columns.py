@@ -8,7 +8,7 @@ bias beside them, are one operation, `affine`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import sympy
@@ -93,7 +93,9 @@ class Columns:
 
     # ------------------------------------------------------------ operations
 
-    def emit(self, function: str, *args: Operand, shape: Shape | None = None, axes: int | None = None, details: tuple = (), entries="number"):
+    def emit(
+        self, function: str, *args: Operand, shape: Shape | None = None, axes: int | None = None, details: tuple = (), entries="number"
+    ):
         """Append an operation; elementwise (shape None): the result broadcasts."""
         if shape is None:
             shape = max((self.shape(a) for a in args), key=len, default=())
@@ -591,7 +593,7 @@ def _sum_of_outer(columns: Columns, a: Tensor, b: Tensor, over_time: bool) -> Op
     tokens = [isinstance(u, Quantity) and u.kind == "token" for u in (a, b)]
     if tokens == [True, False]:
         found = _sum_of_outer(columns, b, a, over_time)
-        return None if found is None else replace(found, turned=not found.turned)  # type: ignore[arg-type]
+        return replace(found, turned=not found.turned) if isinstance(found, Ref) else None
     first = columns.lower(a)
     second = leaf(columns, b) if tokens[1] else columns.lower(b)
     axes = max(columns.axes(first), columns.axes(second))

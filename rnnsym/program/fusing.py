@@ -38,14 +38,14 @@ def _fused(ops: list[Op], cells: Mapping[str, Cell], places: Mapping[str, Place]
             grown = False
             for other in range(index + 1, len(rows)):
                 candidate = rows[other][1]
-                if other in done or candidate is None or not _is_free(other, group, rows, done):
+                if other in done or candidate is None or whole is None or not _is_free(other, group, rows, done):
                     continue
                 bigger = _joined(whole, candidate, cells)
                 if bigger is not None:
                     whole, grown = bigger, True
                     group.append(other)
                     done.add(other)
-        found.append(op if len(group) == 1 else replace(whole, numbers=_numbers(ops, group)))
+        found.append(op if len(group) == 1 or whole is None else replace(whole, numbers=_numbers(ops, group)))
     return found
 
 

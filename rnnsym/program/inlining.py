@@ -17,7 +17,7 @@ def inlined(program: Program, wanted: frozenset[str]) -> Program:
     """The Program without statements that one other statement of the same block and step can hold; `wanted` ones stay."""
     reads: Counter[str] = Counter()
     for statement in program.statements:
-        for quantity in quantities(statement.value):  # type: ignore[arg-type]
+        for quantity in quantities(statement.value):
             reads[quantity.name] += 1
     return replace(program, blocks=tuple(_block(b, reads, wanted) for b in program.blocks))
 
@@ -30,7 +30,7 @@ def _block(block: Block, reads: Counter[str], wanted: frozenset[str]) -> Block:
         if statement.name in wanted or reads[statement.name] != 1 or statement.how == "slot":
             continue
         own = statement.definition.lhs
-        reader = next((r for r in rows if r is not statement and any(q == own for q in quantities(r.value))), None)  # type: ignore[arg-type]
+        reader = next((r for r in rows if r is not statement and any(q == own for q in quantities(r.value))), None)
         if reader is None or (reader.wanted, reader.needs) != (statement.wanted, statement.needs):
             continue
         current = next(r for r in rows if r.name == statement.name)

@@ -12,7 +12,9 @@ from dataclasses import replace
 
 from rnnsym.program.ops import PER_STEP, Cell, Op, Ref, Stage
 
-CHEAP = frozenset({"add", "subtract", "multiply", "negative", "square", "copy", "real", "where", "less", "less_equal", "greater", "greater_equal"})
+CHEAP = frozenset(
+    {"add", "subtract", "multiply", "negative", "square", "copy", "real", "where", "less", "less_equal", "greater", "greater_equal"}
+)
 CHEAP |= {"every_step", "valid", "zeros", "ones", "eye", "mark", "max", "min", "relu", "abs", "sign", "dense"}
 
 

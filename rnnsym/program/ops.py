@@ -88,7 +88,7 @@ class Guard:
 
     def covers(self, other: Guard) -> bool:
         """Whether this one is carried out whenever the other is."""
-        return self.needs <= other.needs and (not self.wanted or bool(other.wanted) and other.wanted <= self.wanted)
+        return self.needs <= other.needs and (not self.wanted or (bool(other.wanted) and other.wanted <= self.wanted))
 
 
 ALWAYS = Guard()

@@ -100,7 +100,15 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
     first, second = (phases(side, where) if "phases" in passes else _one_each(side) for side in (front, back))
     room = storage([*first, *second], cells, places, set(request.traced | request.wanted))
     return Plan(
-        cells, tuple(first), tuple(second), tuple(work.stacks), tuple(work.ones), work.merged, room, _kept(first, second, cells), request.traced
+        cells,
+        tuple(first),
+        tuple(second),
+        tuple(work.stacks),
+        tuple(work.ones),
+        work.merged,
+        room,
+        _kept(first, second, cells),
+        request.traced,
     )
 
 
@@ -112,8 +120,6 @@ def _kept(first: list[Phase], second: list[Phase], cells: Mapping[str, Cell]) ->
     made = {op.out: None for phase in first for op in phase.ops if cells[op.out].axes < PER_STEP and not op.place}
     read = {ref.name for phase in second for op in phase.ops for ref in op.reads}
     return tuple(name for name in made if name in read)
-
-
 
 
 __all__ = ["PASSES", "Plan", "Request", "planned"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import sympy
 
@@ -71,7 +71,7 @@ def bounds_of(lengths: Sequence[sympy.Expr]) -> tuple[Bounds, ...]:
     ends = [sympy.Integer(0)]
     for length in lengths:
         ends.append(sympy.expand(ends[-1] + length))
-    return tuple(zip(ends, ends[1:], strict=False))
+    return tuple(pairwise(ends))
 
 
 def stacked(forward: list[Stage], gradient: list[Stage], cells: dict[str, Cell], gradients: Mapping[str, str]) -> Stacked:
@@ -114,7 +114,9 @@ class _Stacking:
         for group in groups:
             self._stack(group)
         stages = self.result.forward
-        self.result.forward = [s for k, stage in enumerate(stages) for s in (Stage("map", 0, tuple(self.before.get(k, ()))), stage) if s.ops]
+        self.result.forward = [
+            s for k, stage in enumerate(stages) for s in (Stage("map", 0, tuple(self.before.get(k, ()))), stage) if s.ops
+        ]
         for stack in self.result.stacks:
             self._gradients(stack)
         self.result.gradient = [replace(s, ops=tuple(self._merged_products(op) for op in s.ops)) for s in self.result.gradient]
@@ -202,7 +204,14 @@ class _Stacking:
     def _may_live_here(self, ref: Ref, others: list[Ref]) -> bool:
         cell = self.cells[ref.name]
         free = ref.name not in self.result.places and all(ref.name != other.name for other in others)
-        return free and ref.rows is None and cell.axes == PER_STEP and cell.entries == "number" and cell.kind != "target" and ref.delay is not None
+        return (
+            free
+            and ref.rows is None
+            and cell.axes == PER_STEP
+            and cell.entries == "number"
+            and cell.kind != "target"
+            and ref.delay is not None
+        )
 
     def _operands(self, stack: Stack, stage: Stage, group: _Group, joined: bool) -> tuple[Operand, ...]:
         matrix = Ref(stack.name)
@@ -416,7 +425,7 @@ class _Stacking:
 
 
 def _likeness(rows: list[frozenset]) -> int:
-    return sum(len(a & b) for a, b in zip(rows, rows[1:], strict=False))
+    return sum(len(a & b) for a, b in pairwise(rows))
 
 
 def _matrices(op: Op) -> Iterator[Ref]:

@@ -55,7 +55,12 @@ def in_place(stages: list[Stage], cells: Mapping[str, Cell], places: dict[str, P
                 if ref.delay != 0 or ref.rows or ref.name in kept or ref.name in overwritten or not _fits(ref.name, op.out, cells):
                     continue
                 others = [other for other in ops if ref in other.reads and other is not op]
-                if ref.name in places and op.out not in places and reads[ref.name] == 1 + len(others) and _move_up(ops, ref, others, places):
+                if (
+                    ref.name in places
+                    and op.out not in places
+                    and reads[ref.name] == 1 + len(others)
+                    and _move_up(ops, ref, others, places)
+                ):
                     places[op.out] = places[ref.name]
                     overwritten.add(ref.name)
                     break

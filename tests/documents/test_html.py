@@ -66,7 +66,7 @@ def page(name: str) -> str:
     """The page of a library model, or of a file of tests/cells."""
     cell = ROOT / "tests" / "cells" / f"{name}.rnn"
     system = library.load(cell if cell.is_file() else name)
-    return html_document(derive(system), generate(system))
+    return html_document(derive(system), generate(system, level=0))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -93,7 +93,7 @@ def test_headings_are_in_order_and_code_and_equations_lead_to_each_other():
 def test_what_a_model_says_is_never_markup():
     text = '"""<script>alert(1)</script> & <b>"""\nx: input[n]\nh: vector[m]\nh[t] = tanh(W @ x[t])  # <img src=x> & "quotes"\nloss[t] = sum(h[t])\n'
     system = parse(text, name="hostile")
-    made = html_document(derive(system), generate(system))
+    made = html_document(derive(system), generate(system, level=0))
     found = Page(made)
     assert not found.tags & {"script", "img", "b"}
     assert "&lt;script&gt;" in made
