@@ -20,8 +20,8 @@ from rnnsym.resources import models_folder
 def generate(system: System, level: int = 1) -> str:
     """The text of the model's NumPy module, which imports NumPy alone and cites the equation numbers of its derivation.
 
-    `level` 0 has one statement per equation, as on paper; 1 is planned for speed. Both have the same functions. Raises UsageError where `system` is no System, NotSupported where the model is well formed but cannot be written yet. Same System,
-    same bytes.
+    `level` 0 has one statement per equation, as on paper; 1 is planned for speed. Both have the same functions. Same System, same
+    bytes. Raises UsageError where `system` is no System, NotSupported where the model is well formed but cannot be written yet.
 
     >>> import rnnsym
     >>> print(generate(rnnsym.load("elman")).split(":")[0])
