@@ -1974,8 +1974,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-<<<<<<< HEAD
-# rnnsym-seal: sha256:94cc79faf08923c5ea7e91418bb706bb37364ccf4f39b7427b6a03924f1786c8
-=======
-# rnnsym-seal: sha256:f66fca0430cf6e2d7e6783c6db8a1f397018ce3b931236409356c7ac2c375f4b
->>>>>>> ecc7956 (rnnsym generate -O0 writes one statement per equation; documents show that form and say so)
+# rnnsym-seal: sha256:48ddf89321c34b1f6fb8370245b353d4ac481d6968f36d767a2048435ab60072
