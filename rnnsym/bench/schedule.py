@@ -18,6 +18,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.graph import Component, closure, per_sequence, reads
 from rnnsym.algebra.system import Declaration, Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, Tensor, quantities
+from rnnsym.bench.columns import Columns, separated
 from rnnsym.calculus.prepare import prepare
 
 
@@ -35,9 +36,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """The hoisted System; what the cost needs of it, in order of computation; its products in groups."""
+    """The hoisted System; what the cost needs of it, in order of computation; its products in groups.
+
+    columns  parameters that are held as blocks of their columns
+    """
 
     system: System
+    columns: tuple[Columns, ...] = ()
 
     @cached_property
     def needed(self) -> frozenset[str]:
@@ -125,7 +130,8 @@ def parts(node: Basic) -> tuple[Basic, ...]:
 
 def plan(system: System) -> Plan:
     """The plan of a model as it is written."""
-    return Plan(hoisted(prepare(system)))
+    apart, columns = separated(prepare(system))
+    return Plan(hoisted(apart), columns)
 
 
 # ---------------------------------------------------------------- what need not wait for the recurrence

@@ -74,6 +74,41 @@ def test_a_fused_layer_is_found_where_it_is_the_same_function_and_only_there(pat
     assert bool(reason) == (path.stem not in FUSED)
 
 
+CONCATENATED = """
+x: input[n_x]
+y: target[n_y]
+h: vector[n_h]
+i[t], f[t], o[t], g[t] = split(W @ concat(x[t], h[t-1]) + b, 4)
+c[t] = sigmoid(f[t]) * c[t-1] + sigmoid(i[t]) * tanh(g[t])
+h[t] = sigmoid(o[t]) * tanh(c[t])
+loss[t] = cross_entropy(y[t], softmax(V @ concat(h[t], x[t])))
+"""
+
+
+def test_a_matrix_that_multiplies_input_and_state_together_is_taken_apart_and_its_gradient_put_together():
+    system = rnnsym.parse(CONCATENATED, name="concatenated")
+    schedule = plan(system)
+    assert {(c.param, str(c.start), str(c.stop)) for c in schedule.columns} == {("W", "0", "n_x"), ("W", "n_x", "n_h + n_x")}
+    layers, _ = find_layers(schedule)
+    assert [layer.kind for layer in layers.values()] == ["LSTM"]
+    pytorch = peer("torch", "pytorch")
+    case, module = case_of(system)
+    for contestant in (pytorch.contestant("torch", case, schedule, layers), pytorch.contestant("torch-loop", case, schedule)):
+        assert agrees(contestant, case, module)
+
+
+def test_a_layer_is_told_by_its_function_not_by_its_words():
+    other = CONCATENATED.replace("sigmoid(o[t]) * tanh(c[t])", "sigmoid(o[t]) * sigmoid(c[t])")
+    assert find_layers(plan(rnnsym.parse(other, name="lstm")))[0] == {}
+
+
+def test_a_cost_that_depends_on_no_parameter_has_zero_gradients():
+    pytorch = peer("torch", "pytorch")
+    system = rnnsym.parse("x: input[n]\nh: vector[n]\nh[t] = tanh(W @ x[t])\nloss[t] = sum(x[t]**2)", name="idle")
+    case, module = case_of(system)
+    assert agrees(pytorch.contestant("torch-loop", case, plan(system)), case, module)
+
+
 @pytest.mark.parametrize("name", [n for n in FUSED if (ROOT / "rnnsym" / "models" / f"{n}.rnn").is_file()])
 def test_the_fused_layer_computes_what_the_module_computes(name: str):
     pytorch = peer("torch", "pytorch")

@@ -10,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from rnnsym.bench.cases import Case
+from rnnsym.bench.columns import put_together, taken_apart
 from rnnsym.bench.contest import Contestant
 from rnnsym.bench.peers.translate import translate
 from rnnsym.bench.peers.translation import Language, Loop
@@ -117,9 +118,10 @@ def language(dtype: str) -> Language:
 def contestant(name: str, case: Case, plan: Plan) -> Contestant:
     """A training step in JAX: `jit(value_and_grad)` of the translated cost."""
     words = language(case.dtype)
+    params = taken_apart(case.params, plan.columns, case.scale.sizes)
     text = translate(plan, case.scale.sizes, words, case.classes)
     call = jax.jit(jax.value_and_grad(text.function(words)))
-    leaves = {key: jnp.asarray(value) for key, value in text.leaves(case.params).items()}
+    leaves = {key: jnp.asarray(value) for key, value in text.leaves(params).items()}
     data = {key: jnp.asarray(value) for key, value in case.data.items()}
     constants = {key: jnp.asarray(value, case.dtype if value.dtype.kind == "f" else None) for key, value in text.constants.items()}
 
@@ -128,6 +130,7 @@ def contestant(name: str, case: Case, plan: Plan) -> Contestant:
 
     def result() -> tuple[float, dict[str, Any]]:
         loss, gradients = step()
-        return float(loss), text.gradients({key: np.asarray(value) for key, value in gradients.items()}, case.params)
+        found = text.gradients({key: np.asarray(value) for key, value in gradients.items()}, params)
+        return float(loss), put_together(found, plan.columns)
 
     return Contestant(name, step, result, text.source)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from rnnsym.bench.cases import Case
+from rnnsym.bench.columns import put_together, taken_apart
 from rnnsym.bench.contest import Contestant
 from rnnsym.bench.peers.layers import Layer
 from rnnsym.bench.peers.translate import translate
@@ -119,9 +120,10 @@ def language(dtype: str) -> Language:
 def contestant(name: str, case: Case, plan: Plan, layers: Mapping[int, Layer] | None = None) -> Contestant:
     """A training step in PyTorch: the translated cost, its gradients by autograd."""
     words = language(case.dtype)
+    params = taken_apart(case.params, plan.columns, case.scale.sizes)
     text = translate(plan, case.scale.sizes, words, case.classes, layers)
     cost = text.function(words)
-    leaves = {key: torch.tensor(value, requires_grad=True) for key, value in text.leaves(case.params).items()}
+    leaves = {key: torch.tensor(value, requires_grad=True) for key, value in text.leaves(params).items()}
     data = {key: torch.tensor(value) for key, value in case.data.items()}
     constants = {
         key: torch.tensor(np.asarray(value, case.dtype) if value.dtype.kind == "f" else value) for key, value in text.constants.items()
@@ -129,11 +131,13 @@ def contestant(name: str, case: Case, plan: Plan, layers: Mapping[int, Layer] | 
 
     def step() -> tuple[Any, Any]:
         loss = cost(leaves, data, constants)
-        return loss, torch.autograd.grad(loss, list(leaves.values()), allow_unused=True) if leaves else ()
+        if not loss.requires_grad:  # it depends on no parameter
+            return loss, [None] * len(leaves)
+        return loss, torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
 
     def result() -> tuple[float, dict[str, Any]]:
         loss, found = step()
         gradients = {key: np.zeros(leaf.shape) if g is None else g.numpy() for (key, leaf), g in zip(leaves.items(), found, strict=True)}
-        return loss.item(), text.gradients(gradients, case.params)
+        return loss.item(), put_together(text.gradients(gradients, params), plan.columns)
 
     return Contestant(name, step, result, text.source)
