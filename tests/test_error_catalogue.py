@@ -58,3 +58,8 @@ def test_every_wrong_call_raises_the_code_that_it_shows():
     assert {call.code for call in WARNINGS} == {code for code in CATALOGUE if code.startswith("W")}
     beyond = (103, 104, 105, 204, 205, 303, 304, 501, 504, 505, 601, 602, 603, 604)  # an unreadable disk, no TeX, calls from Python
     assert {call.code for call in CALLS} >= {code for code in CATALOGUE if code.startswith("U")} - {f"U{number}" for number in beyond}
+
+
+def test_every_family_of_codes_has_a_heading():
+    errors = pytest.importorskip("sphinx_rnnsym.errors", reason="the site's printers need Sphinx (pip install rnnsym[docs])")
+    assert {code[:2] for code in CATALOGUE} <= set(errors.FAMILIES)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from shown import OMITTED, stands_in
 
+from rnnsym.cli.arguments import parser
 from rnnsym.cli.main import main
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -66,3 +67,9 @@ def test_the_readme_counts_the_library_right():
 def test_the_python_version_is_said_once_and_the_same():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in README
+
+
+def test_the_readme_names_every_command():
+    (choices,) = [action.choices for action in parser()._actions if action.dest == "command"]
+    table = README[README.index("## Commands") :]
+    assert [command for command in choices if f"`rnnsym {command}" not in table and f"`{command}`" not in table] == []

@@ -24,7 +24,7 @@ MALFORMED = Path(__file__).parents[2] / "tests" / "language" / "malformed.txt"
 FAMILIES = {
     "E1": "A text that cannot be read", "E2": "Names", "E3": "Shapes", "E4": "Time", "E7": "Notation", "E9": "Bugs in rnnsym",
     "W2": "Warnings", "U1": "Finding a model", "U2": "Writing files", "U3": "Options and formats", "U4": "Projects",
-    "U5": "Checking", "U6": "Arrays", "U7": "Vanishing and exploding gradients",
+    "U5": "Checking", "U6": "Arrays", "U7": "Vanishing and exploding gradients", "U8": "Auditing",
 }  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def _sections(letter: str, examples) -> Iterator[str]:
             continue
         if code[:2] != family:
             family = code[:2]
-            yield f"## {FAMILIES[family]}\n"
+            yield f"## {FAMILIES.get(family, f'{family}xx')}\n"
         yield _heading(code, entry)
         shown = examples(code)
         yield shown[0] if shown else ""

@@ -196,7 +196,7 @@ def page() -> str:
         "Long runs of the drawing of models and of the breaking of files. This page is written by the last of these:",
         "",
     ]
-    rows += ["```", *re.findall(r"python -m tests.*", __doc__ or ""), "```"]
+    rows += ["```text", *re.findall(r"python -m tests.*", __doc__ or ""), "```"]
     for name, (title, said) in TITLES.items():
         record = Record.load(name)
         rows += ["", f"## {title}", "", said, ""]
