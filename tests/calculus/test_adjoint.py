@@ -36,6 +36,7 @@ MODELS = {
     "lagged inside a sum over time": HEAD + CELL + "m = total(h[t-1] * h[t] + sum(x[t+1]) * c)\nloss = sum(m**3)\n",
     "a loss at the last step": HEAD + CELL + "loss[t] = (sum(h[t]**2) if t == T else 0) + (h_sum[t] if t == 1 else 0)\nh_sum[t] = sum(h[t])\n",
     "static equations": HEAD + "A = -exp(A_log)\nh[t] = exp(A * s[t]) * h[t-1] + W @ x[t]\ns[t] = softplus(dot(w, x[t]) + c)\n" + TAIL,
+    "two of three parts": HEAD + "a[t], b[t], c[t] = split(W @ x[t], 3)\nh[t] = tanh(a[t] * b[t] + U @ h[t-1])\n" + TAIL,
     "regulariser beside the loss": HEAD + CELL + TAIL + "loss = 0.01 * sum(W**2) + 0.1 * norm(U)\n",
     "loss read by another equation": HEAD + CELL + "loss[t] = sum(h[t]**2) + 0.1 * s[t]\ns[t] = 0.5 * s[t-1] + loss[t-1]\n",
     "matrix state": HEAD.replace("h: vector[n_h]", "S: matrix[n_k, n_v]")
@@ -196,3 +197,13 @@ def test_time_runs_backwards_for_errors_of_a_forward_recurrence():
     assert [c.direction for c in joined.system.components if c.kind == "scan"] == [1, -1]
     assert str(joined.system.defined["d_h"].rhs) == "V.T @ d_p_bar[t] + U.T @ d_h_bar[t+1]"
     assert t in joined.system.defined["d_h"].rhs.free_symbols
+
+
+def test_a_scalar_that_fills_a_vector_collects_the_errors_of_all_entries():
+    joined = adjoint(parse("s: param\nx: input[n]\nh: vector[n]\nh[t] = s\nloss[t] = sum(h[t] * x[t])\n"))
+    assert str(joined.system.defined[joined.gradients["s"]].rhs) == "total(sum(d_h[t]))"
+
+
+def test_what_may_fail_keeps_its_place_in_the_branch_that_keeps_it_from_failing():
+    model = parse("s: input\nu[t] = tanh(log(s[t]) * w + b) if s[t] > 0 else 0\nloss[t] = u[t]**2\n")
+    assert [d.key for d in prepare(model).definitions] == ["u", "loss"]

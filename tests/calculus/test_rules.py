@@ -11,7 +11,7 @@ from samples import POSITIVE, SAMPLES, SIZES
 from rnnsym.algebra import Quantity
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import size_value
-from rnnsym.algebra.tensor import Tensor, quantities
+from rnnsym.algebra.tensor import Tensor, quantities, t
 from rnnsym.calculus.pullback import PULLBACKS, pull
 from rnnsym.calculus.pushforward import PUSHFORWARDS, push
 from rnnsym.program.interpret import evaluate
@@ -105,6 +105,13 @@ def test_a_wrong_rule_is_caught(monkeypatch):
 def test_no_gradient_flows_through_stop_gradient():
     u = Quantity("u")
     assert [p.cotangent for p in pull(op.StopGradient(u) * u, Quantity("g"), lambda q: True)] == [Quantity("g") * op.StopGradient(u)]
+
+
+def test_rules_that_are_read_and_not_asked_hold_too():
+    """`pull` goes into a sum over time itself, and not at all into stop_gradient; documents print these two laws all the same."""
+    u, g = Quantity("u", (), t), Quantity("g")
+    assert PULLBACKS[op.StopGradient](op.StopGradient(u), g) == [None]
+    assert PULLBACKS[op.Total](op.Total(u), g) == [g]
 
 
 def test_the_branch_not_taken_never_reaches_the_gradient():

@@ -38,8 +38,18 @@ FORMS = {
     "s[t] = sigmoid(z[t])\nq[t] = 1 - s[t]\nu[t] = log(q[t])": "-softplus(z[t])",
     "e[t] = exp(z[t])\na[t] = sum(e[t])\nu[t] = log(a[t]) * ones(n)": "logsumexp(z[t]) * ones(n)",
 }
-KEPT = ("u[t] = log(1 + z[t])", "u[t] = 1 - tanh(z[t])", "p[t] = softmax(z[t])\nu[t] = log(p[t-1])", "u[t] = 2 - sigmoid(z[t])",
-        "u[t] = exp(z[t]) / (1 + exp(-z[t]))", "u[t] = (exp(z[t]) - exp(-z[t])) / (exp(z[t]) + exp(z[t]))", "u[t] = z[t] - logsumexp(2 * z[t])")  # fmt: skip
+KEPT = (
+    "u[t] = log(1 + z[t])",
+    "u[t] = 1 - tanh(z[t])",
+    "p[t] = softmax(z[t])\nu[t] = log(p[t-1])",
+    "u[t] = 2 - sigmoid(z[t])",
+    "u[t] = exp(z[t]) / sum(exp(y[t]))",
+    "M: input[n, n]\nu[t] = log(sum(exp(M[t]))) * ones(n)",
+    "u[t] = exp(z[t]) / (1 + exp(-z[t]))",
+    "u[t] = (exp(z[t]) - exp(-z[t])) / (exp(z[t]) + exp(z[t]))",
+    "u[t] = z[t] - logsumexp(2 * z[t])",
+    "p[t] = softmax(z[t-1])\nq = log(p[T])\nu[t] = q + z[t]",
+)
 
 
 @pytest.mark.parametrize("text", FORMS)

@@ -116,7 +116,7 @@ ASSEMBLING = [
     Mutant("scalar right side of a vector: error not summed", ADJOINT, "spread_over = reduce_to(definition.rhs.shape, error)", "spread_over = error", ASSEMBLY),
     Mutant("contributions of one reader: the first alone", ADJOINT, "raw = collect([part for part, _ in parts])", "raw = parts[0][0]", ASSEMBLY),
     Mutant("common factor taken out: sign lost", ADJOINT, "return inner.args[0], op.Negate(rest) if negative else rest", "return inner.args[0], rest", ASSEMBLY),
-    Mutant("common factor taken out: though shapes differ", ADJOINT, "if not same or any(term.shape != head.shape for term in terms):", "if not same:", ASSEMBLY),
+    Mutant("common factor taken out: though shapes differ", ADJOINT, "if not same or any(term.shape != head.shape for term in terms):", "if not same:", ASSEMBLY, "d a + d b and d (a + b) for a scalar d are equal entry by entry; only the print is another"),
     Mutant("sums over time joined: sign lost", ADJOINT, "bodies = [op.Negate(u.body) if neg else u.body for neg, u in totals]", "bodies = [u.body for neg, u in totals]", ASSEMBLY),
     Mutant("pieces side by side: though they do not fill the vector", ADJOINT, "if len(tiles) != len(pieces) or sympy.expand(place - length) != 0:", "if len(tiles) != len(pieces):", ASSEMBLY),
     Mutant("active: what the cost does not reach counts too", ADJOINT, "return forwards & self._reaching()", "return forwards", ("tests/calculus", "tests/derivation", "tests/backends")),

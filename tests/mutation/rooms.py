@@ -48,7 +48,7 @@ CHECKERS = [
     Mutant("exact check: infinite values are compared", FINITE, "        if not (left.is_finite and right.is_finite):\n            return UNDECIDED, chance\n", "", FIELD),
     Mutant("exact check: bound without the degree", FINITE, "chance = min(1.0, _ratio(degree + self.field.accident, self.field.prime))", "chance = min(1.0, _ratio(self.field.accident, self.field.prime))", FIELD),
     Mutant("exact check: no initial values given", FINITE, "and name in self.system.by_name and self.seed % 2 == 0:", "and name in self.system.by_name and False:", (*FIELD, "tests/proof")),
-    Mutant("measured: the smaller error is told", "rnnsym/proof/measured.py", "return left if np.isnan(left) or right <= left else right", "return right if np.isnan(left) or right <= left else left", ("tests/proof/test_measured.py",)),
+    Mutant("measured: the smaller error is told", "rnnsym/proof/measured.py", "worse = old if np.isnan(old) or residual <= old else residual", "worse = residual if np.isnan(old) or residual <= old else old", ("tests/proof/test_measured.py",)),
     Mutant("measured: complex step without its width", "rnnsym/proof/bench.py", "return float(np.imag(self.cost(moved, np.complex128)) / STEP)", "return float(np.imag(self.cost(moved, np.complex128)))", ("tests/proof/test_measured.py",)),
     Mutant("interpreter: values outside are those given to the file alone", INTERPRET, "        if (name, step) in self.given:\n            return self.given[name, step]\n", "", ("tests/program", "tests/cells")),
     Mutant("interpreter: backward scans run forwards", INTERPRET, "for step in reversed(walk) if component.direction < 0 else walk:", "for step in walk:", ("tests/program", "tests/cells/test_small_systems.py")),

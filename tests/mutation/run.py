@@ -4,6 +4,7 @@ notice, each mutant in a fresh process.
     python tests/mutation/run.py                      all mutants; writes docs/reference/mutants.md
     python tests/mutation/run.py --only pullback,sum  those whose name or file holds one of these words; writes nothing
     python tests/mutation/run.py --again FILE.json    results are kept in FILE.json, and what is known there is not run again
+    python tests/mutation/run.py --near               the tests named with each mutant alone, not the wider rooms
 
 It is run once for a release, not in CI: each mutant takes seconds to minutes. A mutant whose text is not there exactly once is an error.
 """
@@ -34,7 +35,7 @@ TIMEOUT = 600
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a mutant: killed (witness: the first test that failed), timeout, or survived."""
+    """What became of a mutant: killed (witness: the first test that failed), unended (the tests went on beyond the time), or survived."""
 
     name: str
     outcome: str
@@ -57,37 +58,35 @@ def copied_tree(folder: Path) -> Path:
     return tree
 
 
-def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[bool, str]:
-    """Whether the tests pass in the tree, and the first that does not."""
-    there = [t for t in tests if (tree / t).exists()]
-    words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-rfE", *there]
-    environment = {**os.environ, "PYTHONPATH": str(tree), "HYPOTHESIS_DATABASE_FILE": os.devnull}
+def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[str, str]:
+    """What became of a mutant in these tests, and the first that fails."""
+    words = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-rfE", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         done = subprocess.run(words, cwd=tree, capture_output=True, text=True, timeout=TIMEOUT, env=environment)
     except subprocess.TimeoutExpired:
-        return False, f"no end within {TIMEOUT} s"
+        return "unended", f"no end within {TIMEOUT} s"
     if done.returncode == 0:
-        return True, ""
-    if done.returncode == 5:
-        return True, ""
+        return "survived", ""
     found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.M)
-    return False, found[1] if found else (done.stdout + done.stderr).strip().split("\n")[-1][:120]
+    if done.returncode != 1 or not found:  # no tests, or pytest itself failed: nothing was tested
+        raise RuntimeError(f"pytest {' '.join(tests)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return "killed", found[1]
 
 
-def tried(tree: Path, mutant: Mutant) -> Result:
+def tried(tree: Path, mutant: Mutant, near: bool) -> Result:
     """Break, test, mend."""
     path = tree / mutant.file
     whole = path.read_text(encoding="utf-8")
     begun = time.monotonic()
     path.write_text(mutant.applied(whole), encoding="utf-8")
     try:
-        passed, witness = run_tests(tree, mutant.tests)
-        if passed and not mutant.equivalent:
-            passed, witness = run_tests(tree, WIDER)
+        outcome, witness = run_tests(tree, mutant.tests)
+        if outcome == "survived" and not mutant.equivalent and not near:
+            outcome, witness = run_tests(tree, WIDER)
     finally:
         path.write_text(whole, encoding="utf-8")
-    outcome = "survived" if passed else "killed"
     return Result(mutant.name, outcome, witness, round(time.monotonic() - begun, 1), change_of(mutant))
 
 
@@ -100,18 +99,18 @@ def page(results: dict[str, Result], mutants: list[Mutant]) -> str:
     """The page of results."""
     killed = [m for m in mutants if results[m.name].outcome == "killed"]
     equal = [m for m in mutants if results[m.name].outcome == "survived" and m.equivalent]
-    alive = [m for m in mutants if results[m.name].outcome == "survived" and not m.equivalent]
+    alive = [m for m in mutants if m not in killed and m not in equal]
     rows = [
         "# Mutants",
         "",
         "One thing in rnnsym is broken at a time, and the tests are run: a test that should notice must fail. Written by",
         "`python tests/mutation/run.py`; the list of what is broken stands in `tests/mutation/`.",
         "",
-        f"{len(mutants)} mutants: {len(killed)} killed, {len(equal)} equivalent to the original, {len(alive)} survived.",
+        f"{len(mutants)} mutants: {len(killed)} killed, {len(equal)} equivalent to the original, {len(alive)} not killed.",
         "",
     ]
     if alive:
-        rows += ["## Survived", "", *(f"- {m.name} (`{m.file}`)" for m in alive), ""]
+        rows += ["## Not killed", "", *(f"- {m.name} (`{m.file}`): {results[m.name].outcome}" for m in alive), ""]
     rows += ["## Equivalent", "", *(f"- {m.name} (`{m.file}`): {m.equivalent}" for m in equal), ""] if equal else []
     rows += ["## Killed", "", "| what is broken | where | first test that fails |", "|---|---|---|"]
     for mutant in killed:
@@ -124,6 +123,7 @@ def main() -> int:
     reader = argparse.ArgumentParser(description="Break rnnsym in a copy, one thing at a time, and see which test notices.")
     reader.add_argument("--only", default="", help="words, separated by commas, of the names or files of mutants")
     reader.add_argument("--again", metavar="FILE.json", help="keep results here, and do not run again what is known")
+    reader.add_argument("--near", action="store_true", help="the tests named with each mutant alone")
     options = reader.parse_args()
     words = [w for w in options.only.split(",") if w]
     chosen = [m for m in MUTANTS if not words or any(w in m.name or w in m.file for w in words)]
@@ -137,12 +137,12 @@ def main() -> int:
         for number, mutant in enumerate(chosen, 1):
             if mutant.name in results and results[mutant.name].outcome == "killed":
                 continue
-            results[mutant.name] = result = tried(tree, mutant)
+            results[mutant.name] = result = tried(tree, mutant, options.near)
             print(f"{number}/{len(chosen)}  {result.outcome:8}  {result.seconds:6.1f} s  {mutant.name}  {result.witness}", flush=True)
             if kept:
                 kept.write_text(json.dumps([asdict(r) for r in results.values()], indent=1))
-    wrong = [m for m in chosen if (results[m.name].outcome == "survived") != bool(m.equivalent)]
-    if not words:
+    wrong = [m for m in chosen if results[m.name].outcome != ("survived" if m.equivalent else "killed")]
+    if not words and not options.near:
         PAGE.parent.mkdir(parents=True, exist_ok=True)
         PAGE.write_text(page(results, chosen), encoding="utf-8")
     for mutant in wrong:

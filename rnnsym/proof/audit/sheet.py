@@ -18,7 +18,7 @@ from sympy import Basic
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.graph import closure
 from rnnsym.algebra.sizes import same_shape, size_value
-from rnnsym.algebra.tensor import BOUND, Quantity, T, Tensor, quantities, t
+from rnnsym.algebra.tensor import BOUND, Number, Quantity, T, Tensor, quantities, t
 from rnnsym.derivation import Derivation
 from rnnsym.errors import ModelError
 from rnnsym.program.interpret import Run
@@ -291,6 +291,8 @@ def _written_out(derivation: Derivation, kept: set[str]) -> dict[str, Tensor]:
             return node if node.name not in known or node.name in running else written(node.name)
         if isinstance(node, op.Total):
             return op.Total(inside(node.body))
+        if isinstance(node, op.Complement):  # as it reads, so that what it reads can be altered
+            return op.Plus(Number(1), op.Negate(inside(node.args[0])))
         if not node.args or not isinstance(node, (Tensor, op.Condition)):
             return node
         parts = [inside(a) for a in node.args]

@@ -96,8 +96,6 @@ def complements(rows: Rows) -> Iterator[Slip]:
 
 def _rest(node: Tensor) -> Tensor | None:
     """q for 1 - q."""
-    if isinstance(node, op.Complement):
-        return node.args[0]
     if isinstance(node, op.Plus) and len(node.args) == 2 and op.is_one(node.args[0]) and isinstance(node.args[1], op.Negate):
         inner = node.args[1].args[0]
         return inner if isinstance(inner, Quantity) else None
