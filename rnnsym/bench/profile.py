@@ -16,23 +16,13 @@ from typing import Any
 from rnnsym.backends.live import compile_module
 
 CLOCK = "clock_"
-PRODUCTS = {"matmul", "dot", "einsum", "outer_sum", "matvec", "vecmat", "tensordot", "inner"}
-MOVES = {
-    "zeros",
-    "empty",
-    "copy",
-    "copyto",
-    "concat",
-    "concatenate",
-    "stack",
-    "full",
-    "astype",
-    "ascontiguousarray",
-    "array",
-    "extended",
-    "flat",
-}
-MOVES |= {"reshape", "transpose", "swapaxes", "pad", "take", "columns", "scatter", "add.at", "roll", "error"}
+PRODUCTS = frozenset(["matmul", "dot", "einsum", "outer_sum", "matvec", "vecmat", "tensordot", "inner"])
+MOVES = frozenset([  # functions that copy, make room or give views, and compute nothing
+    "zeros", "empty", "full", "array", "asarray", "astype", "ascontiguousarray", "copy", "copyto", "concat", "concatenate",
+    "stack", "flat", "reshape", "transpose", "swapaxes", "turned", "features_first", "extended", "fill_outside", "error",
+    "columns", "take", "scatter", "roll", "clear", "range", "reversed", "len", "slice", "zip", "enumerate", "tuple", "list",
+    "max", "min", "stretches",
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,8 +87,8 @@ def profile(source: str, name: str, run: Callable[[Any], None], repeats: int) ->
 
 def _last_row(statement: ast.stmt) -> int:
     """Of a loop its head alone."""
-    if isinstance(statement, (ast.For, ast.If, ast.With)):
-        return statement.lineno
+    if isinstance(statement, ast.For):
+        return statement.iter.end_lineno or statement.lineno
     return statement.end_lineno or statement.lineno
 
 
@@ -109,7 +99,7 @@ def _where(function: ast.FunctionDef) -> str:
         return "call"
     if not function.name.startswith("_") or not first or first[0].arg != "params":
         return ""
-    return "backward" if "backward" in function.name else "forward"
+    return "forward" if function.name.startswith("_forward") else "backward"
 
 
 def _timed(body: list[ast.stmt], where: str, in_loop: bool, places: list[tuple[ast.stmt, str, bool]]) -> Iterator[ast.stmt]:
@@ -143,17 +133,10 @@ def _reading(index: int) -> ast.stmt:
 def _kind(statement: ast.stmt) -> str:
     """What a statement does, by the operations in it: the heaviest counts."""
     names = {_called(n) for n in ast.walk(statement) if isinstance(n, ast.Call)}
-    operators = [type(n.op) for n in ast.walk(statement) if isinstance(n, (ast.BinOp, ast.AugAssign, ast.UnaryOp))]
-    if ast.MatMult in operators or names & PRODUCTS:
+    operations = [n for n in ast.walk(statement) if isinstance(n, (ast.BinOp, ast.AugAssign))]
+    if names & PRODUCTS or any(isinstance(n.op, ast.MatMult) for n in operations):
         return "product"
-    computing = {
-        n
-        for n in names
-        if n not in MOVES and n not in {"range", "reversed", "len", "slice", "enumerate", "zip", "max", "min", "tuple", "list"}
-    }
-    in_arrays = [n for n in ast.walk(statement) if isinstance(n, (ast.BinOp, ast.AugAssign))]
-    outside_index = [n for n in in_arrays if not _only_counts(n)]
-    return "elementwise" if computing or outside_index else "move"
+    return "elementwise" if names - MOVES or not all(map(_only_counts, operations)) else "move"
 
 
 def _called(call: ast.Call) -> str:
@@ -161,12 +144,12 @@ def _called(call: ast.Call) -> str:
 
 
 def _only_counts(node: ast.AST) -> bool:
-    """Whether it is arithmetic of step numbers and sizes: names and whole numbers, as in `t + 1`."""
-    operands = [n for n in ast.walk(node) if isinstance(n, (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call))]
+    """Whether it is arithmetic of step numbers and sizes, as in `t + 1` or `4 * n_h`."""
+    leaves = [n for n in ast.walk(node) if isinstance(n, (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call))]
+    counting = {"t", "steps", "batch", "count", "span", "lag"}
     return all(
-        (isinstance(n, ast.Constant) and isinstance(n.value, int))
-        or (isinstance(n, ast.Name) and (n.id in {"t", "steps", "batch"} or n.id.startswith("n_")))
-        for n in operands
+        isinstance(n.value, int) if isinstance(n, ast.Constant) else isinstance(n, ast.Name) and (n.id in counting or n.id.startswith("n_"))
+        for n in leaves
     )
 
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from inspect import signature
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from rnnsym import library
-from rnnsym.algebra.system import System
-from rnnsym.backends import numpy_module
 from rnnsym.backends.live import compile_module
 from rnnsym.bench import growth, limit, machine, stream, training
 from rnnsym.bench.cases import Case, cases, scales
@@ -146,12 +142,6 @@ def _progress(sentence: str) -> None:
 # ---------------------------------------------------------------- contestants
 
 
-def at_level(system: System, level: int) -> ModuleType:
-    """The live module at a level of optimisation."""
-    options: dict[str, Any] = {"level": level} if "level" in signature(numpy_module.generate).parameters else {}
-    return compile_module(numpy_module.generate(system, **options), system.name)
-
-
 def _limit(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
     return limit.contestant(case, schedule) or "the model has no matrix product that all sequences share"
 
@@ -161,7 +151,7 @@ def _ours(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
 
 
 def _naive(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
-    return training.contestant("naive", case, at_level(case.system, 0))
+    return training.contestant("naive", case, compile_module(generate(case.system, level=0), case.system.name))
 
 
 def _torch(case: Case, module: Any, schedule: Plan, threads: int) -> Built:

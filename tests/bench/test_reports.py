@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import time
 
 import pytest
 
@@ -10,6 +12,7 @@ import rnnsym
 from rnnsym.bench import machine, page, tasks
 from rnnsym.bench.machine import sentence
 from rnnsym.bench.page import matrix
+from rnnsym.bench.profile import _kind, profile
 from rnnsym.bench.report import compared, generated, grown, profiled, streamed
 from rnnsym.bench.schedule import Plan
 from rnnsym.bench.stream import recurrences
@@ -87,6 +90,36 @@ def test_a_profile_finds_the_products_of_every_step_and_its_shares_are_all_of_th
     assert any(line["kind"] == "product" and line["where"].startswith("backward") for line in row["lines"])
     shares = [float(cells[0].rstrip("%")) for cells in profiled(row)[1 : [*map(any, profiled(row))].index(False)]]
     assert abs(sum(shares) - 100) < 1
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("np.dot(weights, h_t, out=z_t)", "product"),
+        ("d_h[t] += d_z[t + 1] @ U", "product"),
+        ("np.tanh(z, out=z)", "elementwise"),
+        ("c[t] = f[t] * c_prev[t]", "elementwise"),
+        ("h = operands[1 : steps + 1, n_x : n_h + n_x]", "move"),
+        ("sums = work.array('sums', (steps, 4 * n_h, batch), dtype)", "move"),
+    ],
+)
+def test_a_statement_is_told_by_the_heaviest_thing_it_does(line: str, kind: str):
+    source = f"def _forward(params, run):\n    {line}\ndef loss_and_grads(params):\n    pass\n"
+    assert [_kind(statement) for statement in ast.parse(source).body[0].body] == [kind]
+
+
+def test_a_profile_finds_where_the_time_goes():
+    source = "def _forward(params):\n    for t in range(3):\n        wait(0.01)\n    wait(0.002)\n\ndef loss_and_grads(params):\n    _forward(params)\n"
+
+    def run(module):
+        module.wait = time.sleep
+        module.loss_and_grads(None)
+        module.loss_and_grads(None)
+
+    lines = {line.number: line for line in profile(source, "waiting", run, 2)}
+    assert lines[3].calls == 3 and lines[3].where == "forward, loop" and lines[3].seconds >= 0.029
+    assert lines[4].calls == 1 and lines[4].where == "forward" and lines[4].seconds > 0.001
+    assert lines[3].seconds > 2 * lines[4].seconds
 
 
 def test_the_recurrences_alone_are_what_a_stream_is_timed_with():
