@@ -14,10 +14,12 @@ import sympy
 from sympy import Basic, Expr, IndexedBase, Integer, Mod, Rational, Sum, exp, log, sqrt
 
 from rnnsym.algebra import operators as op
+from rnnsym.algebra.sizes import size
 from rnnsym.algebra.tensor import Number, Quantity, Tensor
 from rnnsym.calculus.elementwise import KINKS
 
 Entry = Callable[..., Expr]
+STEPS = size("T")  # how many steps a sum over time has
 Indices = tuple[Expr, ...]
 
 
@@ -78,6 +80,7 @@ class IndexForm:
         self.conventions: dict[str, None] = {}
         self.negative: list[Expr] = []
         self.numbers = count()
+        self.step: Expr | None = None  # inside a sum over time: the step at which running quantities stand
 
     def index(self) -> sympy.Symbol:
         """A fresh index: capture would be silent."""
@@ -85,6 +88,8 @@ class IndexForm:
 
     def leaf(self, quantity: Quantity, indices: Indices) -> Expr:
         name = self.leaves[quantity]
+        if self.step is not None and quantity.time is not None:
+            indices = (*indices, self.step)
         return IndexedBase(name, real=True)[indices] if indices else sympy.Symbol(name, real=True)
 
     def entry(self, node: Basic, indices: Indices = ()) -> Expr:
@@ -104,6 +109,20 @@ class IndexForm:
         value = body(indices)
         for i, length in zip(reversed(indices), reversed(lengths), strict=True):
             value = Sum(value, (i, 0, length - 1))
+        return value
+
+    def over_time(self, body: Callable[[], Expr]) -> Expr:
+        """Σ over all steps."""
+        outside, self.step = self.step, self.index()
+        step, value = self.step, body()
+        self.step = outside
+        return Sum(value, (step, 0, STEPS - 1))
+
+    def at_step(self, step: Expr | None, body: Callable[[], Expr]) -> Expr:
+        """The value of `body` where running quantities stand at a step."""
+        outside, self.step = self.step, step
+        value = body()
+        self.step = outside
         return value
 
     def holds(self, condition: Basic, indices: Indices) -> Expr:
@@ -341,6 +360,11 @@ def _logsumexp(form, node, i):
 @index_form(op.StopGradient)
 def _stop_gradient(form, node, i):
     return Frozen(form.entry(node.args[0], i))
+
+
+@index_form(op.Total)
+def _total(form, node, i):
+    return form.over_time(lambda: form.entry(node.body, i))
 
 
 # ---------------------------------------------------------------- losses

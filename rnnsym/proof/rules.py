@@ -22,10 +22,10 @@ from rnnsym.algebra.sizes import size
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import Number, Quantity, Tensor, quantities
 from rnnsym.calculus.prepare import prepare
-from rnnsym.calculus.pullback import law, pull
+from rnnsym.calculus.pullback import Pulled, law, pull
 from rnnsym.calculus.pushforward import push
 from rnnsym.proof.counterexample import compare
-from rnnsym.proof.index_form import IndexForm, Within
+from rnnsym.proof.index_form import STEPS, IndexForm, Within
 from rnnsym.proof.sums import Normal
 
 PULLBACK, PUSHFORWARD = "pullback", "pushforward"
@@ -163,8 +163,8 @@ def without_totals(node: Basic) -> Basic:
 def prove_expression(expression: Tensor) -> Proof:
     """Compare both rules of an expression with SymPy's derivative; nothing about its quantities is assumed but that they are real."""
     start = time.perf_counter()
-    task = _Task(expression)
-    left = [*task.pullbacks(), *task.pushforward()]
+    task = Task(expression)
+    left = [opened for question in task.questions() for opened in task.open(question)]
     parts = _parts(expression) if left and all(o.agreed and not o.is_wrong for o in left) else []
     if len(parts) > 1:
         proofs = [prove_expression(part) for part in parts]
@@ -189,51 +189,82 @@ def _parts(expression: Tensor) -> list[Tensor]:
     return list(found)
 
 
-class _Task:
+@dataclass(frozen=True)
+class Question:
+    """Is what our law gives, at every entry, SymPy's derivative?
+
+    rule      PULLBACK or PUSHFORWARD
+    quantity  with respect to what (a pullback)
+    law       the cotangent or tangent that our rules give
+    truth     SymPy's derivative in index form, ours likewise
+    ranges    the free indices and their lengths
+    """
+
+    rule: str
+    quantity: str
+    law: Tensor
+    truth: Callable[[], Expr]
+    ours: Callable[[], Expr]
+    ranges: Mapping[sympy.Symbol, Expr]
+
+
+class Task:
     """The proof of one expression: its leaves, its index form, and the cotangent and tangents as further leaves."""
 
     def __init__(self, expression: Tensor):
         self.expression = expression
-        self.leaves = list(dict.fromkeys(quantities(expression)))
+        self.leaves = list(dict.fromkeys(quantities(without_totals(expression))))
+        self.sums = expression.has(op.Total)  # then running quantities stand at one of T steps, and have an index for it
         taken = {q.name for q in self.leaves}
         self.g = Quantity(next(n for n in ("g", "g_", "g__") if n not in taken), expression.shape)
-        self.dots = {q: Quantity(f"d{n}_", q.shape) for n, q in enumerate(self.leaves)}
+        taken |= {self.g.name} | ({f"d{name}" for name in taken} & taken)
+        self.dots = {q: Quantity(f"d{q.name}" + "_" * (f"d{q.name}" in taken), q.shape, q.time) for q in self.leaves}
         names = {q: f"{q.name}" if q.time is None else f"{q.name}({q.time})" for q in (*self.leaves, self.g, *self.dots.values())}
         self.form = IndexForm(names, expression.atoms(op.Compare))
         self.facts = [f for s in expression.atoms(op.Slice) for f in (s.args[1], s.args[2] - s.args[1], s.args[0].shape[0] - s.args[2])]
 
-    def pullbacks(self) -> Iterable[Open]:
-        """What is not shown of ∂/∂u_r Σ g_i f_i = the cotangent of u at r, for every quantity u."""
-        pulled: dict[Quantity, list[Tensor]] = {q: [] for q in self.leaves}
+    def questions(self) -> Iterable[Question]:
+        """∂/∂u_r Σ g_i f_i = the cotangent of u at r, for every quantity u; d/dε f_i(u + ε du) = the tangent at i."""
+        pulled: dict[Quantity, list[Pulled]] = {q: [] for q in self.leaves}
         for found in pull(self.expression, self.g, lambda q: True):
-            pulled[found.quantity].append(found.cotangent)
-        form = self.form
+            pulled[found.quantity].append(found)
         for quantity in self.leaves:
-            at = tuple(form.index() for _ in quantity.shape)
+            yield self._pullback(quantity, pulled[quantity])
+        yield self._pushforward()
 
-            def truth(quantity: Quantity = quantity, at=at) -> Expr:
-                return sympy.diff(self.cost, form.leaf(quantity, at))
+    def _pullback(self, quantity: Quantity, pulled: list[Pulled]) -> Question:
+        form = self.form
+        at = tuple(form.index() for _ in quantity.shape)
+        step = form.index() if self.sums and quantity.time is not None else None
+        ranges = {**dict(zip(at, quantity.shape, strict=True)), **({} if step is None else {step: STEPS})}
 
-            def ours(quantity: Quantity = quantity, at=at) -> Expr:
-                return sympy.Add(*(form.at(c, at) for c in pulled[quantity]))
+        def truth() -> Expr:
+            return sympy.diff(self.cost, form.at_step(step, lambda: form.leaf(quantity, at)))
 
-            yield from self._open(PULLBACK, quantity.name, truth, ours, dict(zip(at, quantity.shape, strict=True)))
+        def ours() -> Expr:
+            return sympy.Add(*(self._arrived(found, at, step) for found in pulled))
 
-    def pushforward(self) -> Iterable[Open]:
-        """What is not shown of d/dε f_i(u + ε du) = the tangent at i."""
+        parts = [op.Total(f.cotangent) if f.summed and quantity.time is None else f.cotangent for f in pulled]
+        return Question(PULLBACK, quantity.name, op.Plus(*parts) if parts else op.zeros(quantity.shape), truth, ours, ranges)
+
+    def _arrived(self, found: Pulled, at: tuple[Expr, ...], step: Expr | None) -> Expr:
+        """What reached a quantity, at its entry: summed over time for a static one inside a sum over time."""
+        if step is None and found.summed:
+            return self.form.over_time(lambda: self.form.at(found.cotangent, at))
+        return self.form.at_step(step, lambda: self.form.at(found.cotangent, at))
+
+    def _pushforward(self) -> Question:
         form = self.form
         at = tuple(form.index() for _ in self.expression.shape)
         tangent = push(self.expression, self.dots.get)
+        law = op.zeros(self.expression.shape) if tangent is None else tangent
 
         def truth() -> Expr:
             step = sympy.Symbol("epsilon", real=True)
             value = form.entry(self.expression, at)
             return sympy.diff(value.xreplace(dict(self._moved(value, step))), step).subs(step, 0)
 
-        def ours() -> Expr:
-            return sympy.Integer(0) if tangent is None else form.at(tangent, at)
-
-        yield from self._open(PUSHFORWARD, "", truth, ours, dict(zip(at, self.expression.shape, strict=True)))
+        return Question(PUSHFORWARD, "", law, truth, lambda: form.at(law, at), dict(zip(at, self.expression.shape, strict=True)))
 
     @cached_property
     def cost(self) -> Expr:
@@ -250,10 +281,11 @@ class _Task:
             if str(symbol) in by_name and not isinstance(symbol, sympy.Indexed) and symbol.is_integer is None:
                 yield symbol, symbol + step * sympy.Symbol(by_name[str(symbol)], real=True)
 
-    def _open(self, rule: str, quantity: str, truth: Callable[[], Expr], ours: Callable[[], Expr], ranges: Mapping) -> Iterable[Open]:
+    def open(self, question: Question) -> Iterable[Open]:
         """Nothing where SymPy's derivative and ours are shown to be equal. An error of SymPy's leaves the question open, never proved."""
+        rule, quantity, ranges = question.rule, question.quantity, question.ranges
         try:
-            sides = truth(), ours()
+            sides = question.truth(), question.ours()
             left = _what_is_left(sides[0] - sides[1], ranges, (self.facts, self.form.negative))
         except _SYMPY_FAILS as error:
             yield Open(rule, quantity, f"{type(error).__name__}: {error}")
@@ -305,4 +337,4 @@ def _cut(expression: Expr, ranges: Mapping) -> tuple[sympy.Symbol, Expr] | None:
     return None
 
 
-__all__ = ["Open", "Proof", "RuleReport", "prove", "prove_expression", "standard_form", "without_totals"]
+__all__ = ["Open", "Proof", "Question", "RuleReport", "Task", "prove", "prove_expression", "standard_form", "without_totals"]
