@@ -76,18 +76,17 @@ class Bench:
     def claims(self, point: Point, dtype: type = np.float64) -> tuple[complex, tuple[Claim, ...]]:
         """The cost and every gradient that the module gives at a point, computed in float64 or float32.
 
-        Without initial values those of parameters, inputs and constants; with initial values those of the initial values alone.
+        Of parameters, inputs and constants, and of the initial values where there are some.
         """
-        if point.initial:
-            loss, grads, _ = self._loss_and_grads(point, ["initial"], dtype)
-            words = {self._initial_word(key): key for key in point.initial}
-            return loss, tuple(Claim("initial", words[key], np.asarray(g)) for key, g in grads.initial.items() if key in words)
         real = [d.name for d in (*self.system.data, *self.system.constants) if d.kind in ("input", "constant") and d.name in point.data]
-        loss, grads, _ = self._loss_and_grads(point, [self._python(name) for name in real], dtype)
+        asked = [*map(self._python, real), *(["initial"] if point.initial else [])]
+        loss, grads, _ = self._loss_and_grads(point, asked, dtype)
         found = [Claim("params", name, np.asarray(getattr(grads, self._python(name)))) for name in point.params]
         for name in real:
             extra = grads.constants if self.system.by_name[name].kind == "constant" else grads.inputs
             found.append(Claim("data", name, np.asarray(extra[self._python(name)])))
+        words = {self._initial_word(key): key for key in point.initial}
+        found += [Claim("initial", words[key], np.asarray(g)) for key, g in grads.initial.items() if key in words]
         return loss, tuple(found)
 
     def find_point(self, rng: np.random.Generator) -> tuple[Point, float, tuple[Claim, ...]]:

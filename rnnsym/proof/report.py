@@ -162,6 +162,11 @@ def short(value: float) -> str:
     return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e+")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 gradient`, `3 gradients`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def plain(value: float) -> float | str:
     """A number as JSON has it; nan and infinities as words."""
     return value if math.isfinite(value) else str(value)
@@ -169,5 +174,5 @@ def plain(value: float) -> float | str:
 
 __all__ = [
     "COMPUTED", "MEASURED", "PROVED", "RIGHT", "SKIPPED", "TESTED", "UNDECIDED", "WRONG",
-    "Check", "Fault", "Report", "plain", "short",
+    "Check", "Fault", "Report", "counted", "plain", "short",
 ]  # fmt: skip

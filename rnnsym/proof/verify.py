@@ -18,7 +18,7 @@ from rnnsym.derivation import derive
 from rnnsym.proof.deep import Deep, check_deeply
 from rnnsym.proof.finite_field import Assembly, check_assembly, everything
 from rnnsym.proof.measured import Measured, Measurement, measure
-from rnnsym.proof.report import COMPUTED, MEASURED, PROVED, RIGHT, SKIPPED, TESTED, UNDECIDED, WRONG, Check, Fault, Report, short
+from rnnsym.proof.report import COMPUTED, MEASURED, PROVED, RIGHT, SKIPPED, TESTED, UNDECIDED, WRONG, Check, Fault, Report, counted, short
 from rnnsym.proof.rules import RuleReport, prove, without_totals
 from rnnsym.proof.witnesses import PEERS, Witness, heard
 
@@ -76,8 +76,8 @@ def _proved(rules: RuleReport) -> Check:
     outcome = WRONG if rules.wrong else UNDECIDED if rules.open else RIGHT
     parts = sum(p.by_parts for p in rules.proofs.values())
     how = "SymPy's derivative in index form" + (f" ({parts} of them operator by operator)" if parts else "")
-    found = f"{rules.compared} derivatives equal" if not bad else f"{len(bad)} of {len(rules.proofs)} equations"
-    what = f"rules of {len(rules.proofs)} equations, for all sizes"
+    found = f"{counted(rules.compared, 'derivative')} equal" if not bad else f"{len(bad)} of {len(rules.proofs)} equations"
+    what = f"rules of {counted(len(rules.proofs), 'equation')}, for all sizes"
     return Check(PROVED, "rules", what, how, outcome, found, sum(p.seconds for p in rules.forms), {"derivatives": rules.compared}, bad)
 
 
@@ -87,12 +87,20 @@ def _tested(assembly: Assembly, seconds: float) -> Check:
     lengths = ", ".join(map(str, assembly.steps))
     seeds = f", {assembly.runs} runs for {assembly.branches} branches" if assembly.branches else ""
     how = f"dual numbers over a finite field{seeds}"
-    found = f"equal, chance of error ≤ {short(assembly.bound)}" if outcome == RIGHT else f"{len(wrong or open_)} gradients"
+    found = f"equal, chance of error ≤ {short(assembly.bound)}" if outcome == RIGHT else counted(len(wrong or open_), "gradient")
     if outcome == UNDECIDED:
         found += f" ({assembly.reason})"
     figures = {"bound": assembly.bound, "runs": assembly.runs, "branches": assembly.branches}
     return Check(
-        TESTED, "assembly", f"{len(assembly.names)} gradients, T = {lengths}", how, outcome, found, seconds, figures, wrong or open_
+        TESTED,
+        "assembly",
+        f"{counted(len(assembly.names), 'gradient')}, T = {lengths}",
+        how,
+        outcome,
+        found,
+        seconds,
+        figures,
+        wrong or open_,
     )
 
 
@@ -124,7 +132,7 @@ def _measured(numbers: Measured, witnesses: Iterable[Witness]) -> Iterable[Check
         bad = tuple(m.name for m in asked if witness.name in m.fails(numbers.tolerances))
         worst, tolerance = numbers.worst(witness.name) or 0.0, numbers.tolerances[witness.name]
         variables = sum(m.kind == "variable" for m in asked)
-        what = f"{len(asked) - variables} gradients" + (f", {variables} variables" if variables else "")
+        what = counted(len(asked) - variables, "gradient") + (f", {counted(variables, 'variable')}" if variables else "")
         found = f"{worst:.1e} {'≤' if not bad else '>'} {short(tolerance)}"
         figures = {"residual": worst, "tolerance": tolerance}
         yield Check(MEASURED, witness.name, what, witness.how, WRONG if bad else RIGHT, found, numbers.seconds[witness.name], figures, bad)

@@ -127,3 +127,26 @@ def test_a_gradient_that_is_wrong_only_in_a_padded_batch_is_caught():
 
     report = measure(model, module=SimpleNamespace(**{**vars(honest), "loss_and_grads": loss_and_grads}))
     assert [m.name for m in report.wrong] == ["b"]
+
+
+ENDED = """
+x: token[n_v]
+y: target[n_y]
+b: vector[n]
+b[t] = tanh(E @ x[t+1] + B @ b[t+1])
+b[T+1] = b_end
+loss = cross_entropy(y, softmax(V @ b[1] + c))
+"""
+
+
+def test_where_the_caller_gives_a_trained_end_nothing_flows_into_it():
+    """`initial=` goes before `b[T+1] = b_end`; the gradients of all others are measured there as well."""
+    model = rnnsym.parse(ENDED, name="ended")
+    report = measure(model)
+    assert report.is_right, report.wrong
+
+    def wrong_where_given(grads):
+        if grads.initial:
+            grads.B[...] *= 1.01
+
+    assert [m.name for m in measure(model, module=tampered(model, wrong_where_given)).wrong] == ["B"]
