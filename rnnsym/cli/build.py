@@ -156,6 +156,8 @@ def _read_record(project: Project) -> dict[str, dict[str, str]]:
 def _write_record(project: Project, record: dict[str, dict[str, str]]) -> None:
     text = json.dumps(dict(sorted(record.items())), indent=1) + "\n"
     folder = project.folder / CACHE
+    if not folder.resolve().is_relative_to(project.folder.resolve()):  # a link of somebody's: nothing is written through it
+        return
     try:
         if read_text(folder / "build.json") != text:
             write_all({folder / ".gitignore": "*\n", folder / "build.json": text}, force=True)

@@ -156,6 +156,8 @@ def _write_beside(path: Path, text: str) -> str:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # the text is on the disk before its name is
         os.chmod(temporary, stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
     except BaseException:
         os.unlink(temporary)

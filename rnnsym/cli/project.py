@@ -69,6 +69,8 @@ class Project:
         taken: dict[Path, Path] = {self.folder / self.index: Path(self.index)} if self.index else {}
         for job in jobs:
             for output in job.outputs:
+                if not output.resolve().is_relative_to(self.folder.resolve()):
+                    raise _wrong(f"{self.shown(output)} is a link that leads out of the project's folder", expected="a file inside it")
                 if taken.setdefault(output, job.model) != job.model:
                     both = "`index`" if self.index and output == self.folder / self.index else self.shown(taken[output])
                     raise _wrong(f"{both} and {self.shown(job.model)} both give {self.shown(output)}")

@@ -138,6 +138,11 @@ def corner_inset(height: float, corner: float, dy: float) -> float:
     return corner - (max(0.0, corner**2 - min(into, corner) ** 2)) ** 0.5
 
 
+def _one_line(text: str) -> str:
+    """The text without line ends and other characters that a picture's comments or XML cannot hold: a model's name is a file's name."""
+    return " ".join("".join(ch if ch.isprintable() else " " for ch in text).split())
+
+
 def cropped(name: str, title: str, description: str, nodes, edges, labels, dots) -> Drawing:
     """The drawing of these parts, moved so that its upper left corner is at the margin; coordinates to a tenth of a pixel."""
     boxes = [part.box for part in (*nodes, *labels)]
@@ -152,4 +157,13 @@ def cropped(name: str, title: str, description: str, nodes, edges, labels, dots)
 
     lines = tuple(replace(e, points=tuple((round(x - left, 1), round(y - top, 1)) for x, y in e.points)) for e in edges)
     size = round(right - left, 1), round(bottom - top, 1)
-    return Drawing(name, title, description, *size, tuple(map(moved, nodes)), lines, tuple(map(moved, labels)), tuple(map(moved, dots)))
+    return Drawing(
+        name,
+        _one_line(title),
+        _one_line(description),
+        *size,
+        tuple(map(moved, nodes)),
+        lines,
+        tuple(map(moved, labels)),
+        tuple(map(moved, dots)),
+    )

@@ -18,7 +18,7 @@ LARGEST = 0.5625  # points per pixel: letters of 16 pixels become 9 points
 def tikz_source(drawing: Drawing, width: float, height: float) -> str:
     """The tikzpicture of a drawing, at most `width` points wide and `height` points high."""
     scale = min(LARGEST, width / drawing.width, height / drawing.height)
-    rows = [f"% {drawing.title}. Needs \\usetikzlibrary{{arrows.meta}}.".replace("\n", " ")]
+    rows = [f"% {drawing.title}. Needs \\usetikzlibrary{{arrows.meta}}."]
     rows += [
         f"\\begin{{tikzpicture}}[x={scale:.4f}pt, y=-{scale:.4f}pt, line join=round,",
         f"  line/.style={{draw=pictureline, line width={1.5 * scale:.2f}pt, rounded corners={4 * scale:.2f}pt}},",
