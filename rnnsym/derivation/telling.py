@@ -1,7 +1,8 @@
 """The order of telling, and what follows by analogy.
 
 Comes in: entries of a derivation, not numbered yet. Goes out: the same in an order in which each is made of what was told before (what
-comes from other steps aside), those that are alike next to each other, each with its number and the number of the first that it is like.
+comes from other steps aside), those that are alike next to each other where they can be, each with its number and the number of the first
+that it is like.
 Two are alike where one becomes the other by renaming: the same delays of their readers, the same laws, the same expressions up to the
 names of quantities and sizes. Nothing is known of models or names.
 """
@@ -26,13 +27,14 @@ def arranged(entries: Sequence[Entry], number: Callable[[Entry], int]) -> tuple[
     needs = _needs(entries)
     forms = {entry.error.name: likeness(entry) for entry in entries}
     waiting, told, out = list(entries), set[str](), list[Entry]()
+    models: dict[Hashable, int] = {}
     while waiting:
         first = next(entry for entry in waiting if needs[entry.error.name] <= told)
         form = forms[first.error.name]
         group = [entry for entry in waiting if forms[entry.error.name] == form and needs[entry.error.name] <= told]
-        numbers = [number(entry) for entry in group]
-        model = [None, *numbers[:1] * (len(group) - 1)]
-        out += [dataclasses.replace(e, number=n, like=m) for e, n, m in zip(group, numbers, model, strict=True)]
+        for entry in group:
+            out.append(dataclasses.replace(entry, number=number(entry), like=models.get(form)))
+            models.setdefault(form, out[-1].number)
         told |= {entry.error.name for entry in group}
         waiting = [entry for entry in waiting if entry.error.name not in told]
     return tuple(out)

@@ -7,7 +7,7 @@ where each law was stated first, so that it is said in full once and by name and
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Number, Quantity, T, Tensor, quantities, t
@@ -17,8 +17,9 @@ from rnnsym.calculus.pullback import law_title
 from rnnsym.derivation.derivation import INSIDE, Derivation, Entry
 from rnnsym.documents.contributions import law_text, plain
 from rnnsym.documents.conventions import adjoint_map, partial
-from rnnsym.documents.document import LocalClaim
+from rnnsym.documents.document import Claim, LocalClaim
 from rnnsym.documents.joining import HADAMARD, ONES, juxtaposed
+from rnnsym.documents.local_jacobian import Applied, applied_jacobian
 from rnnsym.documents.mathematics import (
     AlignedRow,
     BigOperator,
@@ -36,7 +37,7 @@ from rnnsym.documents.mathematics import (
     transposed,
 )
 from rnnsym.documents.typeset import Typesetter, inside_node
-from rnnsym.documents.wording import OWN_NOUNS, Reader, Sentence, fixed_time, noun_in, who_reads
+from rnnsym.documents.wording import OWN_NOUNS, Reader, Sentence, fixed_time, is_plural, noun_in, who_reads
 
 _KINKED = ("relu", "abs", "sign", "elu")  # their derivatives are told as cases, where they are used
 
@@ -126,10 +127,22 @@ class Teller:
             terms.append(self.term(of, part))
         return AlignedRow(left, "=", row(*terms), None, ("chain rule",))
 
-    def contribution(self, entry: Entry, part: Contribution, reason: tuple[Inline, ...] = ()) -> AlignedRow:
+    def contribution(self, entry: Entry, part: Contribution, reason: tuple[Inline, ...] = ()) -> tuple[list[AlignedRow], list[Claim]]:
+        """The rows of one contribution: with the local Jacobian in its place, then multiplied out."""
         said = self.laws([part], entry.number)
         reason = (*said, "; ", *reason) if said and reason else (*said, *reason)
-        return AlignedRow(self.term(entry.of, part), "=", self.tree(self.plain(part.value)), None, reason)
+        between, claims = self.jacobian(entry.of, part)
+        rows = [*between, AlignedRow(None, "=", self.tree(self.plain(part.value)), None, reason)]
+        return [replace(rows[0], left=self.term(entry.of, part)), *rows[1:]], claims
+
+    def jacobian(self, of: Quantity, part: Contribution) -> tuple[list[AlignedRow], list[Claim]]:
+        """Jᵀ δ, where that is something else than the result, and the claim that it is equal to it."""
+        value = self.plain(part.value)
+        found = self.slope(part) or applied_jacobian(self.derivation, of, part, self.setter)
+        if isinstance(found, Applied):
+            claim = Claim(found.value, value)
+            return ([AlignedRow(None, "=", found.tree)], [claim]) if found.tree != self.tree(value) else ([], [])
+        return found or [], []
 
     def slope(self, part: Contribution) -> list[AlignedRow]:
         """diag(σ′(u)) δ, where the reader is one smooth function of what it reads; beside it what σ′ is."""
@@ -172,12 +185,13 @@ class Teller:
 
     # ------------------------------------------------------------ sentences
 
-    def subject(self, of: Quantity) -> Sentence:
-        """`The hidden state h_t`, `W_i`."""
+    def is_read(self, of: Quantity, parts: Sequence[Contribution]) -> Sentence:
+        """`The hidden state h_t is read by …`, `The hidden units h_t are read by …`, `W_i is read by …`"""
         noun = self._noun(of.name)
-        return (*((f"The {noun} ",) if noun else ()), self.setter.expression(of))
+        subject = (*((f"The {noun} ",) if noun else ()), self.setter.expression(of))
+        return (*subject, " are read " if is_plural(noun) else " is read ", *self.readers(of, parts))
 
-    def is_read(self, of: Quantity, parts: Sequence[Contribution], brief: bool = False) -> Sentence:
+    def readers(self, of: Quantity, parts: Sequence[Contribution], brief: bool = False) -> Sentence:
         """`by h_t in (6) at the same step and by c_{t+1} in (5) at step t+1`"""
 
         def reader(part: Contribution) -> Reader:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnnsym.algebra.system import Declaration
-from rnnsym.algebra.tensor import T, Tensor, quantities
+from rnnsym.algebra.tensor import Tensor, quantities, t
 from rnnsym.derivation.derivation import INSIDE, Derivation
 from rnnsym.documents.difference_checking import holds_in_total, holds_locally
 from rnnsym.documents.document import (
@@ -113,8 +113,8 @@ def _holds(claim: Claim, run: Run, tolerance: float) -> bool:
 
 def _steps(claim: Claim, run: Run) -> tuple[int | None, ...]:
     left = claim.left
-    times = [q.time for q in quantities(left)]
-    if claim.time is not None or not times or times[0] is None or not times[0].free_symbols or times[0].has(T):
+    running = any(q.time is not None and q.time.has(t) for q in quantities(left))
+    if claim.time is not None or not running:
         return (None,)
     return tuple(range(1, run.steps + 1))
 

@@ -36,19 +36,22 @@ def error_blocks(teller: Teller) -> Iterator[Block]:
         yield from result_blocks(teller, entries, left)
         return
     for group in groups(teller, entries):
-        yield from _error(teller, group[0])
-        yield from by_analogy(teller, group, left)
+        yield from by_analogy(teller, group, left) if is_told_by_analogy(teller, group) else _error(teller, group[0])
 
 
 def groups(teller: Teller, entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Entries that are told in full, each with those told after it by analogy."""
+    """Entries that are told in full, each alone, and runs of those that are told after the same one by analogy."""
     out: list[list[Entry]] = []
     for entry in entries:
-        if entry.like is not None and teller.detail != "full" and out and out[-1][0].number == entry.like:
+        if entry.like is not None and teller.detail != "full" and out and out[-1][0].like == entry.like:
             out[-1].append(entry)
         else:
             out.append([entry])
     return out
+
+
+def is_told_by_analogy(teller: Teller, group: Sequence[Entry]) -> bool:
+    return group[0].like is not None and teller.detail != "full"
 
 
 def _seed(teller: Teller) -> tuple[Inline, ...]:
@@ -69,7 +72,7 @@ def result_blocks(teller: Teller, entries: Sequence[Entry], left: Left) -> Itera
     for entry in entries:
         result = teller.plain(entry.result)
         parts = readers_of(entry)
-        reason = ("read ", *teller.is_read(entry.of, parts, brief=True)) if parts else ()
+        reason = ("read ", *teller.readers(entry.of, parts, brief=True)) if parts else ()
         rows.append(AlignedRow(left(entry), "=", teller.tree(result), entry.number, reason))
         claims += claims_of(teller, entry, parts)
     if rows:
@@ -93,7 +96,7 @@ def claims_of(teller: Teller, entry: Entry, parts: Sequence[Contribution]) -> li
 
 def _error(teller: Teller, entry: Entry) -> Iterator[Block]:
     parts = by_reader(entry)
-    yield Paragraph((*teller.subject(entry.of), " is read ", *teller.is_read(entry.of, parts), "; the chain rule gives"))
+    yield Paragraph((*teller.is_read(entry.of, parts), "; the chain rule gives"))
     if len(parts) == 1:
         yield _of_one_reader(teller, entry, parts[0])
     else:
@@ -104,7 +107,8 @@ def _error(teller: Teller, entry: Entry) -> Iterator[Block]:
 def _of_one_reader(teller: Teller, entry: Entry, part: Contribution) -> Block:
     left, result = teller.error_node(entry.of), teller.plain(entry.result)
     last = AlignedRow(None, "=", teller.tree(result), entry.number, teller.laws([part], entry.number))
-    return display([teller.chain(entry.of, left, [part]), *teller.slope(part), last], claims_of(teller, entry, [part]))
+    between, claims = teller.jacobian(entry.of, part)
+    return display([teller.chain(entry.of, left, [part]), *between, last], [*claims_of(teller, entry, [part]), *claims])
 
 
 def _of_many_readers(teller: Teller, entry: Entry, parts: Sequence[Contribution]) -> Iterator[Block]:
@@ -114,8 +118,9 @@ def _of_many_readers(teller: Teller, entry: Entry, parts: Sequence[Contribution]
     yield display([teller.chain(entry.of, left, parts)], [Claim(entry.error, together)])
     kinds = alike(parts) if teller.detail != "full" else tuple((part,) for part in parts)
     yield Paragraph(("with the contribution" if len(kinds) == 1 else "with the contributions",))
-    rows = [teller.contribution(entry, kind[0], _likewise(teller, entry, kind[1:])) for kind in kinds]
-    yield display(rows, [teller.local_claim(entry, part) for part in parts])
+    told = [teller.contribution(entry, kind[0], _likewise(teller, entry, kind[1:])) for kind in kinds]
+    local: list[AnyClaim] = [teller.local_claim(entry, part) for part in parts]
+    yield display([row for rows, _ in told for row in rows], [*local, *(claim for _, claims in told for claim in claims)])
     yield Paragraph(("so that",))
     rows = [AlignedRow(left, "=", teller.tree(together), entry.number if result == together else None)]
     if result != together:
@@ -142,16 +147,7 @@ def _for_distributions(teller: Teller, result: Tensor) -> Iterator[Block]:
 
 
 def by_analogy(teller: Teller, group: Sequence[Entry], left: Left) -> Iterator[Block]:
-    """Those that follow the first of a group by renaming: one row each."""
-    first, *others = group
-    if not others:
-        return
-    named = listed([(teller.setter.expression(entry.of),) for entry in others])
-    yield Paragraph(("In the same way as ", References((first.number,)), ", for ", *named, ":"))
-    rows, claims = [], []
-    for entry in others:
-        parts = readers_of(entry)
-        reason = ("read ", *teller.is_read(entry.of, parts, brief=True)) if parts else ()
-        rows.append(AlignedRow(left(entry), "=", teller.tree(teller.plain(entry.result)), entry.number, reason))
-        claims += claims_of(teller, entry, parts)
-    yield display(rows, claims)
+    """Those that follow an earlier result by renaming: one row each."""
+    named = listed([(teller.setter.expression(entry.of),) for entry in group])
+    yield Paragraph(("In the same way as ", References((group[0].like or 0,)), ", for ", *named, ":"))
+    yield from result_blocks(teller, group, left)

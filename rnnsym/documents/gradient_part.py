@@ -11,7 +11,7 @@ from rnnsym.derivation.derivation import Entry
 from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.contributions import by_reader
 from rnnsym.documents.document import Block, Claim, Heading, Paragraph, display
-from rnnsym.documents.error_part import by_analogy, claims_of, groups, result_blocks
+from rnnsym.documents.error_part import by_analogy, claims_of, groups, is_told_by_analogy, result_blocks
 from rnnsym.documents.joining import juxtaposed
 from rnnsym.documents.mathematics import AlignedRow, Identifier, Node, Operator, row
 from rnnsym.documents.time_part import is_outside
@@ -35,8 +35,7 @@ def gradient_blocks(teller: Teller) -> Iterator[Block]:
         yield from result_blocks(teller, entries, left)
     else:
         for group in groups(teller, entries):
-            yield from _gradient(teller, group[0])
-            yield from by_analogy(teller, group, left)
+            yield from by_analogy(teller, group, left) if is_told_by_analogy(teller, group) else _gradient(teller, group[0])
     yield from _update(teller, entries)
 
 
@@ -47,7 +46,7 @@ def _gradient(teller: Teller, entry: Entry) -> Iterator[Block]:
         yield Paragraph((teller.setter.expression(entry.of), " does not reach the cost:"))
         yield display([AlignedRow(left, "=", teller.tree(result), entry.number)], [Claim(entry.error, result)])
         return
-    yield Paragraph((*teller.subject(entry.of), " is read ", *teller.is_read(entry.of, parts), "; the chain rule gives"))
+    yield Paragraph((*teller.is_read(entry.of, parts), "; the chain rule gives"))
     last = AlignedRow(None, "=", teller.tree(result), entry.number, teller.laws(parts, entry.number))
     yield display([teller.chain(entry.of, left, parts), last], claims_of(teller, entry, parts))
 

@@ -19,7 +19,7 @@ from rnnsym.derivation.derivation import Entry
 from rnnsym.derivation.derive import outside_parts
 from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.document import Block, Claim, Heading, Paragraph, TotalClaim, display
-from rnnsym.documents.error_part import by_analogy, groups, result_blocks
+from rnnsym.documents.error_part import by_analogy, groups, is_told_by_analogy, result_blocks
 from rnnsym.documents.mathematics import AlignedRow, Identifier, Node, Numeral, Operator, References, row
 from rnnsym.documents.measure import width
 from rnnsym.documents.wording import equations, listed
@@ -140,8 +140,7 @@ def _outside(teller: Teller) -> Iterator[Block]:
     if teller.detail == "result":
         yield from result_blocks(teller, entries, left)
     for group in groups(teller, entries) if teller.detail != "result" else ():
-        yield from _outside_entry(teller, group[0])
-        yield from by_analogy(teller, group, left)
+        yield from by_analogy(teller, group, left) if is_told_by_analogy(teller, group) else _outside_entry(teller, group[0])
     numbered = {e.of for e in entries}
     for after in (False, True):
         rows = [found for found in _given(teller, after) if found[0] not in numbered]
@@ -161,7 +160,7 @@ def _outside_entry(teller: Teller, entry: Entry) -> Iterator[Block]:
         yield Paragraph((teller.setter.expression(of), " does not reach the cost:"))
         yield display([AlignedRow(left, "=", teller.tree(result), entry.number)], [Claim(entry.error, result)])
         return
-    yield Paragraph((teller.setter.expression(of), " is read ", *teller.is_read(of, parts), ":"))
+    yield Paragraph((teller.setter.expression(of), " is read ", *teller.readers(of, parts), ":"))
     rows = [teller.chain(of, left, parts), AlignedRow(None, "=", teller.tree(result), entry.number, teller.laws(parts, entry.number))]
     yield display(rows, [Claim(entry.error, result), TotalClaim(of, result)])
 

@@ -86,7 +86,8 @@ def who_reads(of: Quantity, parts: Sequence[Contribution], reader: Callable[[Con
 
 def _named(found: Sequence[Reader]) -> Sentence:
     """`the hidden state h_t in (6)`, `the four pre-activations ī_t, f̄_t, ō_t and ḡ_t in (9) to (12)`, `a_t and b_t in (1) and (2)`."""
-    numbers = (" in ", References(tuple(sorted({r.number for r in found}))))
+    found = sorted(found, key=lambda r: r.number)
+    numbers = (" in ", References(tuple(dict.fromkeys(r.number for r in found))))
     nodes = tuple(dict.fromkeys(r.node for r in found))
     words = {r.description for r in found}
     if len(nodes) == 1:
@@ -104,6 +105,11 @@ def noun_in(description: str) -> str:
     words = description.split()
     plain = 1 <= len(words) <= 3 and all(_WORD.fullmatch(word) and word not in _NO_NOUNS for word in words)
     return description if plain and not words[-1].endswith(("ed", "ing", "ly")) else ""
+
+
+def is_plural(noun: str) -> bool:
+    """Whether a noun looks like a plural: `hidden units`, but not `bias`, `loss`, `radius`."""
+    return noun.endswith("s") and not noun.endswith(("ss", "us", "is", "as"))
 
 
 _WORD = re.compile(r"[a-z]{2,}(-[a-z]+)*")
