@@ -20,6 +20,7 @@ from rnnsym.program.meanings import MEANINGS, Meaning
 
 _STEP, _TOLERANCE = 1e-6, 1e-5
 _ROUNDING = 1e-15  # of a value, in its own size: large values have differences of few digits
+_JUMP = 1e4  # a slope that is none: the values on both sides of a jump
 _KINK = 1e-3  # how far the slopes of both sides differ at a kink; a bend of the curve makes a difference of about _STEP
 
 Table = Mapping[type, Meaning]  # what the operators mean
@@ -53,8 +54,9 @@ def _is_slope(claimed: np.floating, weights: np.ndarray, here: np.ndarray, below
         after, before = (np.sum(weights * _difference(*pair)) / _STEP for pair in ((above, here), (here, below)))
         found = (after + before) / 2
         rounding = np.sum(np.abs(weights * here), where=np.isfinite(here)) * _ROUNDING / _STEP
-        if abs(after - before) > _KINK * max(1.0, abs(found)) + rounding:
-            return True  # the point lies on a kink, where the language says what the derivative is
+        jumps = np.max(np.abs(_difference(above, below)), initial=0.0) > _JUMP * _STEP * max(1.0, float(np.max(np.abs(here), initial=0.0)))
+        if abs(after - before) > _KINK * max(1.0, abs(found)) + rounding or jumps:
+            return True  # the point lies on a kink or a jump, where the language says what the derivative is
         return bool(abs(claimed - found) <= _TOLERANCE * max(1.0, abs(found)) + rounding)
 
 
