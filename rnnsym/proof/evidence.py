@@ -1,7 +1,7 @@
 """Evidence: what a document may say of how its model was checked.
 
 Comes in: a System. Goes out: rows for the document's last part, from the checks of `verify`, each with the bound that it passed instead of
-its residual. A model that fails a check has no document.
+its residual. A model whose derivation fails a check has no document.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from rnnsym.proof.verify import verify
 
 
 def evidence(system: System) -> tuple[Evidence, ...]:
-    """The checks that were run and passed, or stayed undecided, which is said; none where the model has nothing to verify.
+    """The checks that were run; those that failed to decide, or that the module failed, say so. None where there is nothing to verify.
 
-    Raises InternalError E905 where a check failed: the derivation or the module is wrong.
+    Raises InternalError E905 where a proof or an exact test failed: the derivation is wrong.
     """
     try:
         report = verify(system)
     except UsageError:  # no cost, or no random arrays at which it is finite: then nothing was run
         return ()
-    if report.outcome == WRONG:
+    if any(c.outcome == WRONG and c.grade != MEASURED for c in report.checks):
         raise InternalError.at("E905", report.sentence)
     return tuple(Evidence(c.grade, c.what, c.how, _found(c)) for c in report.checks if c.outcome != SKIPPED)
 
@@ -33,6 +33,8 @@ def _found(check: Check) -> str:
     """What was found, without a figure that another machine might give otherwise."""
     if check.outcome == UNDECIDED:
         return f"undecided: {', '.join(check.names) or check.found}"
+    if check.outcome == WRONG:
+        return f"not passed: {', '.join(check.names) or check.found}"
     if check.grade == MEASURED:
         return f"≤ {_power(check.figures['tolerance'])}"
     if check.grade == TESTED:

@@ -130,3 +130,17 @@ def test_what_stop_gradient_holds_back_is_held_back_in_the_check_too():
     bad = dataclasses.replace(claim, value=op.Times(claim.value, 2))
     block = next(b for b in document.blocks if isinstance(b, Display) and claim in b.claims)
     assert failing_claims(derivation, dataclasses.replace(document, blocks=(dataclasses.replace(block, claims=(bad,)),))) == (bad,)
+
+
+FROM_THE_END = """x: input[n]
+h: vector[n]
+v: vector[n]
+h[t] = tanh(x[t] + u * h[t-1])
+v[0] = h[T]
+v[t] = tanh(v[t-1] + x[t])
+loss[t] = sum(v[t])
+"""
+
+
+def test_a_model_that_starts_from_the_end_of_another_has_a_document():
+    assert derivation_document(derive(parse(FROM_THE_END, "end"))).claims

@@ -35,9 +35,16 @@ def test_residuals_are_told_as_the_bounds_that_they_passed(monkeypatch):
     assert [row[0] for row in table.rows] == [("proved",), ("tested",), ("measured",)]
 
 
-def test_a_model_that_fails_a_check_has_no_document(monkeypatch):
-    wrong = dataclasses.replace(CHECKS[2], outcome=WRONG)
-    monkeypatch.setattr(evidence_room, "verify", lambda system: Report("elman", {}, (*CHECKS[:2], wrong), {"W": {"complex": 1.0}}))
+def test_a_measurement_that_the_module_fails_is_told(monkeypatch):
+    wrong = dataclasses.replace(CHECKS[2], outcome=WRONG, names=("W",))
+    monkeypatch.setattr(evidence_room, "verify", lambda system: Report("elman", {}, (*CHECKS[:2], wrong), {}))
+    assert evidence_room.evidence(ELMAN)[-1].found == "not passed: W"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_derivation_that_fails_a_check_has_no_document(monkeypatch, place):
+    wrong = dataclasses.replace(CHECKS[place], outcome=WRONG)
+    monkeypatch.setattr(evidence_room, "verify", lambda system: Report("elman", {}, (*CHECKS[1:], wrong), {}))
     with pytest.raises(InternalError, match="E905"):
         evidence_room.evidence(ELMAN)
 
