@@ -19,6 +19,7 @@ from rnnsym.proof.evidence import evidence
 from sphinx_rnnsym.equations import raw, system_grid
 
 FOLDER = "derivations"
+CHECKOUT = Path(__file__).parents[2]
 
 
 @cache
@@ -55,16 +56,15 @@ def said_by(system: System) -> tuple[str, str]:
 
 
 def write_derivations(folder: Path) -> None:
-    """Every model's derivation as one HTML file and as LaTeX, its text and its module."""
+    """Every model's derivation as one HTML file; beside it its text, and module and LaTeX as `rnnsym build` keeps them in the checkout."""
     target = folder / FOLDER
     target.mkdir(exist_ok=True)
     for name in library.names():
         system = _model(name)
-        derivation, module, checked = rnnsym.derive(system), rnnsym.generate(system), evidence(system)
+        module = (CHECKOUT / "generated" / f"{name}.py").read_text(encoding="utf-8")
         texts = {
-            ".html": html_document(derivation, module, evidence=checked),
-            ".tex": latex_document(derivation, module=module, evidence=checked),
-            ".py": module, ".rnn": system.source,
+            ".html": html_document(rnnsym.derive(system), module), ".rnn": system.source, ".py": module,
+            ".tex": (CHECKOUT / "docs" / "derivations" / f"{name}.tex").read_text(encoding="utf-8"),
         }  # fmt: skip
         for suffix, text in texts.items():
             (target / f"{name}{suffix}").write_text(text, encoding="utf-8")
