@@ -12,7 +12,6 @@ from pathlib import Path
 import rnnsym
 from rnnsym import library
 from rnnsym.algebra import System
-from rnnsym.documents import latex_document
 from rnnsym.documents.derivation_page import html_document
 from rnnsym.pictures import structure
 from rnnsym.proof.evidence import evidence
@@ -63,7 +62,7 @@ def write_derivations(folder: Path) -> None:
         system = _model(name)
         module = (CHECKOUT / "generated" / f"{name}.py").read_text(encoding="utf-8")
         texts = {
-            ".html": html_document(rnnsym.derive(system), module), ".rnn": system.source, ".py": module,
+            ".html": html_document(rnnsym.derive(system), module, evidence=evidence(system)), ".rnn": system.source, ".py": module,
             ".tex": (CHECKOUT / "docs" / "derivations" / f"{name}.tex").read_text(encoding="utf-8"),
         }  # fmt: skip
         for suffix, text in texts.items():
