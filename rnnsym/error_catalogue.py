@@ -94,6 +94,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
          "The value outside is given by an equation `h[0] = …` and read as `h[t-1]`; it is not read by its number."),
         ("E701", "a notation that is not understood",
          "Documents read a small part of LaTeX: letters, scripts, accents, styles, brackets, fractions."),
+        ("E702", "two names alike", "`notation(...)` gives two names the same look, at some time; in print they could not be told apart."),
         # ------------------------------------------------------------ bugs in rnnsym
         ("E901", "no pullback is known", "An operator without a rule of differentiation: a bug in rnnsym."),
         ("E902", "no pushforward is known", "An operator without a rule of differentiation: a bug in rnnsym."),

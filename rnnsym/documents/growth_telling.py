@@ -36,11 +36,13 @@ from rnnsym.documents.mathematics import (
     row,
     with_superscript,
 )
+from rnnsym.documents.measure import width
 from rnnsym.documents.typeset import Typesetter
 from rnnsym.documents.wording import listed
 
 STEP = Identifier("t")
 _ONE = Numeral("1")
+_WIDEST_INLINE = 12.0  # ems that a weight may take inside a sentence
 
 
 class GrowthTeller:
@@ -206,7 +208,9 @@ class GrowthTeller:
         if weight.has(op.MatrixProduct):
             return
         entrywise = ", entry by entry," if isinstance(factor, Entries) and weight.shape else ""
-        start = ("Along ", name, " itself the error is multiplied at every step by ", self.setter.expression(weight), entrywise)
+        tree = self.setter.expression(weight)
+        shown: Inline = tree if width(tree) <= _WIDEST_INLINE and not weight.has(op.Branch) else "the weight in its block above"
+        start = ("Along ", name, " itself the error is multiplied at every step by ", shown, entrywise)
         yield Paragraph((*start, " and by no matrix", self._fate(weight)))
 
     def _fate(self, weight) -> str:

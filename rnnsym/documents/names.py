@@ -35,6 +35,7 @@ from rnnsym.documents.mathematics import (
 from rnnsym.documents.notation import GREEK, read_notation
 from rnnsym.documents.renaming import told_apart, wanted_looks
 from rnnsym.documents.skins import HOUSE, Skin
+from rnnsym.errors import ModelError
 
 _ACCENT_WORDS = ("tilde", "hat", "bar", "dot", "ddot", "vec")
 _SIGN_WORDS = {"prime": "′", "star": "⋆", "plus": "+", "minus": "−"}
@@ -137,6 +138,16 @@ def at_time(base: Node, time: Node, skin: Skin) -> Node:
     return with_superscript(base, upper)
 
 
+def _refuse_alike(noted: Mapping[str, Node], timed: set[str], skin: Skin) -> None:
+    """Raise ModelError E702 where a file's notation sets two of its names alike: no reader could tell them apart."""
+    owner: dict[Node, str] = {}
+    for name, node in noted.items():
+        for look in _shown(node, name in timed, skin):
+            if owner.setdefault(look, name) != name:
+                found = f"the notation sets `{owner[look]}` and `{name}` alike"
+                raise ModelError.at("E702", found, expected="a look of its own for every name", instead="a label: A_1, A^{(h)}, A'")
+
+
 def _accented(node: Node, accent: str) -> Node:
     """The accent on the letter that carries the scripts."""
     if isinstance(node, Scripts):
@@ -185,6 +196,7 @@ class Names:
         timed = {d.name for system in systems for d in system.declarations if d.timed}
         wanted = dict.fromkeys(n for system in systems for n in (*system.by_name, *(s.name for s in system.sizes)))
         noted = {n: read_notation(n, notation[n]) for n in wanted if n in notation}
+        _refuse_alike(noted, timed, skin)
         others = [n for n in wanted if n not in noted and n not in {STEP_LOSS, FINAL_LOSS, *errors}]
         of_loss = [n for n in others if _is_part_of_loss(n)]
         bases = _distinct([n for n in others if n not in of_loss], noted, noted, timed)

@@ -65,7 +65,7 @@ GOODFELLOW = Skin(
 SLIDES = Skin(
     "slides",
     says="The notation is that of lecture slides: time is an upper index in angle brackets, labels are upper indices in brackets, what "
-    "enters a function is called z, and errors are written as derivatives of the cost.",
+    "enters a function has a letter of its own (z where the model leaves it free), and errors are written as derivatives of the cost.",
     time="angles",
     errors="derivative",
     labels="bracketed",

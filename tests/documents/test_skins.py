@@ -19,7 +19,7 @@ from rnnsym.documents.document import LocalClaim, ProductClaim, StepClaim
 from rnnsym.documents.latex import latex
 from rnnsym.documents.markdown import markdown
 from rnnsym.documents.skins import SKINS, skin_of
-from rnnsym.errors import UsageError
+from rnnsym.errors import ModelError, UsageError
 from rnnsym.language import load, parse
 
 ROOT = Path(__file__).parents[2]
@@ -135,6 +135,13 @@ def test_a_skin_that_there_is_not_is_refused_with_those_that_there_are():
     with pytest.raises(UsageError, match="slides, goodfellow, plain"):
         skin_of("bishop")
     assert tuple(SKINS) == NOTATIONS
+
+
+@pytest.mark.parametrize("notation", ['W="A", U="A"', 'h="x_t", x="x"'])
+def test_a_file_that_sets_two_names_alike_is_told_so(notation):
+    text = f"x: input[n]\nh: vector[n]\nh[t] = tanh(W @ x[t] + U @ h[t-1])\nloss[t] = sum(h[t])\nnotation({notation})"
+    with pytest.raises(ModelError, match=r"the notation sets `[Wx]` and `[Uh]` alike|the notation sets `[Uh]` and `[Wx]` alike"):
+        derivation_names(derive(parse(text, "m")))
 
 
 @pytest.mark.parametrize("skin", SKINNED)
