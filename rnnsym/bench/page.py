@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from rnnsym.bench import CONTESTANTS
 from rnnsym.bench.machine import sentence
 from rnnsym.bench.process import in_fresh_process
 from rnnsym.bench.report import WORDS, Row, duration, generated, grown, streamed
 
-CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")
 Say = Callable[[str], None]
 
 HEAD = """# Benchmarks

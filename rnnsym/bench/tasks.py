@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnsym import library
 from rnnsym.backends.live import compile_module
-from rnnsym.bench import growth, limit, machine, stream, training
+from rnnsym.bench import CONTESTANTS, growth, limit, machine, stream, training
 from rnnsym.bench.cases import Case, cases, scales
 from rnnsym.bench.contest import TOLERANCES, Contestant, Timing, disagreement, race
 from rnnsym.bench.peers.layers import find_layers
@@ -22,7 +22,6 @@ from rnnsym.bench.profile import profile
 from rnnsym.bench.schedule import Plan, plan
 from rnnsym.live import compile, generate
 
-CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")
 OURS = "rnnsym"
 Built = Contestant | str  # a contestant, or why there is none
 

@@ -12,6 +12,7 @@ import re
 from typing import Any, NoReturn
 
 from rnnsym import __version__
+from rnnsym.bench import CONTESTANTS
 
 MODEL = "a name of the library (see `rnnsym list`), or a path: anything with a `/` or ending in .rnn"
 DERIVED = "text: equations alone; tex, html, md, pdf: a document (default: by -o, else text); pdf needs latexmk"
@@ -307,7 +308,7 @@ def _bench(commands: Any) -> None:
         "rnnsym bench lstm --profile          where the time goes, statement by statement\n"
         "rnnsym bench lstm --step --sizes T=1,B=1,n_h=128",
     )
-    against = "limit,naive,torch,torch-loop,jax"
+    against = ",".join(CONTESTANTS)
     sizes = "tiny, small, medium, large, long, and numbers: T=100,B=16,n_h=128 (default: small)"
     command.add_argument("model", metavar="MODEL", nargs="?", help=MODEL)
     command.add_argument("--sizes", metavar="small,…", default="", help=sizes)

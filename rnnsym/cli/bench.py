@@ -7,14 +7,13 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from rnnsym.bench import CONTESTANTS
 from rnnsym.cli.files import write_all
 from rnnsym.cli.make import read
 from rnnsym.cli.outcome import DONE
 from rnnsym.cli.terminal import BOLD, DIM, paint, table
 from rnnsym.errors import UsageError
 from rnnsym.library import nearest
-
-CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")
 
 
 def bench(options: Namespace) -> int:
