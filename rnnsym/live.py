@@ -27,8 +27,9 @@ def generate(system: System, level: int = 1) -> str:
     >>> print(generate(rnnsym.load("elman")).split(":")[0])
     \"\"\"Simple recurrent network
     """
+    numbers = derive(system).numbers  # first: it says what to write where there is no System
     command = f"rnnsym generate {model_word(system)}{'' if level else ' -O0'}"
-    return numpy_module.generate(system, numbers=derive(system).numbers, command=command, level=level)
+    return numpy_module.generate(system, numbers=numbers, command=command, level=level)
 
 
 @lru_cache(maxsize=64)

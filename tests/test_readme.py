@@ -73,3 +73,8 @@ def test_the_readme_names_every_command():
     (choices,) = [action.choices for action in parser()._actions if action.dest == "command"]
     table = README[README.index("## Commands") :]
     assert [command for command in choices if f"`rnnsym {command}" not in table and f"`{command}`" not in table] == []
+
+
+def test_the_files_that_the_readme_names_exist():
+    named = re.findall(r"`((?:docs|tests|rnnsym|generated)/[\w./-]+)`", README)
+    assert named and [path for path in named if not (CHECKOUT / path).exists()] == []
