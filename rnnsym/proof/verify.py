@@ -45,8 +45,8 @@ def verify(
 
     >>> import rnnsym
     >>> report = verify(rnnsym.load("elman"))
-    >>> report.outcome, [check.grade for check in report.checks][:3]
-    ('right', ['proved', 'tested', 'measured'])
+    >>> report.outcome, [check.grade for check in report.checks][:4]
+    ('right', ['proved', 'tested', 'computed', 'measured'])
     """
     system = require_system(system)
     say = told or (lambda sentence: None)
@@ -91,17 +91,8 @@ def _tested(assembly: Assembly, seconds: float) -> Check:
     if outcome == UNDECIDED:
         found += f" ({assembly.reason})"
     figures = {"bound": assembly.bound, "runs": assembly.runs, "branches": assembly.branches}
-    return Check(
-        TESTED,
-        "assembly",
-        f"{counted(len(assembly.names), 'gradient')}, T = {lengths}",
-        how,
-        outcome,
-        found,
-        seconds,
-        figures,
-        wrong or open_,
-    )
+    what = f"{counted(len(assembly.names), 'gradient')}, T = {lengths}"
+    return Check(TESTED, "assembly", what, how, outcome, found, seconds, figures, wrong or open_)
 
 
 _BY_SYMPY = "sympy.diff of the unrolled loss"
