@@ -1,6 +1,6 @@
 """A generated module with one statement of a pass broken, for every statement.
 
-Comes in: the module's text. Goes out: (what was broken, the broken text). Only the syntax of the two passes is looked at: a value that is
+Comes in: the module's text. Goes out: (what was broken, the broken text). Only the syntax of the passes is looked at: a value that is
 assigned is negated, an addition in place is a subtraction, a call for its effect is left out.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-PASSES = ("_forward", "_backward")
+PASSES = ("_forward", "_gradients", "_backward")
 
 
 def broken(source: str) -> Iterator[tuple[str, str]]:
