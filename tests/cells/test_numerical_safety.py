@@ -97,7 +97,10 @@ def test_a_cell_is_finite_at_the_extremes_or_warns(path):
     assert outcomes["inputs that are denormal"] == "finite" or path.stem == "odd_names"
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *CELLS], ids=lambda p: p.stem)
+SLOWLY = [pytest.param(path, marks=pytest.mark.slow) for path in CELLS]
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *SLOWLY], ids=lambda p: p.stem)
 def test_nan_and_infinity_in_one_sequence_stay_in_it(path):
     bench = Bench(path)
     if not bench.inputs:

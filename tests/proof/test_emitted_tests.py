@@ -107,20 +107,20 @@ HARMLESS = re.compile(r"\.zeros\(|work\.array\(|= \w+_room\b|\bclear\(|\bfull = 
 
 
 @pytest.mark.slow
-def test_every_sixth_broken_statement_of_a_module_fails_its_emitted_test(tmp_path):
+def test_every_tenth_broken_statement_of_a_module_fails_its_emitted_test(tmp_path):
     system = rnnsym.load("elman")
     said = {}
-    for number, (what, text) in enumerate(list(broken(rnnsym.generate(system)))[::6]):
+    for number, (what, text) in enumerate(list(broken(rnnsym.generate(system)))[::10]):
         said[f"test_fault_{number}.py"] = what
         _write(tmp_path, f"fault_{number}", system, text)
     _, failed = _pytest(tmp_path)
     survivors = [what for path, what in said.items() if path not in failed]
-    assert len(failed) > 8 and not [what for what in survivors if not HARMLESS.search(what)], survivors
+    assert len(failed) > 4 and not [what for what in survivors if not HARMLESS.search(what)], survivors
 
 
 @pytest.mark.slow
 def test_emitted_tests_of_some_of_the_library_and_the_cells_pass(tmp_path):
-    for path in (*sorted(models_folder().glob("*.rnn"))[::5], *sorted((CHECKOUT / "tests" / "cells").glob("*.rnn"))[::5]):
+    for path in (*sorted(models_folder().glob("*.rnn"))[::8], *sorted((CHECKOUT / "tests" / "cells").glob("*.rnn"))[::8]):
         _write(tmp_path, path.stem, rnnsym.load(path))
     said, failed = _pytest(tmp_path)
     assert not failed and " passed" in said, said
