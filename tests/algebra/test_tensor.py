@@ -44,6 +44,8 @@ def test_an_expression_prints_in_the_users_order():
         (op.Total(h[t] * h[t - 1]), "total(h[t] * h[t-1])"),
         (0 * h, "0 * ones(n)"),
         (h[1:n], "h[1:n]"),
+        (h / -x, "-h / x"),
+        (-h / -x, "h / x"),
     ],
 )
 def test_constructors_normalise_lightly(expression, text):

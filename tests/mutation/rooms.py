@@ -19,7 +19,7 @@ ALGEBRA = [
     Mutant("operators: sign of a product", OPERATORS, "            negative ^= sign\n", "            negative |= sign\n", ("tests/algebra", "tests/calculus/test_rules.py")),
     Mutant("operators: sign of a quotient", OPERATORS, "return _signed(minus_u ^ minus_v, cls._make(shape, u, v))", "return _signed(minus_u, cls._make(shape, u, v))", ("tests/algebra", "tests/calculus/test_rules.py", "tests/language/test_random_expressions.py")),
     Mutant("operators: transposed outer product", OPERATORS, "result = Outer(m.args[1], m.args[0])", "result = m", ("tests/algebra", "tests/calculus/test_rules.py")),
-    Mutant("operators: sum over time binds nothing", OPERATORS, "if isinstance(node, Total) or not node.args:\n        return node", "if not node.args:\n        return node", ("tests/algebra", "tests/calculus", "tests/cells/test_small_systems.py")),
+    Mutant("operators: sum over time binds nothing", OPERATORS, "if isinstance(node, Total) or not node.args:\n        return node", "if not node.args:\n        return node", ("tests/algebra", "tests/calculus", "tests/cells/test_small_systems.py"), "made anew, the inner sum binds its step again"),
     Mutant("tensor: shift by one too many", TENSOR, "expression.xreplace({t: t + steps})", "expression.xreplace({t: t + steps + 1})", ("tests/algebra", "tests/calculus/test_adjoint.py")),
 ]  # fmt: skip
 
@@ -61,9 +61,9 @@ TELLING = [
     Mutant("derivation: at t = T the terms of the other end are dropped", DERIVE, "kept = [p.value for p in parts if not (isinstance(p.delay, int) and (p.delay < 0 if last else p.delay > 0))]", "kept = [p.value for p in parts if not (isinstance(p.delay, int) and (p.delay > 0 if last else p.delay < 0))]", ("tests/derivation", "tests/documents/test_checking.py")),
     Mutant("derivation: `t == T` decided the other way", DERIVE, "node.args[1] if node.args[0].mark == end else node.args[2]", "node.args[2] if node.args[0].mark == end else node.args[1]", ("tests/derivation", "tests/documents/test_checking.py")),
     Mutant("derivation: errors told in the order of the file", DERIVE, "for d in component.definitions][::-1]", "for d in component.definitions]", ("tests/derivation", "tests/documents")),
-    Mutant("sizes: unequal numbers unify", UNIFY, "return not difference.terms and difference.constant == 0", "return not difference.terms", ("tests/language",)),
-    Mutant("sizes: below one is allowed", UNIFY, "        if not value.terms and value.constant < 1:\n            return False\n", "", ("tests/language",)),
-    Mutant("sizes: divided without remainder checked", UNIFY, "        if any(value % divisor for value in others):\n            return False\n", "", ("tests/language",)),
+    Mutant("sizes: unequal numbers unify", UNIFY, "return not difference.terms and difference.constant == 0", "return not difference.terms", ("tests/language/test_unify.py", "tests/language")),
+    Mutant("sizes: below one is allowed", UNIFY, "        if not value.terms and value.constant < 1:\n            return False\n", "", ("tests/language/test_unify.py", "tests/language")),
+    Mutant("sizes: divided without remainder checked", UNIFY, "        if any(value % divisor for value in others):\n            return False\n", "", ("tests/language/test_unify.py", "tests/language")),
 ]  # fmt: skip
 
 MUTANTS = [*ALGEBRA, *INDEX_FORMS, *CHECKERS, *TELLING]

@@ -13,7 +13,7 @@ from rnnsym.algebra.graph import reads
 from rnnsym.calculus.adjoint import adjoint
 from rnnsym.calculus.prepare import prepare
 from rnnsym.proof.field import Field
-from rnnsym.proof.finite_field import check_assembly, everything
+from rnnsym.proof.finite_field import Trial, check_assembly, everything
 
 ROOT = Path(__file__).parents[1]
 MODELS = [*library.names(), *map(str, sorted([*ROOT.glob("cells/*.rnn"), *ROOT.glob("truth/corpus/*.rnn")]))]
@@ -97,3 +97,34 @@ def test_relations_that_the_field_knows():
     assert field.softplus(-u) == -field.log(field.sigmoid(u))
     assert field.sin(u) * field.sin(u) + field.cos(u) * field.cos(u) == field.coerce(1)
     assert field.sign(-u) == -field.sign(u)
+
+
+def a_trial() -> Trial:
+    model = library.load("elman")
+    trial = Trial(model, adjoint(prepare(model)), {"n_x": 2, "n_h": 2, "n_y": 2}, 2, 0)
+    trial.compare()
+    return trial
+
+
+def test_what_is_infinite_is_undecided():
+    trial = a_trial()
+    infinite = trial.field.coerce(1) / trial.field.coerce(0)
+    assert trial.outcome(infinite, infinite)[0] == "undecided"
+
+
+def test_the_bound_grows_with_the_degree():
+    trial = a_trial()
+    x, y = trial.field.draw(), trial.field.draw()
+    assert trial.outcome(x, x)[1] < trial.outcome(x * y * x * y * x, x * y * x * y * x)[1]
+
+
+def test_an_outcome_that_is_bad_once_stays_bad(monkeypatch):
+    outcomes = iter(["wrong", "equal"])
+    plain = Trial.compare
+
+    def scripted(trial):
+        outcome = next(outcomes)
+        return {name: (outcome, bound) for name, (_, bound) in plain(trial).items()}
+
+    monkeypatch.setattr(Trial, "compare", scripted)
+    assert check_assembly(library.load("elman"), runs=2, lengths=[2]).of("equal") == ()

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import sympy
 
 from rnnsym import library
 from rnnsym.algebra import operators as op
 from rnnsym.calculus.pullback import PULLBACKS
 from rnnsym.calculus.pushforward import PUSHFORWARDS
+from rnnsym.proof.index_form import Frozen, IndexForm
 from rnnsym.proof.rules import prove, prove_expression
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "calculus"))
@@ -62,3 +64,11 @@ def test_a_wrong_pushforward_is_not_proved(monkeypatch):
 def test_conventions_are_listed_not_proved():
     assert prove_expression(op.apply("relu", u)).conventions == ("relu'(0) = 0",)
     assert "norm'(0) = 0" in prove_expression(op.Norm(u)).conventions[0]
+
+
+def test_entries_are_those_that_the_language_states():
+    """A proof compares derivatives; what is wrong alike in value and derivative shows here."""
+    i, form = sympy.Symbol("i", integer=True), IndexForm({v: "v"})
+    entry, n = sympy.IndexedBase("v", real=True), v.shape[0]
+    assert form.entry(op.Roll(v, 2), (i,)).subs({i: 3, n: 5}) == entry[1]
+    assert form.entry(op.StopGradient(v), (i,)) == Frozen(entry[i])
