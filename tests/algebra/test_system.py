@@ -23,6 +23,11 @@ def model():
     return System.from_equations("elman", [(h[t], apply("tanh", W @ x[t] + U @ h[t - 1])), (loss[t], op.SumEntries(h[t] ** 2))])
 
 
+def test_a_start_that_needs_the_recurrence_it_starts_is_a_cycle():
+    with pytest.raises(ModelError, match=r"h\[0\] → h → h\[0\]"):
+        System.from_equations("circular", [(h[0], op.Total(h[t])), (h[t], apply("tanh", W @ x[t] + U @ h[t - 1]))])
+
+
 def test_a_system_is_built_from_equations(model):
     assert [d.name for d in model.params] == ["W", "U"]
     assert [str(e) for e in model.equations] == ["Eq(h[t], tanh(W @ x[t] + U @ h[t-1]))", "Eq(loss[t], sum(h[t]**2))"]

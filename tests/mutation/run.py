@@ -4,6 +4,7 @@ notice, each mutant in a fresh process.
     python tests/mutation/run.py                      all mutants; writes docs/reference/mutants.md
     python tests/mutation/run.py --only pullback,sum  those whose name or file holds one of these words; writes nothing
     python tests/mutation/run.py --again FILE.json    results are kept in FILE.json, and what is known there is not run again
+    python tests/mutation/run.py --known FILE.json    nothing is run: the page is written from what is known
     python tests/mutation/run.py --near               the tests named with each mutant alone, not the wider rooms
 
 It is run once for a release, not in CI: each mutant takes seconds to minutes. A mutant whose text is not there exactly once is an error.
@@ -97,24 +98,29 @@ def change_of(mutant: Mutant) -> str:
 
 def page(results: dict[str, Result], mutants: list[Mutant]) -> str:
     """The page of results."""
-    killed = [m for m in mutants if results[m.name].outcome == "killed"]
-    equal = [m for m in mutants if results[m.name].outcome == "survived" and m.equivalent]
-    alive = [m for m in mutants if m not in killed and m not in equal]
+    run = [m for m in mutants if m.name in results]
+    killed = [m for m in run if results[m.name].outcome == "killed"]
+    equal = [m for m in run if results[m.name].outcome == "survived" and m.equivalent]
+    alive = [m for m in run if m not in killed and m not in equal]
+    waiting = [m for m in mutants if m not in run]
     rows = [
         "# Mutants",
         "",
         "One thing in rnnsym is broken at a time, and the tests are run: a test that should notice must fail. Written by",
         "`python tests/mutation/run.py`; the list of what is broken stands in `tests/mutation/`.",
         "",
-        f"{len(mutants)} mutants: {len(killed)} killed, {len(equal)} equivalent to the original, {len(alive)} not killed.",
+        f"{len(mutants)} mutants: {len(killed)} killed, {len(equal)} equivalent to the original, {len(alive)} not killed"
+        + (f", {len(waiting)} not run." if waiting else "."),
         "",
     ]
     if alive:
         rows += ["## Not killed", "", *(f"- {m.name} (`{m.file}`): {results[m.name].outcome}" for m in alive), ""]
+    if waiting:
+        rows += ["## Not run", "", *(f"- {m.name} (`{m.file}`)" for m in waiting), ""]
     rows += ["## Equivalent", "", *(f"- {m.name} (`{m.file}`): {m.equivalent}" for m in equal), ""] if equal else []
     rows += ["## Killed", "", "| what is broken | where | first test that fails |", "|---|---|---|"]
     for mutant in killed:
-        witness = results[mutant.name].witness.removeprefix("tests/").replace("|", "\\|")
+        witness = results[mutant.name].witness.removeprefix("tests/").replace("|", "\\|").replace("`", "'")
         rows.append(f"| {mutant.name} | `{mutant.file.removeprefix('rnnsym/')}` | `{witness}` |")
     return "\n".join(rows) + "\n"
 
@@ -124,14 +130,18 @@ def main() -> int:
     reader.add_argument("--only", default="", help="words, separated by commas, of the names or files of mutants")
     reader.add_argument("--again", metavar="FILE.json", help="keep results here, and do not run again what is known")
     reader.add_argument("--near", action="store_true", help="the tests named with each mutant alone")
+    reader.add_argument("--known", metavar="FILE.json", help="write the page from these results, and run nothing")
     options = reader.parse_args()
     words = [w for w in options.only.split(",") if w]
     chosen = [m for m in MUTANTS if not words or any(w in m.name or w in m.file for w in words)]
     for mutant in chosen:
         mutant.applied((ROOT / mutant.file).read_text(encoding="utf-8"))  # a stale one is an error before anything is run
-    kept = Path(options.again) if options.again else None
+    kept = Path(options.known or options.again) if options.known or options.again else None
     known = {r["name"]: Result(**r) for r in json.loads(kept.read_text())} if kept and kept.exists() else {}
     results = {m.name: known[m.name] for m in chosen if m.name in known and known[m.name].change == change_of(m)}
+    if options.known:
+        PAGE.write_text(page(results, chosen), encoding="utf-8")
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         tree = copied_tree(Path(folder))
         for number, mutant in enumerate(chosen, 1):
@@ -140,7 +150,7 @@ def main() -> int:
             results[mutant.name] = result = tried(tree, mutant, options.near)
             print(f"{number}/{len(chosen)}  {result.outcome:8}  {result.seconds:6.1f} s  {mutant.name}  {result.witness}", flush=True)
             if kept:
-                kept.write_text(json.dumps([asdict(r) for r in results.values()], indent=1))
+                kept.write_text(json.dumps([asdict(r) for r in {**known, **results}.values()], indent=1))
     wrong = [m for m in chosen if results[m.name].outcome != ("survived" if m.equivalent else "killed")]
     if not words and not options.near:
         PAGE.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,37 @@
+"""The campaign's own parts: a stale mutant is an error, and the page tells what survived from what was killed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from mutation.mutant import ROOT, Mutant, StaleMutant
+from mutation.run import MUTANTS, Result, page
+
+ONE = Mutant("sign lost", "rnnsym/somewhere.py", "-g", "g", ("tests/calculus",))
+
+
+def test_a_mutant_replaces_what_is_there_exactly_once():
+    assert ONE.applied("return -g\n") == "return g\n"
+    for text in ("return g\n", "return -g, -g\n"):
+        with pytest.raises(StaleMutant, match="sign lost"):
+            ONE.applied(text)
+    with pytest.raises(StaleMutant):
+        dataclasses.replace(ONE, new="-g").applied("return -g\n")
+
+
+def test_every_mutant_has_a_name_of_its_own_and_tests_that_exist():
+    assert len({m.name for m in MUTANTS}) == len(MUTANTS) >= 60
+    assert {t for m in MUTANTS for t in m.tests if not (ROOT / t).exists()} == set()
+
+
+def test_the_page_keeps_killed_survived_equivalent_and_not_run_apart():
+    mutants = [dataclasses.replace(ONE, name=name) for name in ("a", "b", "d")] + [
+        dataclasses.replace(ONE, name="c", equivalent="it is the same.")
+    ]
+    outcomes = {"a": ("killed", "tests/calculus/test_rules.py::test_x"), "b": ("survived", ""), "c": ("survived", "")}
+    text = page({name: Result(name, outcome, witness, 1.0, "") for name, (outcome, witness) in outcomes.items()}, mutants)
+    assert "4 mutants: 1 killed, 1 equivalent to the original, 1 not killed, 1 not run." in text
+    assert "| a | `somewhere.py` | `calculus/test_rules.py::test_x` |" in text
+    assert "## Not killed\n\n- b (" in text and "- c (`rnnsym/somewhere.py`): it is the same." in text and "## Not run\n\n- d (" in text
