@@ -49,6 +49,14 @@ class Claim:
     gradient: Array
 
 
+def _apart(key: str, gradient: Array, given: Mapping[str, str]) -> list[tuple[str, Array]]:
+    """The gradient of each value beyond the end: where `h[T+2]` is given too, that of `h[T+1]` holds both, one above the other."""
+    stem, ahead, _ = key.partition("[T+")
+    if not ahead or f"{stem}[T+2]" not in given:
+        return [(key, gradient)]
+    return [(f"{stem}[T+{k}]", part) for k, part in enumerate(gradient, 1)]
+
+
 @dataclass(frozen=True)
 class Bench:
     """A System, its module, and the sizes at which it is run; with `ragged`, sequences of different length, and nan in the padding."""
@@ -86,7 +94,8 @@ class Bench:
             extra = grads.constants if self.system.by_name[name].kind == "constant" else grads.inputs
             found.append(Claim("data", name, np.asarray(extra[self._python(name)])))
         words = {self._initial_word(key): key for key in point.initial}
-        found += [Claim("initial", words[key], np.asarray(g)) for key, g in grads.initial.items() if key in words]
+        parts = [part for key, g in grads.initial.items() for part in _apart(key, np.asarray(g), words)]
+        found += [Claim("initial", words[key], part) for key, part in parts if key in words]
         return loss, tuple(found)
 
     def find_point(self, rng: np.random.Generator) -> tuple[Point, float, tuple[Claim, ...]]:

@@ -44,9 +44,9 @@ INDEX_FORMS = [
 
 CHECKERS = [
     Mutant("exact check: what is wrong counts as equal", FINITE, "return (EQUAL if left.value == right.value else WRONG), chance", "return EQUAL, chance", FIELD),
-    Mutant("exact check: one outcome hides the other", FINITE, "worse = outcome if old is None or old.outcome == EQUAL else old.outcome", "worse = outcome", (*FIELD, "tests/proof")),
-    Mutant("exact check: infinite values are compared", FINITE, "        if not (left.is_finite and right.is_finite):\n            return UNDECIDED, chance\n", "", FIELD),
-    Mutant("exact check: bound without the degree", FINITE, "chance = min(1.0, _ratio(degree + self.field.accident, self.field.prime))", "chance = min(1.0, _ratio(self.field.accident, self.field.prime))", FIELD),
+    Mutant("exact check: one outcome hides the other", FINITE, "worse = outcome if old is None or old.outcome == EQUAL else old.outcome", "worse = outcome", ("tests/proof/test_finite_field.py::test_an_outcome_that_is_bad_once_stays_bad", *FIELD)),
+    Mutant("exact check: infinite values are compared", FINITE, "        if not (left.is_finite and right.is_finite):\n            return UNDECIDED, chance\n", "", ("tests/proof/test_finite_field.py::test_what_is_infinite_is_undecided", *FIELD)),
+    Mutant("exact check: bound without the degree", FINITE, "chance = min(1.0, _ratio(degree + self.field.accident, self.field.prime))", "chance = min(1.0, _ratio(self.field.accident, self.field.prime))", ("tests/proof/test_finite_field.py::test_the_bound_grows_with_the_degree", *FIELD)),
     Mutant("exact check: no initial values given", FINITE, "and name in self.system.by_name and self.seed % 2 == 0:", "and name in self.system.by_name and False:", (*FIELD, "tests/proof")),
     Mutant("measured: the smaller error is told", "rnnsym/proof/measured.py", "worse = old if np.isnan(old) or residual <= old else residual", "worse = residual if np.isnan(old) or residual <= old else old", ("tests/proof/test_measured.py",)),
     Mutant("measured: complex step without its width", "rnnsym/proof/bench.py", "return float(np.imag(self.cost(moved, np.complex128)) / STEP)", "return float(np.imag(self.cost(moved, np.complex128)))", ("tests/proof/test_measured.py",)),

@@ -150,3 +150,9 @@ def test_where_the_caller_gives_a_trained_end_nothing_flows_into_it():
             grads.B[...] *= 1.01
 
     assert [m.name for m in measure(model, module=tampered(model, wrong_where_given)).wrong] == ["B"]
+
+
+def test_two_values_beyond_the_end_are_measured_one_by_one():
+    text = "x: input[n]\nh: vector[n]\nh[t] = tanh(x[t+2] + w * h[t+2] + 0.5 * h[t+1])\nloss[t] = sum(h[t]**2)\n"
+    report = measure(rnnsym.parse(text, name="ahead"))
+    assert report.is_right and {"initial h[T+1]", "initial h[T+2]", "initial x[T+2]"} <= {g.name for g in report.gradients}
