@@ -795,7 +795,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -830,7 +830,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (3 * n_y + 7 * n_h + n_x + 2))
+    span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     part = work.array("part", (n_h, batch), dtype)
     part_2 = work.array("part_2", (n_h, batch), dtype)
     p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
@@ -851,46 +851,48 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("c", turned(c_all), 1, 0, 1)
 
     # step by step, forwards
+    for (
+        sums_t,
+        operands_2_t,
+        o_i_f_t,
+        g_t,
+        f_t,
+        c_prev_t,
+        i_t,
+        c_t,
+        tanh_c_t,
+        h_t,
+        o_t,
+        over,
+    ) in zip(
+        sums,
+        operands_2,
+        o_i_f,
+        g,
+        f,
+        c_prev,
+        i,
+        c,
+        tanh_c,
+        h,
+        o,
+        run.masks,
+    ):
+        np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+        sigmoid_into(o_i_f_t, out=o_i_f_t)  # (1-3)
+        np.tanh(g_t, out=g_t)  # (4) candidate
+        np.multiply(f_t, c_prev_t, out=part)  # (5) cell state
+        np.multiply(i_t, g_t, out=part_2)  # (5) cell state
+        np.add(part, part_2, out=c_t)  # (5) cell state
+        np.tanh(c_t, out=tanh_c_t)  # (6) hidden state
+        np.multiply(o_t, tanh_c_t, out=h_t)  # (6) hidden state
+        if over is not None:
+            clear(over, sums_t.T, c_t.T, tanh_c_t.T, h_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        for (
-            sums_t,
-            operands_2_t,
-            o_i_f_t,
-            g_t,
-            f_t,
-            c_prev_t,
-            i_t,
-            c_t,
-            tanh_c_t,
-            h_t,
-            o_t,
-            over,
-        ) in zip(
-            sums[chunk],
-            operands_2[chunk],
-            o_i_f[chunk],
-            g[chunk],
-            f[chunk],
-            c_prev[chunk],
-            i[chunk],
-            c[chunk],
-            tanh_c[chunk],
-            h[chunk],
-            o[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
-            sigmoid_into(o_i_f_t, out=o_i_f_t)  # (1-3)
-            np.tanh(g_t, out=g_t)  # (4) candidate
-            np.multiply(f_t, c_prev_t, out=part)  # (5) cell state
-            np.multiply(i_t, g_t, out=part_2)  # (5) cell state
-            np.add(part, part_2, out=c_t)  # (5) cell state
-            np.tanh(c_t, out=tanh_c_t)  # (6) hidden state
-            np.multiply(o_t, tanh_c_t, out=h_t)  # (6) hidden state
-            if over is not None:
-                clear(over, sums_t.T, c_t.T, tanh_c_t.T, h_t.T)
         # (13)
         np.matmul(V, h[chunk], out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
@@ -931,8 +933,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
+    n_h = run.sizes["n_h"]
     U_i = params.U_i
     U_f = params.U_f
     U_o = params.U_o
@@ -943,14 +945,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
     tanh_c = work.arrays["tanh_c"]
     sums = work.arrays["sums"]
     d_sums = work.array("d_sums", (steps + 1, 4 * n_h, batch), dtype)
     c_all = work.arrays["c"]
     d_c_back_all = work.array("d_c_back", (steps + 1, n_h, batch), dtype)
-    operands = work.arrays["operands"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (23 * n_h + 4 * n_y))
+    span = stretch(steps, batch * (23 * n_h + n_y))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -980,18 +982,31 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_sums[steps:] = 0
     d_c_back_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        part_5 = part_5_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (14) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (14) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (38)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (29) gradient of b_y
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (15) error of h
         np.square(tanh_c[chunk], out=part_3)  # (16) error of c
         np.subtract(1, part_3, out=part_3)  # (16) error of c
@@ -1059,19 +1074,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (25-28, 30-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_sums_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
-    # (38)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (29) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1497,4 +1504,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:9a3963c0a3be8811273b5c0d13d6e9659ef3110abc2f68aedb4b4b8ba1285f7c
+# rnnsym-seal: sha256:9c7cab6f145e97c0a9452b71243fbc3668d6c1849c213de007480b9537314e6f

@@ -352,7 +352,7 @@ ERF_FAR = (
 
 CONSTANTS = {
     "erf": ERF_TABLES.strip("\n") + "\n\n\n",
-    "stretch": "NEARBY = 100_000  # numbers that stay near the processor\n\n\n",
+    "stretch": "NEARBY = 300_000  # numbers that stay near the processor\n\n\n",
 }
 
 RENAMED = {"abs": "absolute", "min": "minimum", "max": "maximum"}

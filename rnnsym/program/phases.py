@@ -33,20 +33,35 @@ class Phase:
         return "\n".join([head, *(f"  {line}" for stage in self.stages for line in str(stage).split("\n"))])
 
 
-def phases(stages: Sequence[Stage], array: Callable[[str], str] = str) -> list[Phase]:
-    """The stages in phases, as few as their dependences allow; `array` names the array in which a name's values lie."""
+def phases(stages: Sequence[Stage], array: Callable[[str], str] = str, lasting: frozenset[str] = frozenset()) -> list[Phase]:
+    """The stages in phases.
+
+    array    names the array in which a name's values lie
+    lasting  results that are held for all steps anyway: what computes nothing else gains nothing from another loop's nearness
+    """
+    lasting = lasting | {ref.name for stage in stages if stage.kind == "static" for op in stage.ops for ref in op.reads}
     found: list[Phase] = []
-    for stage in stages:
+    is_done = False  # whether all that the last phase computes for others is held for all steps
+    for index, stage in enumerate(stages):
         if stage.kind == "static":
             _place_static(found, stage, array)
             continue
         last = found[-1] if found else None
-        if last is not None and last.direction and _joins(last, stage, array):
+        is_final = stage.kind == "map" and _outer_results(index, stages) <= lasting
+        apart = last is not None and (last.has_scan if stage.kind == "map" else False)
+        if last is not None and last.direction and not apart and (not is_done or is_final) and _joins(last, stage, array):
             direction = stage.direction if stage.kind == "scan" else last.direction
             found[-1] = Phase(direction, (*last.stages, stage))
         else:
             found.append(Phase(stage.direction or 1, (stage,)))
+        is_done = is_final and not found[-1].has_scan
     return found
+
+
+def _outer_results(index: int, stages: Sequence[Stage]) -> set[str]:
+    """What a stage computes and other stages read."""
+    made = {op.out for op in stages[index].ops}
+    return {ref.name for k, stage in enumerate(stages) if k != index for op in stage.ops for ref in op.reads if ref.name in made}
 
 
 def _place_static(found: list[Phase], stage: Stage, array: Callable[[str], str]) -> None:

@@ -97,7 +97,10 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
         both = [fused(stage, cells, places) for stage in both]
     front, back = both[: len(work.forward)], both[len(work.forward) :]
     where = Storage(places=places).array
-    first, second = (phases(side, where) if "phases" in passes else _one_each(side) for side in (front, back))
+    lasting = frozenset(
+        request.traced | request.wanted | {r.name for s in back for op in s.ops for r in op.reads if r.name not in written_in(back)}
+    )
+    first, second = (phases(side, where, lasting) if "phases" in passes else _one_each(side) for side in (front, back))
     room = storage([*first, *second], cells, places, set(request.traced | request.wanted))
     return Plan(
         cells,
@@ -110,6 +113,11 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
         _kept(first, second, cells),
         request.traced,
     )
+
+
+def written_in(stages: list[Stage]) -> set[str]:
+    """What stages compute."""
+    return {op.out for stage in stages for op in stage.ops}
 
 
 def _one_each(stages: list[Stage]) -> list[Phase]:
