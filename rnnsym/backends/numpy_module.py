@@ -16,6 +16,7 @@ import rnnsym
 from rnnsym.algebra.system import Declaration, System
 from rnnsym.algebra.tensor import T, quantities
 from rnnsym.backends.body import Body, plain
+from rnnsym.backends.c_kernels import CFunction, c_source
 from rnnsym.backends.calls import public_functions
 from rnnsym.backends.functions import sources
 from rnnsym.backends.head import classes_allowed, docstring, tables
@@ -24,7 +25,9 @@ from rnnsym.backends.planned import cost_adjoint, plan_parts
 from rnnsym.backends.planned_module import planned_text
 from rnnsym.backends.printing import WIDTH
 from rnnsym.backends.starts import start_lines
+from rnnsym.backends.tables import string
 from rnnsym.calculus.adjoint import Adjoint
+from rnnsym.program.planning import KERNEL_PASSES, PASSES
 from rnnsym.resources import templates_folder
 
 
@@ -36,9 +39,32 @@ def generate(system: System, *, numbers: Mapping[str, int] | None = None, comman
     fingerprint  of the text, version and options; by default computed here
     level        0: one statement per equation, as on paper; 1: planned for speed
     """
+    return _rendered(system, numbers, command, fingerprint, level, None)
+
+
+def generate_with_kernels(
+    system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", file: str = ""
+) -> tuple[str, str]:
+    """The module whose loops call compiled kernels, and the C file that it builds them from; `file`: what that file is called."""
+    compiled: list[CFunction] = []
+    name = file or f"{plain(system.name)}_kernels.c"
+    said = command or f"rnnsym generate {plain(system.name)} --kernels c"
+    module = _rendered(system, numbers, said, "", 1, compiled, name)
+    return module, c_source(plain(system.name), f"Made by rnnsym {rnnsym.__version__}: {said}", compiled)
+
+
+def _rendered(
+    system: System,
+    numbers: Mapping[str, int] | None,
+    command: str,
+    fingerprint: str,
+    level: int,
+    compiled: list[CFunction] | None,
+    file: str = "",
+) -> str:
     parts = program_parts(system, numbers)
-    mark = fingerprint or fingerprint_of(system, "" if level else "-O0")
-    view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", mark, level)
+    mark = fingerprint or fingerprint_of(system, f"--kernels {file}" if compiled is not None else "" if level else "-O0")
+    view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", mark, level, compiled, file)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     template = (templates_folder() / "numpy" / "module.py.jinja").read_text(encoding="utf-8")
     text = environment.from_string(template).render(**view)
@@ -51,7 +77,9 @@ def fingerprint_of(system: System, options: str = "") -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def module_view(parts: Parts, command: str, fingerprint: str, level: int = 1) -> dict[str, object]:
+def module_view(
+    parts: Parts, command: str, fingerprint: str, level: int = 1, compiled: list[CFunction] | None = None, file: str = ""
+) -> dict[str, object]:
     """Everything the template asks for, as strings."""
     planned = level > 0
     vectors = frozenset(classes_allowed(parts.model)) if planned else frozenset()
@@ -60,12 +88,19 @@ def module_view(parts: Parts, command: str, fingerprint: str, level: int = 1) ->
     public, used = public_functions(parts, initial_lines, planned)
     starts, start_functions = start_lines(parts.model, parts.names)
     functions = backward.printer.functions | initial | used | start_functions | {"valid", "clear", "one_hot"}  # checks use them too
-    view: dict[str, object] = {"planned": planned, "stack_tables": "", "gradient_lines": []}
+    view: dict[str, object] = {
+        "planned": planned,
+        "stack_tables": "",
+        "gradient_lines": [],
+        "kernels": string(file) if compiled is not None else "",
+    }
     if planned:
         adj = cost_adjoint(parts.prepared)
         numbers = {**parts.numbers, **_numbers_of(adj, parts.numbers)}
         traced = frozenset(name for name, _ in backward.printer.loads if name in parts.prepared.by_name)
-        text = planned_text(parts, adj, plan_parts(parts, adj, numbers, traced), numbers)
+        text = planned_text(
+            parts, adj, plan_parts(parts, adj, numbers, traced, PASSES if compiled is None else KERNEL_PASSES), numbers, compiled
+        )
         functions |= text.functions
         view |= {"stack_tables": text.tables, "gradient_lines": text.gradient if adj.seeds else []}
         forward_lines = text.forward

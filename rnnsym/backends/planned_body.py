@@ -14,10 +14,12 @@ import sympy
 
 from rnnsym.algebra.sizes import Shape, same_shape
 from rnnsym.backends.body import plain
+from rnnsym.backends.c_kernels import CFunction, c_function, needed_outside
 from rnnsym.backends.names import Locals
 from rnnsym.backends.operations import COMPARISONS, INTO, PLAIN, UFUNCS
 from rnnsym.backends.printing import WIDTH, _sympy_source, mark_name, size_source
 from rnnsym.program.columns import QUIET
+from rnnsym.program.kernels import Kernel, segments
 from rnnsym.program.ops import ALONE, ALWAYS, PER_SEQUENCE, PER_STEP, Amount, Bounds, Guard, Op, Operand, Ref, Stage
 from rnnsym.program.phases import Phase
 from rnnsym.program.planning import Plan
@@ -45,6 +47,7 @@ class PlannedBody:
     described    equation number → what the file says of it
     results      name → where a result is written: `grads.W`
     flows        name → key of the value outside 1 … T; nothing flows on where the caller gave that value
+    compiled     the C functions of both passes, to which this one's are added; None: NumPy alone
     """
 
     plan: Plan
@@ -54,6 +57,7 @@ class PlannedBody:
     results: Mapping[str, str] = field(default_factory=dict)
     flows: Mapping[str, str] = field(default_factory=dict)
     public: Mapping[str, str] = field(default_factory=dict)
+    compiled: list[CFunction] | None = None
 
     def __post_init__(self) -> None:
         self.cells = self.plan.cells
@@ -70,6 +74,7 @@ class PlannedBody:
         self.locals: dict[str, str] = {}
         self.pool: dict[str, str] = {}
         self.weights: list[sympy.Expr] = []
+        self.counts = False
         self.weak: set[str] = set()  # Python numbers: they take the precision of what they meet
         self.stretch_rooms: dict[str, str] = {}
         self.labels = labels(self.plan)
@@ -293,8 +298,8 @@ class PlannedBody:
         if not phase.direction:
             self.kind, self.window = "static", ""
             return self._guarded([op for stage in phase.stages for op in stage.ops], INDENT, first="\n")
-        self.pool = _pooled(phase, self)
-        self.late = {}
+        self.pool = _pooled(phase, self) if self.compiled is None else {}  # a kernel's arrays are never the same memory
+        self.late, self.counts = {}, False
         only_scan = len(phase.stages) == 1 and phase.has_scan
         word = "backwards" if phase.direction < 0 else "forwards"
         lines = ["", f"{' ' * INDENT}# step by step, {word}" if phase.has_scan else f"{' ' * INDENT}# all steps, a stretch at a time"]
@@ -309,9 +314,8 @@ class PlannedBody:
             rows += self._map(stage, INDENT + 4) if stage.kind == "map" else self._scan(stage, INDENT + 4)
         self.weights.append(self._weight(phase))
         lines += [f"{' ' * INDENT}for {WHOLE} in {self.function('stretches')}(steps, span, {phase.direction > 0}):"]
-        count = (
-            [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if any("count" in t for t in self.stretch_rooms.values()) else []
-        )
+        counted = self.counts or bool(self.stretch_rooms)
+        count = [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if counted else []
         head = [f"{' ' * (INDENT + 4)}{name} = {text}" for name, text in self.stretch_rooms.items()]
         return lines[:2] + self._late_lines() + lines[2:] + count + head + rows
 
@@ -335,6 +339,75 @@ class PlannedBody:
         return lines + self._clear_map(stage, indent)
 
     def _scan(self, stage: Stage, indent: int) -> list[str]:
+        self.kind = "scan"
+        guards = {op.guard for op in stage.ops}
+        if self.compiled is not None and guards == {ALWAYS}:
+            fast = self._kernel_scan(stage, indent + 4)
+            if fast:
+                plain_loop = self._numpy_scan(stage, indent + 4)
+                pad = " " * indent
+                return [f"{pad}if run.kernels is None:", *plain_loop, f"{pad}else:", *fast]
+        return self._numpy_scan(stage, indent)
+
+    def _kernel_scan(self, stage: Stage, indent: int) -> list[str]:
+        """The loop with its entrywise parts compiled; [] where there are none."""
+        assert self.compiled is not None
+        parts = segments(stage, self.cells, self.places)
+        if not any(isinstance(part, Kernel) for part in parts):
+            return []
+        self.loop = Loop(stage.direction)
+        binds: list[str] = []
+        body: list[str] = []
+        index = "range(count)" if self.window else "range(steps)"
+        self.loop.walked[index] = step = self.fresh("k")
+        for k, part in enumerate(parts):
+            if not isinstance(part, Kernel):
+                body += self._guarded([part], indent + 4, shared=ALWAYS)
+                continue
+            number = 1 + sum(f.name.startswith(self.side) for f in self.compiled)
+            function = c_function(f"{self.side}_{number}", part, self.plan, needed_outside(parts, k))
+            self.compiled.append(function)
+            local = self.fresh(function.name)
+            arrays = [self._handed(ref) for ref in function.arrays]
+            rows = self.size(part.length) if part.length is not None else "1"
+            call = f'{local} = run.kernels.bind("{function.name}", {rows}, batch, {", ".join(arrays)})'
+            binds += [" " * indent + line for line in wrapped(call, WIDTH - indent)]
+            cited = f"  # ({ranges(function.numbers)})" if function.numbers else ""
+            body.append(f"{' ' * (indent + 4)}{local}({step}){cited}")
+        self.counts = self.counts or bool(self.window)
+        body += self._clear_step(stage, indent + 4)
+        loop, self.loop = self.loop, None
+        flip = "[::-1]" if stage.direction < 0 else ""
+        return [*binds, *_for_loop(list(loop.walked.values()), [f"{text}{flip}" for text in loop.walked], indent), *body]
+
+    def _handed(self, ref: Ref) -> str:
+        """An array as a kernel takes it: steps by features by sequences; what is missing is as if repeated."""
+        if ref.name.startswith("#"):
+            return f"run.number({self.size(sympy.sympify(ref.name[1:], locals={s.name: s for s in self._size_symbols()}))})"
+        cell = self.cells[ref.name]
+        if cell.axes < PER_STEP or ref.delay is None:
+            self.statics[ref.name] = None
+            name = self.local(ref.name)
+            if cell.axes == ALONE:
+                return f"{name}[None, :, None]" if cell.rank else f"run.number({name})"
+            return f"np.ascontiguousarray({name})[None]" if cell.rank else f"{name}[None, None]"
+        place = resolved(ref, self.places)
+        held = self.held.get(place.name, STORED)
+        thin = "[:, None]" if cell.rank == 0 else ""
+        if held == STORED:
+            name = self.view(ref)
+            return f"{name}[{WHOLE}]{thin}" if self.window else f"{name}{thin}"
+        name = self.room(place.name)
+        if held == STRETCH:
+            return f"{name}{thin}"
+        self._make_room(place.name, name)
+        rows = f"[{self._bounds(place.rows)}]" if place.rows is not None else ""
+        return f"{name}{rows}[None]" if cell.rank else f"{name}[None, None]"
+
+    def _size_symbols(self) -> set[sympy.Symbol]:
+        return {s for cell in self.cells.values() for length in cell.shape for s in length.free_symbols}
+
+    def _numpy_scan(self, stage: Stage, indent: int) -> list[str]:
         self.kind = "scan"
         self.loop = Loop(stage.direction)
         guards = {op.guard for op in stage.ops}
@@ -486,7 +559,7 @@ class PlannedBody:
         return [self._assign(target, bound, self._expression(op, args, rank, PER_STEP))]
 
     def _assign(self, target: str, bound: bool, expression: str) -> str:
-        place = target if target.endswith("]") else f"{target}[...]"
+        place = target if target.endswith("]") else f"{target}[...]"  # never a name for an operand's array, which is used again
         return f"{place} = {expression}" if bound else f"{target} = {expression}"
 
     def _grouping(self, op: Op) -> tuple[int, sympy.Expr | None]:
@@ -518,7 +591,7 @@ class PlannedBody:
     def _wants_room(self, op: Op) -> bool:
         if self.cells[op.out].entries != "number":
             return False
-        words = (*UFUNCS, *INTO, "where", "copy", "affine", "sum", "outer", "excess", "concat", "mean")
+        words = (*UFUNCS, *INTO, "where", "copy", "affine", "sum", "outer", "excess", "concat", "mean", "real", "valid")
         return op.function in words
 
     def _make_room(self, array: str, name: str) -> None:

@@ -15,6 +15,7 @@ import sympy
 from rnnsym.algebra.sizes import size, size_text
 from rnnsym.algebra.system import Declaration
 from rnnsym.algebra.tensor import DATA
+from rnnsym.backends.c_kernels import CFunction
 from rnnsym.backends.names import Locals
 from rnnsym.backends.parts import Parts
 from rnnsym.backends.planned_body import INDENT, PlannedBody, data_names, slice_text, wrapped
@@ -38,14 +39,16 @@ class PlannedText:
     functions: frozenset[str]
 
 
-def planned_text(parts: Parts, adj: Adjoint, plan: Plan, numbers: Mapping[str, int]) -> PlannedText:
-    """Both passes as text."""
+def planned_text(
+    parts: Parts, adj: Adjoint, plan: Plan, numbers: Mapping[str, int], compiled: list[CFunction] | None = None
+) -> PlannedText:
+    """Both passes as text; `compiled`, if given, is filled with the C functions that they call."""
     described = {numbers[d.key]: d.description for d in adj.system.every_definition if d.key in numbers and d.description}
-    forward = PlannedBody(plan, Locals(adj.system), "forward", described, public=parts.names.public)
+    forward = PlannedBody(plan, Locals(adj.system), "forward", described, public=parts.names.public, compiled=compiled)
     front = [*_preamble(forward, parts, adj), *forward.lines, *_trace(forward, parts)]
     results, flows = _results(parts, adj, plan), {flow: key for key, (_, flow) in adj.initial.items() if flow}
     flows = {name: _public_key(parts, key) for name, key in flows.items()}
-    gradient = PlannedBody(plan, Locals(adj.system), "gradient", described, results, flows, parts.names.public)
+    gradient = PlannedBody(plan, Locals(adj.system), "gradient", described, results, flows, parts.names.public, compiled)
     tail = _extras(gradient, parts, adj)
     back = [*_preamble(gradient, parts, adj), *gradient.lines, *tail, f"{PAD}return grads"]
     return PlannedText(_tidy(front), _tidy(back), stack_tables(parts, plan), frozenset(forward.functions | gradient.functions))

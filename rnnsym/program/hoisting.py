@@ -5,25 +5,29 @@ Comes in: stages. Goes out: stages in which every operation stands where the few
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rnnsym.program.ops import PER_STEP, Cell, Op, Stage
 
 
-def hoisted(stages: Sequence[Stage], cells: Mapping[str, Cell]) -> list[Stage]:
-    """The stages with loop-invariant operations before their loops."""
+def hoisted(stages: Sequence[Stage], cells: Mapping[str, Cell], stays: Callable[[Op], bool] = lambda op: False) -> list[Stage]:
+    """The stages with loop-invariant operations before their loops; `stays`: what is left where only its loop reads it."""
     found: list[Stage] = []
     for stage in stages:
-        found += _split(stage, cells)
+        found += _split(stage, cells, stays)
     return [s for s in found if s.ops]
 
 
-def _split(stage: Stage, cells: Mapping[str, Cell]) -> list[Stage]:
+def _split(stage: Stage, cells: Mapping[str, Cell], stays: Callable[[Op], bool]) -> list[Stage]:
     if stage.kind != "scan":
         return _by_axes(stage.ops, cells)
     varying = {op.out for op in stage.ops if cells[op.out].kind != "part"}
     for op in stage.ops:
         if cells[op.out].axes == PER_STEP and any(ref.name in varying for ref in op.reads):
+            varying.add(op.out)
+    for op in reversed(stage.ops):  # of what does not vary, what stays
+        readers = [other for other in stage.ops if any(ref.name == op.out for ref in other.reads)]
+        if op.out not in varying and stays(op) and readers and all(other.out in varying for other in readers):
             varying.add(op.out)
     outside = [op for op in stage.ops if op.out not in varying]
     inside = [op for op in stage.ops if op.out in varying]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from rnnsym.program.assembling import assembled
 from rnnsym.program.fusing import fused
 from rnnsym.program.hoisting import hoisted, without_unread
 from rnnsym.program.inlining import inlined
+from rnnsym.program.kernels import keeps
 from rnnsym.program.numbering import numbered
 from rnnsym.program.ops import PER_STEP, Cell, Stage
 from rnnsym.program.phases import Phase, phases
@@ -20,6 +22,7 @@ from rnnsym.program.program import Program
 from rnnsym.program.stacking import Place, Stack, Stacked, stacked
 from rnnsym.program.storage import Storage, in_place, storage
 
+KERNEL_PASSES = ("inlining", "hoisting", "kernels", "numbering", "stacking", "placing", "phases")
 PASSES = ("inlining", "hoisting", "numbering", "stacking", "placing", "fusing", "phases")
 
 
@@ -79,7 +82,8 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
     equations = inlined(request.gradient, request.wanted) if "inlining" in passes else request.gradient
     cells, (forward, gradient) = assembled([request.forward, equations], request.classes, request.errors, request.seeds)
     if "hoisting" in passes:
-        forward, gradient = hoisted(forward, cells), hoisted(gradient, cells)
+        stays = partial(keeps, cells=cells) if "kernels" in passes else lambda op: False
+        forward, gradient = hoisted(forward, cells, stays), hoisted(gradient, cells, stays)
     named = {name for name, cell in cells.items() if cell.kind != "part"} & {op.out for stage in forward for op in stage.ops}
     if "numbering" in passes:
         forward, gradient = numbered([forward, gradient], cells, named | set(request.wanted))
@@ -130,4 +134,4 @@ def _kept(first: list[Phase], second: list[Phase], cells: Mapping[str, Cell]) ->
     return tuple(name for name in made if name in read)
 
 
-__all__ = ["PASSES", "Plan", "Request", "planned"]
+__all__ = ["KERNEL_PASSES", "PASSES", "Plan", "Request", "planned"]
