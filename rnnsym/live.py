@@ -32,6 +32,15 @@ def generate(system: System, level: int = 1) -> str:
     return numpy_module.generate(system, numbers=numbers, command=command, level=level)
 
 
+def generate_with_kernels(system: System, file: str) -> tuple[str, str]:
+    """The module whose loops call compiled kernels, and the text of the C file `file` beside it, from which it builds them on first use.
+
+    Without a C compiler the module says so in a line and works in NumPy alone. Raises as `generate` does.
+    """
+    command = f"rnnsym generate {model_word(system)} --kernels c"
+    return numpy_module.generate_with_kernels(system, numbers=derive(system).numbers, command=command, file=file)
+
+
 @lru_cache(maxsize=64)
 def compile(system: System) -> ModuleType:
     """The live module of a model: `forward`, `loss`, `loss_and_grads`, `step`, … (see the module's own docstring).

@@ -18,6 +18,7 @@ from rnnsym.backends.c_kernels import CFunction, c_function, needed_outside
 from rnnsym.backends.names import Locals
 from rnnsym.backends.operations import COMPARISONS, INTO, PLAIN, UFUNCS
 from rnnsym.backends.printing import WIDTH, _sympy_source, mark_name, size_source
+from rnnsym.program.checking import check_pool
 from rnnsym.program.columns import QUIET
 from rnnsym.program.kernels import Kernel, segments
 from rnnsym.program.ops import ALONE, ALWAYS, PER_SEQUENCE, PER_STEP, Amount, Bounds, Guard, Op, Operand, Ref, Stage
@@ -399,7 +400,7 @@ class PlannedBody:
             return f"{name}[{WHOLE}]{thin}" if self.window else f"{name}{thin}"
         name = self.room(place.name)
         if held == STRETCH:
-            return f"{name}{thin}"
+            return f"{name}[:, {self._bounds(place.rows)}]" if place.rows is not None and cell.rank else f"{name}{thin}"
         self._make_room(place.name, name)
         rows = f"[{self._bounds(place.rows)}]" if place.rows is not None else ""
         return f"{name}{rows}[None]" if cell.rank else f"{name}[None, None]"
@@ -565,7 +566,7 @@ class PlannedBody:
     def _grouping(self, op: Op) -> tuple[int, sympy.Expr | None]:
         if op.details[:1] != ("into",):
             return 1, None
-        _, rows, _, groups = op.details
+        _, rows, _, groups, _ = op.details
         return groups, sympy.expand(rows[1] - rows[0])
 
     def _rank(self, op: Op) -> int:
@@ -574,7 +575,7 @@ class PlannedBody:
     def _target(self, op: Op) -> tuple[str, bool]:
         """Where a result goes, and whether that is an array that exists (otherwise a name to be bound)."""
         if op.details[:1] == ("into",):
-            _, rows, shift, groups = op.details
+            _, rows, shift, groups, _ = op.details
             ref = Ref(op.out, shift, rows)
             return self.text(ref, 1, PER_STEP, groups, sympy.expand(rows[1] - rows[0])), True
         if op.details[:1] == ("rows",):
@@ -591,6 +592,8 @@ class PlannedBody:
     def _wants_room(self, op: Op) -> bool:
         if self.cells[op.out].entries != "number":
             return False
+        if self.compiled is not None:  # a kernel is bound to arrays, not to names
+            return True
         words = (*UFUNCS, *INTO, "where", "copy", "affine", "sum", "outer", "excess", "concat", "mean", "real", "valid")
         return op.function in words
 
@@ -1201,6 +1204,7 @@ def _pooled(phase: Phase, body: PlannedBody) -> dict[str, str]:
         else:
             found[name] = body.fresh("part")
         ends.append((last.get(name, index), (held, cell.shape, cell.rank, found[name], stage)))
+    check_pool(flat, found, body.places)
     return found
 
 

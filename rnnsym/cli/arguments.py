@@ -187,18 +187,28 @@ def _level(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _kernels(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--kernels",
+        choices=("c",),
+        help="write a C file beside the module too, with the entrywise parts of its loops; built on first use, NumPy where no compiler is",
+    )
+
+
 def _generate(commands: Any) -> None:
     command = _command(
         commands,
         "generate",
         "rnnsym.cli.make:generate",
         "Write the NumPy module with the model's forward pass and gradients; it imports NumPy alone.",
-        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm -o lstm.py --with-tests\nrnnsym generate lstm -O0 | less",
+        "rnnsym generate lstm -o lstm.py\nrnnsym generate lstm -o lstm.py --with-tests\n"
+        "rnnsym generate lstm -o lstm.py --kernels c\nrnnsym generate lstm -O0 | less",
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("-o", dest="output", metavar="FILE", help="write to FILE instead of the terminal")
     _with_tests(command)
     _level(command)
+    _kernels(command)
     _force(command)
 
 
@@ -215,6 +225,7 @@ def _make(commands: Any) -> None:
     _with_tests(command)
     _notation(command)
     _level(command)
+    _kernels(command)
     _force(command)
 
 

@@ -65,17 +65,18 @@ def _fragment(system: System, kind: str, options: Namespace) -> int:
 
 def generate(options: Namespace) -> int:
     """Print or write the NumPy module; with it, if asked for, its tests."""
-    if options.with_tests and options.output is None:
-        raise UsageError.at("U306", "--with-tests writes a file beside the module", instead="-o FILE, its place", file="rnnsym")
+    _check_levels(options)
+    for asked, option in ((options.with_tests, "--with-tests"), (options.kernels, "--kernels")):
+        if asked and options.output is None:
+            raise UsageError.at("U306", f"{option} writes a file beside the module", instead="-o FILE, its place", file="rnnsym")
     system = read(options.model)
-    if not options.with_tests:
+    if not options.with_tests and not options.kernels:
         emit(module_file(system, options.level), options)
         return 0
     module = Path(options.output)
-    texts = {
-        module: module_file(system, options.level),
-        module.with_name(f"test_{module.stem}.py"): tests_file(system, module, module.parent),
-    }
+    texts = module_files(system, module, options)
+    if options.with_tests:
+        texts[module.with_name(f"test_{module.stem}.py")] = tests_file(system, module, module.parent)
     _told(texts, write_all(texts, options.force), sys.stderr)
     return 0
 
@@ -86,7 +87,8 @@ def make(options: Namespace) -> int:
     folder = Path(options.output)
     module = folder / f"{system.name}.py"
     derivation = derivation_file(system, notation=options.notation)
-    texts = {module: module_file(system, options.level), folder / f"{system.name}.tex": derivation}
+    _check_levels(options)
+    texts = {**module_files(system, module, options), folder / f"{system.name}.tex": derivation}
     if options.with_tests:
         texts[folder / f"test_{system.name}.py"] = tests_file(system, module, folder)
     _told(texts, write_all(texts, options.force))
@@ -112,6 +114,23 @@ def module_file(system: System, level: int = 1) -> str:
 
     with progress(f"{system.name}: module"):
         return seal(module_text(system, level), "#")
+
+
+def _check_levels(options: Namespace) -> None:
+    if options.kernels and not options.level:
+        raise UsageError.at("U308", "-O0 has one statement per equation and no loop to compile", instead="--kernels c alone", file="rnnsym")
+
+
+def module_files(system: System, module: Path, options: Namespace) -> dict[Path, str]:
+    """The sealed text of the module, and of the C file beside it where kernels are asked for."""
+    if not options.kernels:
+        return {module: module_file(system, options.level)}
+    from rnnsym.live import generate_with_kernels
+
+    beside = module.with_name(f"{module.stem}_kernels.c")
+    with progress(f"{system.name}: module"):
+        text, source = generate_with_kernels(system, beside.name)
+    return {module: seal(text, "#"), beside: seal(source, "//")}
 
 
 def tests_file(system: System, module: Path, folder: Path) -> str:

@@ -70,7 +70,7 @@ def _overlaps(ref: Operand, own: Op | None) -> bool:
     """Whether an operand lies where an operation writes, at the same step."""
     if own is None or not isinstance(ref, Ref) or ref.name != own.out:
         return False
-    _, rows, shift, _ = own.details
+    _, rows, shift, *_ = own.details
     return ref.delay == shift and (ref.rows is None or ref.rows == rows)
 
 
@@ -80,7 +80,7 @@ def _resolved(op: Op, cells: Mapping[str, Cell], places: Mapping[str, Place]) ->
     if place is None or place.rows is None or op.place or op.details:
         return None
     args = tuple(_located(a, places) for a in op.args)
-    return replace(op, out=place.array, args=args, details=("into", place.rows, place.shift, 1))
+    return replace(op, out=place.array, args=args, details=("into", place.rows, place.shift, 1, (op.out,)))
 
 
 def _located(operand: Operand, places: Mapping[str, Place]) -> Operand:
@@ -94,8 +94,8 @@ def _joined(op: Op, other: Op, cells: Mapping[str, Cell]) -> Op | None:
     """Two operations on neighbouring vectors as one on the longer vector."""
     if (op.function, op.out, op.guard, len(op.args)) != (other.function, other.out, other.guard, len(other.args)):
         return None
-    _, rows, shift, groups = op.details
-    _, next_rows, next_shift, _ = other.details
+    _, rows, shift, groups, names = op.details
+    _, next_rows, next_shift, _, others = other.details
     each = (rows[1] - rows[0]) / groups
     if shift != next_shift or (rows[1] != next_rows[0] and next_rows[1] != rows[0]):
         return None
@@ -117,7 +117,7 @@ def _joined(op: Op, other: Op, cells: Mapping[str, Cell]) -> Op | None:
     if is_shared and groups == 1 and any(_is_longer(a, each, cells) for a, b in zip(op.args, other.args, strict=True) if a == b):
         return None
     whole = _side_by_side(rows, next_rows)
-    return replace(op, args=tuple(args), details=("into", whole, shift, groups + 1 if is_shared else 1))
+    return replace(op, args=tuple(args), details=("into", whole, shift, groups + 1 if is_shared else 1, (*names, *others)))
 
 
 def _is_longer(operand: Operand, each, cells: Mapping[str, Cell]) -> bool:

@@ -37,14 +37,36 @@ def keeps(op: Op, cells: Mapping[str, Cell]) -> bool:
 
 
 def segments(stage: Stage, cells: Mapping[str, Cell], places: Mapping[str, Place]) -> list[Kernel | Op]:
-    """The body of a scan as kernels and other operations."""
+    """The body of a scan as kernels and other operations; truth values never leave a kernel nor enter one."""
+    outside: set[str] = {name for name, cell in cells.items() if cell.entries == "truth"} - {op.out for op in stage.ops}
+    while True:
+        found = _segments(stage, cells, places, outside)
+        strangers = _crossing(found, cells)
+        if not strangers:
+            return found
+        outside |= strangers
+
+
+def _crossing(found: list[Kernel | Op], cells: Mapping[str, Cell]) -> set[str]:
+    """Truth values that a kernel and something outside it share."""
+    crossing = set()
+    for segment in found:
+        if isinstance(segment, Kernel):
+            inside = {op.out for op in segment.ops}
+            outer = {ref.name for other in found if other is not segment for op in _ops(other) for ref in op.reads}
+            crossing |= {name for name in inside & outer if cells[name].entries == "truth"}
+            crossing |= {r.name for op in segment.ops for r in op.reads if cells[r.name].entries == "truth" and r.name not in inside}
+    return crossing
+
+
+def _segments(stage: Stage, cells: Mapping[str, Cell], places: Mapping[str, Place], outside: set[str]) -> list[Kernel | Op]:
     ops = list(stage.ops)
     before = [_dependences(k, ops, places) for k in range(len(ops))]
     done: set[int] = set()
     found: list[Kernel | Op] = []
     while len(done) < len(ops):
         ready = [k for k in range(len(ops)) if k not in done and before[k] <= done]
-        others = [k for k in ready if not _is_entrywise(ops[k], cells, places)]
+        others = [k for k in ready if not _is_entrywise(ops[k], cells, outside)]
         if others:  # first what no kernel computes: then kernels are as long as can be
             found += [ops[k] for k in others]
             done.update(others)
@@ -55,7 +77,7 @@ def segments(stage: Stage, cells: Mapping[str, Cell], places: Mapping[str, Place
         while grown:
             grown = False
             for k in range(len(ops)):
-                if k not in done and before[k] <= done and _is_entrywise(ops[k], cells, places) and _same(length, _length(ops[k], cells)):
+                if k not in done and before[k] <= done and _is_entrywise(ops[k], cells, outside) and _same(length, _length(ops[k], cells)):
                     rows.append(k)
                     done.add(k)
                     grown = True
@@ -88,8 +110,13 @@ def _length(op: Op, cells: Mapping[str, Cell]) -> sympy.Expr | None:
     return cells[op.out].shape[0] if cells[op.out].rank == 1 else None
 
 
-def _is_entrywise(op: Op, cells: Mapping[str, Cell], places: Mapping[str, Place]) -> bool:
-    if not keeps(op, cells) or any(d in ("rows", "into") for d in op.details):
+def _is_entrywise(op: Op, cells: Mapping[str, Cell], outside: set[str]) -> bool:
+    if (
+        op.out in outside
+        or any(ref.name in outside for ref in op.reads)
+        or not keeps(op, cells)
+        or any(d in ("rows", "into") for d in op.details)
+    ):
         return False
     length = _length(op, cells)
     for ref in op.reads:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rnnsym.program.assembling import assembled
+from rnnsym.program.checking import check
 from rnnsym.program.fusing import fused
 from rnnsym.program.hoisting import hoisted, without_unread
 from rnnsym.program.inlining import inlined
@@ -97,14 +98,18 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
     both = [*work.forward, *work.gradient]
     if "placing" in passes:
         both = in_place(both, cells, places, set(request.traced))
+    given = {name for name, cell in cells.items() if cell.kind in ("input", "target", "token", "param", "constant")}
+    cut = len(work.forward)
+    check(_one_each(both[:cut]), _one_each(both[cut:]), cells, work.stacks, where_of(places), given)
     if "fusing" in passes:
         both = [fused(stage, cells, places) for stage in both]
-    front, back = both[: len(work.forward)], both[len(work.forward) :]
-    where = Storage(places=places).array
+    front, back = both[:cut], both[cut:]
+    where = where_of(places).array
     lasting = frozenset(
         request.traced | request.wanted | {r.name for s in back for op in s.ops for r in op.reads if r.name not in written_in(back)}
     )
     first, second = (phases(side, where, lasting) if "phases" in passes else _one_each(side) for side in (front, back))
+    check(first, second, cells, work.stacks, where_of(places), given)
     room = storage([*first, *second], cells, places, set(request.traced | request.wanted))
     return Plan(
         cells,
@@ -117,6 +122,11 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
         _kept(first, second, cells),
         request.traced,
     )
+
+
+def where_of(places: dict[str, Place]) -> Storage:
+    """The places alone, before it is known how long what lies there is held."""
+    return Storage(places=places)
 
 
 def written_in(stages: list[Stage]) -> set[str]:

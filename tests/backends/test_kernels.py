@@ -1,0 +1,127 @@
+"""Modules with compiled kernels: they compute what NumPy computes, and NumPy works alone where nothing can be compiled."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import rnnsym
+from rnnsym.algebra.system import System
+from rnnsym.live import generate_with_kernels
+
+LIBRARY = sorted((Path(rnnsym.__file__).parent / "models").glob("*.rnn"))
+CELLS = sorted((Path(__file__).parents[1] / "cells").glob("*.rnn"))
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None and shutil.which("gcc") is None, reason="no C compiler is installed")
+
+
+def written(system: System, folder: Path) -> Path:
+    module, source = generate_with_kernels(system, f"{system.name}_kernels.c")
+    (folder / f"{system.name}_kernels.c").write_text(source)
+    path = folder / f"{system.name}.py"
+    path.write_text(module)
+    return path
+
+
+def loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"compiled_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def arguments(module: ModuleType, sizes: dict[str, int], rng: np.random.Generator, steps: int, batch: int) -> dict[str, np.ndarray]:
+    found = {}
+    for name, (kind, timed, shape) in module.DATA.items():
+        lead = () if kind == "constant" else (steps, batch) if timed else (batch,)
+        lengths = tuple(module.length_of(axis, sizes) for axis in shape)
+        if kind == "token":
+            found[name] = rng.integers(0, lengths[0], lead)
+        elif name not in module.FIXED:
+            found[name] = rng.uniform(0.1, 0.9, lead + lengths)
+    return found
+
+
+def difference(system: System, folder: Path, dtype: type, one: bool = False) -> float:
+    """The largest relative difference between the module with kernels and without, in cost and gradients; lengths included."""
+    module = loaded(written(system, folder))
+    sizes = {name: 1 if one else 3 + k for k, name in enumerate(module.SIZES)}
+    rng = np.random.default_rng(5)
+    params = module.init_params(**sizes, rng=1, dtype=dtype)
+    params.vector[...] += rng.normal(0, 0.3, params.vector.shape).astype(dtype)
+    steps, batch = (1, 1) if one else (6, 5)
+    data = arguments(module, sizes, rng, steps, batch)
+    lengths = None if one else rng.integers(1, steps + 1, batch)
+    if not any(timed for _, timed, _ in module.DATA.values()):
+        data["steps"] = steps
+    kernels = module.kernels_for(np.dtype(dtype))
+    assert kernels is not None, "the kernels were not built"
+    results = []
+    for chosen in (None, kernels):
+        module.kernels_for = lambda dtype, chosen=chosen: chosen
+        with np.errstate(all="ignore"):
+            loss, grads, _ = module.loss_and_grads(params, **data, lengths=lengths)
+        results.append(np.append(grads.vector, loss))
+    plain, compiled = results
+    finite = np.isfinite(plain)
+    assert np.array_equal(plain[~finite], compiled[~finite], equal_nan=True)
+    return float(np.max(np.abs(plain - compiled)[finite] / np.maximum(1, np.abs(plain[finite])), initial=0))
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["lstm", "gru", "slstm"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kernels_compute_what_numpy_computes(name, dtype, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert difference(rnnsym.load(name), tmp_path, dtype) < (1e-4 if dtype is np.float32 else 1e-12)
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [*LIBRARY, *CELLS], ids=lambda path: path.stem)
+def test_kernels_of_every_model(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    system = rnnsym.load(str(path))
+    if "run.kernels.bind(" not in generate_with_kernels(system, "x.c")[0]:
+        pytest.skip(f"{path.stem} has no loop with entrywise parts")
+    assert difference(system, tmp_path, np.float64) < 1e-11
+    assert difference(system, tmp_path, np.float64, one=True) < 1e-11
+
+
+@needs_compiler
+def test_the_c_file_compiles_without_a_warning(tmp_path):
+    written(rnnsym.load("slstm"), tmp_path)
+    command = ["cc", "-std=c11", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-O1", "-c", "-o", "x.o", "slstm_kernels.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def test_without_a_compiler_numpy_works_alone_and_one_line_says_so(tmp_path):
+    written(rnnsym.load("elman"), tmp_path)
+    program = (
+        "import elman, numpy as np\n"
+        "p = elman.init_params(n_x=2, n_h=3, n_y=2, rng=0)\n"
+        "for _ in range(2): elman.loss_and_grads(p, x=np.ones((4, 1, 2)), y=np.zeros((4, 1), int))\n"
+    )
+    environment = {"PATH": "", "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "elman: no C compiler found (CC, cc, gcc, clang); NumPy works alone\n"
+
+
+@needs_compiler
+def test_kernels_that_compute_something_else_are_not_used(tmp_path):
+    path = written(rnnsym.load("elman"), tmp_path)
+    source = path.with_name("elman_kernels.c")
+    source.write_text(source.read_text().replace("= NAME(", "= 0.9f * NAME("))
+    program = "import elman, numpy as np; print(elman.kernels_for(np.dtype('f4')))"
+    environment = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "None\n" and "do not agree with NumPy on a sample" in done.stderr, done.stderr
