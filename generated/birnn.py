@@ -137,25 +137,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -318,6 +306,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -570,12 +584,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -743,6 +763,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -764,7 +792,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -820,28 +848,30 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
 
     # step by step, forwards
+    for operands_2_t, f_t, over in zip(operands_2, f, run.masks):
+        np.dot(weights, operands_2_t, out=f_bar)  # (5) pre-activation of f
+        np.tanh(f_bar, out=f_t)  # (1) forward states: what has been
+        if over is not None:
+            clear(over, f_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
-        for operands_2_t, f_t, over in zip(operands_2[chunk], f[chunk], run.masks[chunk]):
-            np.dot(weights, operands_2_t, out=f_bar)  # (5) pre-activation of f
-            np.tanh(f_bar, out=f_t)  # (1) forward states: what has been
-            if over is not None:
-                clear(over, f_t.T)
         np.copyto(operands2_rows[chunk], x[chunk])
         if run.padding is not None:
             place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for operands2_2_t, b_t, over_2 in zip(operands2_2[::-1], b[::-1], run.masks[::-1]):
+        np.dot(weights2, operands2_2_t, out=b_bar)  # (6) pre-activation of b
+        np.tanh(b_bar, out=b_t)  # (2) backward states: what is to come
+        if over_2 is not None:
+            clear(over_2, b_t.T)
+            place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        for operands2_2_t, b_t, over_2 in zip(
-            operands2_2[chunk][::-1], b[chunk][::-1], run.masks[chunk][::-1]
-        ):
-            np.dot(weights2, operands2_2_t, out=b_bar)  # (6) pre-activation of b
-            np.tanh(b_bar, out=b_t)  # (2) backward states: what is to come
-            if over_2 is not None:
-                clear(over_2, b_t.T)
-                place_end(turned(operands2[:, n_x : n_b + n_x]), 0, b_end, run.ends)
         # (7)
         np.matmul(V_f, f[chunk], out=p_bar)
         np.add(p_bar, np.matmul(V_b, b[chunk]), out=p_bar)
@@ -879,9 +909,9 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_b = run.sizes["n_b"]
     n_x = run.sizes["n_x"]
     n_f = run.sizes["n_f"]
+    n_b = run.sizes["n_b"]
     W_f = params.W_f
     U_f = params.U_f
     W_b = params.W_b
@@ -892,19 +922,19 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
     operands2 = work.arrays["operands2"]
     d_b_bar_all = work.array("d_b_bar", (steps + 1, n_b, batch), dtype)
-    affine_V_f = work.array("affine_V_f", (steps, n_f, batch), dtype)
-    operands = work.arrays["operands"]
     d_f_bar_all = work.array("d_f_bar", (steps + 1, n_f, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (2 * n_x + 4 * n_b + 4 * n_f + 4 * n_y + 2))
+    span = stretch(steps, batch * (4 * n_b + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_b, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_b, batch), dtype)
     part_4 = work.array("part_4", (n_b, batch), dtype)
     part_5_room = work.array("part_5_room", (span, n_f, batch), dtype)
-    part_6 = work.array("part_6", (n_f, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, n_f, batch), dtype)
+    part_7 = work.array("part_7", (n_f, batch), dtype)
     V_b_T = V_b.T
     b = operands2[:steps, n_x : n_b + n_x]
     d_b_bar = d_b_bar_all[1 : steps + 1]
@@ -920,17 +950,35 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_b_bar_all[:1] = 0
     d_f_bar_all[steps:] = 0
 
-    # step by step, forwards
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_5 = part_5_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (8) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (8) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (17)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V_f[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_f + n_x, 1 : steps + 1].reshape(n_f, -1).T,
+    )
+    # (18)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    grads.V_b[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat[n_x : n_b + n_x, :steps].reshape(n_b, -1).T,
+    )
+    grads.c[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (21) gradient of c
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
         np.matmul(V_b_T, d_p_bar[chunk], out=part_2)  # (9, 10)
         np.square(b[chunk], out=part_3)  # (9, 10)
         np.subtract(1, part_3, out=d_b_bar[chunk])  # (9, 10)
@@ -944,46 +992,36 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             np.multiply(d_b_bar_t, part_4, out=d_b_bar_t)  # (9, 10)
             if over is not None:
                 clear(over, d_b_bar_t.T)
-        np.matmul(V_f_T, d_p_bar[chunk], out=affine_V_f[chunk])  # (11, 12)
-        np.square(f[chunk], out=part_5)  # (11, 12)
-        np.subtract(1, part_5, out=d_f_bar[chunk])  # (11, 12)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(affine_V_f[chunk]), turned(d_f_bar[chunk]))
 
     if "initial" in wrt:
         at_end_d_b_bar = at_end(turned(d_b_bar_all), 1, run.ends, 0).T
         d_b_atT1 = U_b.T @ at_end_d_b_bar
     # (14, 16, 20)
     d_b_bar_flat = work.flat("d_b_bar_flat", d_b_bar_all)
-    operands2_flat = work.flat("operands2_flat", operands2)
     np.dot(
         d_b_bar_flat[:, 1 : steps + 1].reshape(n_b, -1),
         operands2_flat[:, 1 : steps + 1].reshape(n_b + n_x + 1, -1).T,
         out=grads.stack("weights2"),
     )
-    # (17)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    grads.V_f[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_f + n_x, 1 : steps + 1].reshape(n_f, -1).T,
-    )
-    # (18)
-    grads.V_b[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands2_flat[n_x : n_b + n_x, :steps].reshape(n_b, -1).T,
-    )
-    grads.c[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (21) gradient of c
 
     # step by step, backwards
-    for d_f_bar_next_t, affine_V_f_t, d_f_bar_t, over_2 in zip(
-        d_f_bar_next[::-1], affine_V_f[::-1], d_f_bar[::-1], run.masks[::-1]
-    ):
-        np.dot(U_f_T, d_f_bar_next_t, out=part_6)  # (11, 12)
-        np.add(affine_V_f_t, part_6, out=part_6)  # (11, 12)
-        np.multiply(d_f_bar_t, part_6, out=d_f_bar_t)  # (11, 12)
-        if over_2 is not None:
-            clear(over_2, d_f_bar_t.T)
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_5 = part_5_room[:count]
+        part_6 = part_6_room[:count]
+        np.matmul(V_f_T, d_p_bar[chunk], out=part_5)  # (11, 12)
+        np.square(f[chunk], out=part_6)  # (11, 12)
+        np.subtract(1, part_6, out=d_f_bar[chunk])  # (11, 12)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_f_bar[chunk]))
+        for d_f_bar_next_t, part_5_t, d_f_bar_t, over_2 in zip(
+            d_f_bar_next[chunk][::-1], part_5[::-1], d_f_bar[chunk][::-1], run.masks[chunk][::-1]
+        ):
+            np.dot(U_f_T, d_f_bar_next_t, out=part_7)  # (11, 12)
+            np.add(part_5_t, part_7, out=part_7)  # (11, 12)
+            np.multiply(d_f_bar_t, part_7, out=d_f_bar_t)  # (11, 12)
+            if over_2 is not None:
+                clear(over_2, d_f_bar_t.T)
 
     if "initial" in wrt:
         at_step_d_f_bar = at_step(d_f_bar, 1)
@@ -1351,4 +1389,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:0869debfc2157f6d8b58b089eacd9c506e787ae931ff0e979de6d111caede4b4
+# rnnsym-seal: sha256:c70002d794feb12f1be0d74e3b6d6c92bbb8d4d46270e8c71ee125a22d98fd60

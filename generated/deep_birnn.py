@@ -173,25 +173,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -354,6 +342,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -606,12 +620,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -779,6 +799,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -810,7 +838,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -849,7 +877,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (3 * n_y + 4 * n_1 + 4 * n_2 + 4))
+    span = stretch(steps, batch * (4 * n_1 + 4 * n_2 + 3))
     f1_bar = work.array("f1_bar", (n_1, batch), dtype)
     b1_bar = work.array("b1_bar", (n_1, batch), dtype)
     f2_bar = work.array("f2_bar", (n_2, batch), dtype)
@@ -884,56 +912,63 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
     # step by step, forwards
+    for operands_2_t, f1_t, over in zip(operands_2, f1, run.masks):
+        np.dot(weights, operands_2_t, out=f1_bar)  # (9) pre-activation of f1
+        np.tanh(f1_bar, out=f1_t)  # (1) first layer, forwards
+        if over is not None:
+            clear(over, f1_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
-        for operands_2_t, f1_t, over in zip(operands_2[chunk], f1[chunk], run.masks[chunk]):
-            np.dot(weights, operands_2_t, out=f1_bar)  # (9) pre-activation of f1
-            np.tanh(f1_bar, out=f1_t)  # (1) first layer, forwards
-            if over is not None:
-                clear(over, f1_t.T)
         np.copyto(operands2_rows[chunk], x[chunk])
         if run.padding is not None:
             place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
-        for operands2_2_t, b1_t, over_2 in zip(
-            operands2_2[chunk][::-1], b1[chunk][::-1], run.masks[chunk][::-1]
-        ):
-            np.dot(weights2, operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
-            np.tanh(b1_bar, out=b1_t)  # (2) first layer, backwards
-            if over_2 is not None:
-                clear(over_2, b1_t.T)
-                place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
+    for operands2_2_t, b1_t, over_2 in zip(operands2_2[::-1], b1[::-1], run.masks[::-1]):
+        np.dot(weights2, operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
+        np.tanh(b1_bar, out=b1_t)  # (2) first layer, backwards
+        if over_2 is not None:
+            clear(over_2, b1_t.T)
+            place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         joined(f1[chunk], b1[chunk], out=h1[chunk])  # (3) both halves
         if run.padding is not None:
             clear(run.padding[chunk], turned(h1[chunk]))
 
     # step by step, forwards
+    for operands3_2_t, f2_t, over_3 in zip(operands3_2, f2, run.masks):
+        np.dot(weights3, operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
+        np.tanh(f2_bar, out=f2_t)  # (4) second layer, forwards
+        if over_3 is not None:
+            clear(over_3, f2_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
-        for operands3_2_t, f2_t, over_3 in zip(operands3_2[chunk], f2[chunk], run.masks[chunk]):
-            np.dot(weights3, operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
-            np.tanh(f2_bar, out=f2_t)  # (4) second layer, forwards
-            if over_3 is not None:
-                clear(over_3, f2_t.T)
         np.copyto(operands4_rows[chunk], h1[chunk])
         if run.padding is not None:
             place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        for operands4_2_t, b2_t, over_4 in zip(
-            operands4_2[chunk][::-1], b2[chunk][::-1], run.masks[chunk][::-1]
-        ):
-            np.dot(weights4, operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
-            np.tanh(b2_bar, out=b2_t)  # (5) second layer, backwards
-            if over_4 is not None:
-                clear(over_4, b2_t.T)
-                place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
+    for operands4_2_t, b2_t, over_4 in zip(operands4_2[::-1], b2[::-1], run.masks[::-1]):
+        np.dot(weights4, operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
+        np.tanh(b2_bar, out=b2_t)  # (5) second layer, backwards
+        if over_4 is not None:
+            clear(over_4, b2_t.T)
+            place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         joined(f2[chunk], b2[chunk], out=h2[chunk])  # (6) both halves
         if run.padding is not None:
             clear(run.padding[chunk], turned(h2[chunk]))
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
         np.matmul(weights5, operands5[chunk], out=p_bar)  # (13) pre-activation of p
         p[chunk] = softmax_rows(p_bar, -2)  # (7) class probabilities
         if run.padding is not None:
@@ -990,27 +1025,28 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands5 = work.arrays["operands5"]
     d_h2 = work.array("d_h2", (steps, 2 * n_2, batch), dtype)
     operands4 = work.arrays["operands4"]
     d_b2_bar_all = work.array("d_b2_bar", (steps + 1, n_2, batch), dtype)
     operands3 = work.arrays["operands3"]
     d_f2_bar_all = work.array("d_f2_bar", (steps + 1, n_2, batch), dtype)
-    operands5 = work.arrays["operands5"]
     d_h1 = work.array("d_h1", (steps, 2 * n_1, batch), dtype)
     operands2 = work.arrays["operands2"]
     d_b1_bar_all = work.array("d_b1_bar", (steps + 1, n_1, batch), dtype)
     operands = work.arrays["operands"]
     d_f1_bar_all = work.array("d_f1_bar", (steps + 1, n_1, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (4 * n_1 + 4 * n_y + 8 * n_2 + 2))
+    span = stretch(steps, batch * (2 * n_1 + 5 * n_2 + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_2, batch), dtype)
     part_3 = work.array("part_3", (n_2, batch), dtype)
-    part_4 = work.array("part_4", (n_2, batch), dtype)
-    part_5_room = work.array("part_5_room", (span, n_1, batch), dtype)
-    part_6 = work.array("part_6", (n_1, batch), dtype)
-    part_7_room = work.array("part_7_room", (span, n_1, batch), dtype)
-    part_8 = work.array("part_8", (n_1, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, n_2, batch), dtype)
+    part_5 = work.array("part_5", (n_2, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, n_1, batch), dtype)
+    part_7 = work.array("part_7", (n_1, batch), dtype)
+    part_8_room = work.array("part_8_room", (span, n_1, batch), dtype)
+    part_9 = work.array("part_9", (n_1, batch), dtype)
     V_T = V.T
     b2 = operands4[:steps, 2 * n_1 : 2 * n_1 + n_2]
     d_b2_bar = d_b2_bar_all[1 : steps + 1]
@@ -1041,15 +1077,28 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_b1_bar_all[:1] = 0
     d_f1_bar_all[steps:] = 0
 
-    # step by step, forwards
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (14) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (14) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (33, 38)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands5_flat = work.flat("operands5_flat", operands5)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands5_flat.reshape(len(operands5_flat), -1).T,
+        out=grads.stack("weights5"),
+    )
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=d_h2[chunk])  # (15) error of h2
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_h2[chunk]))
@@ -1065,10 +1114,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             np.multiply(d_b2_bar_t, part_3, out=d_b2_bar_t)  # (16, 17)
             if over is not None:
                 clear(over, d_b2_bar_t.T)
-        np.square(f2[chunk], out=part_2)  # (18, 19)
-        np.subtract(1, part_2, out=d_f2_bar[chunk])  # (18, 19)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_f2_bar[chunk]))
 
     if "initial" in wrt:
         at_end_d_b2_bar = at_end(turned(d_b2_bar_all), 1, run.ends, 0).T
@@ -1081,39 +1126,26 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
         out=grads.stack("weights4"),
     )
-    # (33, 38)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands5_flat = work.flat("operands5_flat", operands5)
-    np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands5_flat.reshape(len(operands5_flat), -1).T,
-        out=grads.stack("weights5"),
-    )
 
     # step by step, backwards
     for chunk in stretches(steps, span, False):
         count = chunk.stop - chunk.start
-        part_5 = part_5_room[:count]
+        part_4 = part_4_room[:count]
+        np.square(f2[chunk], out=part_4)  # (18, 19)
+        np.subtract(1, part_4, out=d_f2_bar[chunk])  # (18, 19)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_f2_bar[chunk]))
         for d_f2_bar_next_t, d_h2_rows_2_t, d_f2_bar_t, over_2 in zip(
             d_f2_bar_next[chunk][::-1],
             d_h2_rows_2[chunk][::-1],
             d_f2_bar[chunk][::-1],
             run.masks[chunk][::-1],
         ):
-            np.dot(U_f2_T, d_f2_bar_next_t, out=part_4)  # (18, 19)
-            np.add(d_h2_rows_2_t, part_4, out=part_4)  # (18, 19)
-            np.multiply(d_f2_bar_t, part_4, out=d_f2_bar_t)  # (18, 19)
+            np.dot(U_f2_T, d_f2_bar_next_t, out=part_5)  # (18, 19)
+            np.add(d_h2_rows_2_t, part_5, out=part_5)  # (18, 19)
+            np.multiply(d_f2_bar_t, part_5, out=d_f2_bar_t)  # (18, 19)
             if over_2 is not None:
                 clear(over_2, d_f2_bar_t.T)
-        # (20)
-        np.matmul(W_f2_T, d_f2_bar[chunk], out=d_h1[chunk])
-        np.add(d_h1[chunk], np.matmul(W_b2_T, d_b2_bar[chunk]), out=d_h1[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h1[chunk]))
-        np.square(b1[chunk], out=part_5)  # (21, 22)
-        np.subtract(1, part_5, out=d_b1_bar[chunk])  # (21, 22)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_b1_bar[chunk]))
 
     if "initial" in wrt:
         at_step_d_f2_bar = at_step(d_f2_bar, 1)
@@ -1130,19 +1162,24 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # step by step, forwards
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
-        part_7 = part_7_room[:count]
+        part_6 = part_6_room[:count]
+        # (20)
+        np.matmul(W_f2_T, d_f2_bar[chunk], out=d_h1[chunk])
+        np.add(d_h1[chunk], np.matmul(W_b2_T, d_b2_bar[chunk]), out=d_h1[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h1[chunk]))
+        np.square(b1[chunk], out=part_6)  # (21, 22)
+        np.subtract(1, part_6, out=d_b1_bar[chunk])  # (21, 22)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_b1_bar[chunk]))
         for d_b1_bar_prev_t, d_h1_rows_t, d_b1_bar_t, over_3 in zip(
             d_b1_bar_prev[chunk], d_h1_rows[chunk], d_b1_bar[chunk], run.masks[chunk]
         ):
-            np.dot(U_b1_T, d_b1_bar_prev_t, out=part_6)  # (21, 22)
-            np.add(d_h1_rows_t, part_6, out=part_6)  # (21, 22)
-            np.multiply(d_b1_bar_t, part_6, out=d_b1_bar_t)  # (21, 22)
+            np.dot(U_b1_T, d_b1_bar_prev_t, out=part_7)  # (21, 22)
+            np.add(d_h1_rows_t, part_7, out=part_7)  # (21, 22)
+            np.multiply(d_b1_bar_t, part_7, out=d_b1_bar_t)  # (21, 22)
             if over_3 is not None:
                 clear(over_3, d_b1_bar_t.T)
-        np.square(f1[chunk], out=part_7)  # (23, 24)
-        np.subtract(1, part_7, out=d_f1_bar[chunk])  # (23, 24)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_f1_bar[chunk]))
 
     if "initial" in wrt:
         at_end_d_b1_bar = at_end(turned(d_b1_bar_all), 1, run.ends, 0).T
@@ -1157,14 +1194,24 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     )
 
     # step by step, backwards
-    for d_f1_bar_next_t, d_h1_rows_2_t, d_f1_bar_t, over_4 in zip(
-        d_f1_bar_next[::-1], d_h1_rows_2[::-1], d_f1_bar[::-1], run.masks[::-1]
-    ):
-        np.dot(U_f1_T, d_f1_bar_next_t, out=part_8)  # (23, 24)
-        np.add(d_h1_rows_2_t, part_8, out=part_8)  # (23, 24)
-        np.multiply(d_f1_bar_t, part_8, out=d_f1_bar_t)  # (23, 24)
-        if over_4 is not None:
-            clear(over_4, d_f1_bar_t.T)
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_8 = part_8_room[:count]
+        np.square(f1[chunk], out=part_8)  # (23, 24)
+        np.subtract(1, part_8, out=d_f1_bar[chunk])  # (23, 24)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_f1_bar[chunk]))
+        for d_f1_bar_next_t, d_h1_rows_2_t, d_f1_bar_t, over_4 in zip(
+            d_f1_bar_next[chunk][::-1],
+            d_h1_rows_2[chunk][::-1],
+            d_f1_bar[chunk][::-1],
+            run.masks[chunk][::-1],
+        ):
+            np.dot(U_f1_T, d_f1_bar_next_t, out=part_9)  # (23, 24)
+            np.add(d_h1_rows_2_t, part_9, out=part_9)  # (23, 24)
+            np.multiply(d_f1_bar_t, part_9, out=d_f1_bar_t)  # (23, 24)
+            if over_4 is not None:
+                clear(over_4, d_f1_bar_t.T)
 
     if "initial" in wrt:
         at_step_d_f1_bar = at_step(d_f1_bar, 1)
@@ -1599,4 +1646,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:5b58388bdddaa5d79e790e76e1b51c7d861d30da6e248277ac582b04ae39f126
+# rnnsym-seal: sha256:46458daf037ab34097c51be169d46981fcfa1b4c1c974c58166bfb43c2887443

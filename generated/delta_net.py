@@ -137,25 +137,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -318,6 +306,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -570,12 +584,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -781,6 +801,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -802,7 +830,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -850,11 +878,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (3 * n_y + 5 * n_v + 8 * n_k + n_k * n_v + n_x + 10))
+    span = stretch(steps, batch * (n_k + n_k * n_v + n_v + 1))
     part_room = work.array("part_room", (span, n_k, batch), dtype)
     part_2_room = work.array("part_2_room", (span, batch), dtype)
-    part_3 = work.array("part_3", (n_v, batch), dtype)
-    part_4 = work.array("part_4", (batch, n_v, n_k), dtype)
+    part_4 = work.array("part_4", (n_v, batch), dtype)
+    part_5 = work.array("part_5", (batch, n_v, n_k), dtype)
     p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
     w_beta_column = w_beta[:, None]
     S_prev = S_all[:steps]
@@ -864,12 +892,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     x[...] = turned(run.data["x"])
     run.fill_outside("S", S_all, 1, 0, 1)
 
-    # step by step, forwards
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
         part_2 = part_2_room[:count]
-        p_bar = p_bar_room[:count]
         np.matmul(W_q, x[chunk], out=q_bar[chunk])  # (10) pre-activation of q
         if run.padding is not None:
             clear(run.padding[chunk], turned(q_bar[chunk]))
@@ -902,30 +929,33 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         v[chunk] = silu(v_bar2[chunk])  # (3) value
         if run.padding is not None:
             clear(run.padding[chunk], turned(v[chunk]))
-        part_5 = np.multiply(w_beta_column, x[chunk]).sum(-2)  # (4) writing strength
-        sigmoid_into(part_5, out=beta[chunk])  # (4) writing strength
+        part_3 = np.multiply(w_beta_column, x[chunk]).sum(-2)  # (4) writing strength
+        sigmoid_into(part_3, out=beta[chunk])  # (4) writing strength
         if run.padding is not None:
             clear(run.padding[chunk], beta[chunk])
-        for v_bar_t, S_prev_t, k_t, v_t, S_hat_t, beta_t, S_t, over in zip(
-            v_bar[chunk],
-            S_prev[chunk],
-            k[chunk],
-            v[chunk],
-            S_hat[chunk],
-            beta[chunk],
-            S[chunk],
-            run.masks[chunk],
-        ):
-            v_bar_t[...] = batch_matvec(S_prev_t, k_t)  # (5) what the key returns so far
-            np.subtract(v_t, v_bar_t, out=part_3)  # (15) operand of S
-            np.multiply(beta_t, part_3, out=S_hat_t)  # (15) operand of S
-            batch_outer(S_hat_t, k_t, out=part_4)  # (6) fast weights
-            np.add(S_prev_t, part_4, out=S_t)  # (6) fast weights
-            if over is not None:
-                clear(over, v_bar_t.T, S_hat_t.T, S_t)
+
+    # step by step, forwards
+    for v_bar_t, S_prev_t, k_t, v_t, S_hat_t, beta_t, S_t, over in zip(
+        v_bar, S_prev, k, v, S_hat, beta, S, run.masks
+    ):
+        v_bar_t[...] = batch_matvec(S_prev_t, k_t)  # (5) what the key returns so far
+        np.subtract(v_t, v_bar_t, out=part_4)  # (15) operand of S
+        np.multiply(beta_t, part_4, out=S_hat_t)  # (15) operand of S
+        batch_outer(S_hat_t, k_t, out=part_5)  # (6) fast weights
+        np.add(S_prev_t, part_5, out=S_t)  # (6) fast weights
+        if over is not None:
+            clear(over, v_bar_t.T, S_hat_t.T, S_t)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         o[chunk] = batch_matvec(S[chunk], q[chunk])  # (7) what the query returns
         if run.padding is not None:
             clear(run.padding[chunk], turned(o[chunk]))
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
         np.matmul(weights, operands[chunk], out=p_bar)  # (16) pre-activation of p
         p[chunk] = softmax_rows(p_bar, -2)  # (8) class probabilities
         if run.padding is not None:
@@ -982,6 +1012,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
+    d_o = work.array("d_o", (steps, n_v, batch), dtype)
     q = work.arrays["q"]
     d_S_back_all = work.array("d_S_back", (steps + 1, batch, n_v, n_k), dtype)
     d_S_all = work.array("d_S", (steps + 1, batch, n_v, n_k), dtype)
@@ -994,6 +1026,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_beta = work.array("d_beta", (steps, batch), dtype)
     v_bar2 = work.arrays["v_bar2"]
     d_v_bar2 = work.array("d_v_bar2", (steps, n_v, batch), dtype)
+    x = work.arrays["x"]
     S_all = work.arrays["S"]
     S_hat = work.arrays["S_hat"]
     k_sub = work.arrays["k_sub"]
@@ -1002,13 +1035,10 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     q_sub = work.arrays["q_sub"]
     q_bar = work.arrays["q_bar"]
     d_q_bar = work.array("d_q_bar", (steps, n_k, batch), dtype)
-    x = work.arrays["x"]
-    operands = work.arrays["operands"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
     multiply_x = work.array("multiply_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (14 * n_v + 32 * n_k + 4 * n_k * n_v + 4 * n_y + 18))
+    span = stretch(steps, batch * (2 * n_k + 3 * n_k * n_v + 3 * n_v + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    d_o_room = work.array("d_o_room", (span, n_v, batch), dtype)
     part_2_room = work.array("part_2_room", (span, batch, n_v, n_k), dtype)
     part_3 = work.array("part_3", (batch, n_v, n_k), dtype)
     part_4 = work.array("part_4", (n_v, batch), dtype)
@@ -1022,12 +1052,16 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     part_9_room = work.array("part_9_room", (span, n_k, batch), dtype)
     part_10_room = work.array("part_10_room", (span, batch), dtype)
     d_k_sub_room = work.array("d_k_sub_room", (span, n_k, batch), dtype)
-    d_q_sub_sub_room = work.array("d_q_sub_sub_room", (span, batch), dtype)
-    d_q_sub_room = work.array("d_q_sub_room", (span, n_k, batch), dtype)
-    part_13_room = work.array("part_13_room", (span, n_x, batch), dtype)
+    part_13_room = work.array("part_13_room", (span, n_k, batch), dtype)
     part_14_room = work.array("part_14_room", (span, batch), dtype)
-    part_15_room = work.array("part_15_room", (span, n_x, batch), dtype)
+    d_q_sub_sub_room = work.array("d_q_sub_sub_room", (span, batch), dtype)
+    part_15_room = work.array("part_15_room", (span, n_k, batch), dtype)
     part_16_room = work.array("part_16_room", (span, batch), dtype)
+    d_q_sub_room = work.array("d_q_sub_room", (span, n_k, batch), dtype)
+    part_17_room = work.array("part_17_room", (span, n_x, batch), dtype)
+    part_18_room = work.array("part_18_room", (span, n_x, batch), dtype)
+    part_19_room = work.array("part_19_room", (span, batch), dtype)
+    part_20_room = work.array("part_20_room", (span, batch), dtype)
     W_o_T = W_o.T
     d_S_back_next = d_S_back_all[1 : steps + 1]
     d_S = d_S_all[:steps]
@@ -1044,30 +1078,32 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_S_back_all[steps:] = 0
     d_S_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        d_o = d_o_room[:count]
-        part_2 = part_2_room[:count]
-        part_5 = part_5_room[:count]
-        d_v = d_v_room[:count]
-        part_6 = part_6_room[:count]
-        d_k = d_k_room[:count]
-        part_7 = part_7_room[:count]
-        part_8 = part_8_room[:count]
-        d_k_sub_sub = d_k_sub_sub_room[:count]
-        part_9 = part_9_room[:count]
-        part_10 = part_10_room[:count]
-        d_k_sub = d_k_sub_room[:count]
-        d_q_sub_sub = d_q_sub_sub_room[:count]
-        d_q_sub = d_q_sub_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
-        np.matmul(W_o_T, d_p_bar[chunk], out=d_o)  # (18) error of o
-        batch_outer(d_o, q[chunk], out=part_2)  # (19) error of S
+
+    # (35, 36)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat.reshape(len(operands_flat), -1).T,
+        out=grads.stack("weights"),
+    )
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        np.matmul(W_o_T, d_p_bar[chunk], out=d_o[chunk])  # (18) error of o
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_o[chunk]))
+        batch_outer(d_o[chunk], q[chunk], out=part_2)  # (19) error of S
         for (
             part_2_t,
             d_S_back_next_t,
@@ -1099,6 +1135,18 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             batch_outer(d_v_bar_t, k_t, out=d_S_back_t)  # (19) error of S
             if over is not None:
                 clear(over, d_S_t, d_S_hat_t.T, d_v_bar_t.T, d_S_back_t)
+
+    if "initial" in wrt:
+        at_step_d_S_back = at_step(d_S_back, 1)
+        at_step_d_S = at_step(d_S, 1)
+        d_S_at0 = np.add(at_step_d_S_back, at_step_d_S)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_5 = part_5_room[:count]
+        d_v = d_v_room[:count]
+        part_6 = part_6_room[:count]
         np.subtract(v[chunk], v_bar[chunk], out=part_5)  # (22) error of beta
         d_beta[chunk] = np.multiply(d_S_hat[chunk], part_5).sum(-2)  # (22) error of beta
         if run.padding is not None:
@@ -1111,6 +1159,24 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         np.multiply(d_v, part_6, out=d_v_bar2[chunk])  # (24) error of v_bar2
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_v_bar2[chunk]))
+
+    # (33)
+    d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
+    x_flat = work.flat("x_flat", x)
+    grads.W_v[...] = np.dot(
+        d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        d_k = d_k_room[:count]
+        part_7 = part_7_room[:count]
+        part_8 = part_8_room[:count]
+        d_k_sub_sub = d_k_sub_sub_room[:count]
+        part_9 = part_9_room[:count]
+        part_10 = part_10_room[:count]
+        d_k_sub = d_k_sub_room[:count]
         part_11 = batch_matvec(S_prev[chunk].swapaxes(-1, -2), d_v_bar[chunk])  # (25) error of k
         part_12 = batch_matvec(d_S[chunk].swapaxes(-1, -2), S_hat[chunk])  # (25) error of k
         np.add(part_11, part_12, out=d_k)  # (25) error of k
@@ -1135,56 +1201,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         np.multiply(d_k_sub, part_9, out=d_k_bar[chunk])  # (27) error of k_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_k_bar[chunk]))
-        d_q = batch_matvec(S[chunk].swapaxes(-1, -2), d_o)  # (28) error of q
-        np.square(q_sub[chunk], out=part_7)  # (29) error of q_sub
-        np.add.reduce(part_7, axis=-2, out=part_8)  # (29) error of q_sub
-        np.add(1e-06, part_8, out=part_10)  # (29) error of q_sub
-        np.sqrt(part_10, out=d_q_sub_sub)  # (29) error of q_sub
-        np.divide(d_q, d_q_sub_sub[:, None], out=part_9)  # (29) error of q_sub
-        np.multiply(d_q, q[chunk], out=part_7)  # (29) error of q_sub
-        np.divide(part_7, d_q_sub_sub[:, None], out=part_7)  # (29) error of q_sub
-        np.add.reduce(part_7, axis=-2, out=part_8)  # (29) error of q_sub
-        np.multiply(2, d_q_sub_sub, out=part_10)  # (29) error of q_sub
-        np.divide(1, part_10, out=part_10)  # (29) error of q_sub
-        np.multiply(2, part_8, out=part_8)  # (29) error of q_sub
-        np.multiply(part_8, part_10, out=part_10)  # (29) error of q_sub
-        np.multiply(part_10[:, None], q_sub[chunk], out=part_7)  # (29) error of q_sub
-        np.subtract(part_9, part_7, out=d_q_sub)  # (29) error of q_sub
-        sigmoid_into(q_bar[chunk], out=part_9)  # (30) error of q_bar
-        np.subtract(1, q_sub[chunk], out=part_7)  # (30) error of q_bar
-        np.multiply(part_9, part_7, out=part_9)  # (30) error of q_bar
-        np.add(q_sub[chunk], part_9, out=part_7)  # (30) error of q_bar
-        np.multiply(d_q_sub, part_7, out=d_q_bar[chunk])  # (30) error of q_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_q_bar[chunk]))
 
-    if "initial" in wrt:
-        at_step_d_S_back = at_step(d_S_back, 1)
-        at_step_d_S = at_step(d_S, 1)
-        d_S_at0 = np.add(at_step_d_S_back, at_step_d_S)
-    # (31)
-    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    x_flat = work.flat("x_flat", x)
-    grads.W_q[...] = np.dot(
-        d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
     # (32)
     d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
     grads.W_k[...] = np.dot(
         d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
-    # (33)
-    d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
-    grads.W_v[...] = np.dot(
-        d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
-    # (35, 36)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat.reshape(len(operands_flat), -1).T,
-        out=grads.stack("weights"),
     )
 
     # all steps, a stretch at a time
@@ -1192,23 +1213,61 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         count = chunk.stop - chunk.start
         part_13 = part_13_room[:count]
         part_14 = part_14_room[:count]
+        d_q_sub_sub = d_q_sub_sub_room[:count]
         part_15 = part_15_room[:count]
         part_16 = part_16_room[:count]
+        d_q_sub = d_q_sub_room[:count]
+        part_17 = part_17_room[:count]
+        part_18 = part_18_room[:count]
+        d_q = batch_matvec(S[chunk].swapaxes(-1, -2), d_o[chunk])  # (28) error of q
+        np.square(q_sub[chunk], out=part_13)  # (29) error of q_sub
+        np.add.reduce(part_13, axis=-2, out=part_14)  # (29) error of q_sub
+        np.add(1e-06, part_14, out=part_14)  # (29) error of q_sub
+        np.sqrt(part_14, out=d_q_sub_sub)  # (29) error of q_sub
+        np.divide(d_q, d_q_sub_sub[:, None], out=part_13)  # (29) error of q_sub
+        np.multiply(d_q, q[chunk], out=part_15)  # (29) error of q_sub
+        np.divide(part_15, d_q_sub_sub[:, None], out=part_15)  # (29) error of q_sub
+        np.add.reduce(part_15, axis=-2, out=part_14)  # (29) error of q_sub
+        np.multiply(2, d_q_sub_sub, out=part_16)  # (29) error of q_sub
+        np.divide(1, part_16, out=part_16)  # (29) error of q_sub
+        np.multiply(2, part_14, out=part_14)  # (29) error of q_sub
+        np.multiply(part_14, part_16, out=part_16)  # (29) error of q_sub
+        np.multiply(part_16[:, None], q_sub[chunk], out=part_15)  # (29) error of q_sub
+        np.subtract(part_13, part_15, out=d_q_sub)  # (29) error of q_sub
+        sigmoid_into(q_bar[chunk], out=part_13)  # (30) error of q_bar
+        np.subtract(1, q_sub[chunk], out=part_15)  # (30) error of q_bar
+        np.multiply(part_13, part_15, out=part_13)  # (30) error of q_bar
+        np.add(q_sub[chunk], part_13, out=part_15)  # (30) error of q_bar
+        np.multiply(d_q_sub, part_15, out=d_q_bar[chunk])  # (30) error of q_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_q_bar[chunk]))
         if "x" in wrt:
-            np.matmul(W_q_T, d_q_bar[chunk], out=part_13)
-            np.add(part_13, np.matmul(W_k_T, d_k_bar[chunk]), out=part_13)
-            np.add(part_13, np.matmul(W_v_T, d_v_bar2[chunk]), out=part_13)
+            np.matmul(W_q_T, d_q_bar[chunk], out=part_17)
+            np.add(part_17, np.matmul(W_k_T, d_k_bar[chunk]), out=part_17)
+            np.add(part_17, np.matmul(W_v_T, d_v_bar2[chunk]), out=part_17)
             np.subtract(1, beta[chunk], out=part_14)
-            np.multiply(w_beta_column, d_beta_wide[chunk], out=part_15)
-            np.multiply(part_15, beta_wide[chunk], out=part_15)
-            np.multiply(part_15, part_14[:, None], out=part_15)
-            np.add(part_13, part_15, out=d_x[chunk])
+            np.multiply(w_beta_column, d_beta_wide[chunk], out=part_18)
+            np.multiply(part_18, beta_wide[chunk], out=part_18)
+            np.multiply(part_18, part_14[:, None], out=part_18)
+            np.add(part_17, part_18, out=d_x[chunk])
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_x[chunk]))
-        np.subtract(1, beta[chunk], out=part_14)  # (34) gradient of w_beta
-        np.multiply(d_beta[chunk], beta[chunk], out=part_16)  # (34) gradient of w_beta
-        np.multiply(part_16, part_14, out=part_14)  # (34) gradient of w_beta
-        np.multiply(part_14[:, None], x[chunk], out=multiply_x[chunk])  # (34) gradient of w_beta
+
+    # (31)
+    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+    grads.W_q[...] = np.dot(
+        d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_19 = part_19_room[:count]
+        part_20 = part_20_room[:count]
+        np.subtract(1, beta[chunk], out=part_19)  # (34) gradient of w_beta
+        np.multiply(d_beta[chunk], beta[chunk], out=part_20)  # (34) gradient of w_beta
+        np.multiply(part_20, part_19, out=part_19)  # (34) gradient of w_beta
+        np.multiply(part_19[:, None], x[chunk], out=multiply_x[chunk])  # (34) gradient of w_beta
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_x[chunk]))
 
@@ -1615,4 +1674,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:906448ca1d51ab72b4481c3c16b80550ea252dbd852348800befa3a8cb25dcab
+# rnnsym-seal: sha256:e86cf4b7c778cbc6725e8fc42428a3758d59d71573f7b7c838298e4f996264b5

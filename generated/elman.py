@@ -116,25 +116,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -297,6 +285,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -549,12 +563,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -729,6 +749,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -750,7 +778,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -794,14 +822,16 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
     # step by step, forwards
+    for operands_2_t, h_t, over in zip(operands_2, h, run.masks):
+        np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+        sigmoid_into(h_bar, out=h_t)  # (1) hidden units; h[t-1] is the context
+        if over is not None:
+            clear(over, h_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        for operands_2_t, h_t, over in zip(operands_2[chunk], h[chunk], run.masks[chunk]):
-            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
-            sigmoid_into(h_bar, out=h_t)  # (1) hidden units; h[t-1] is the context
-            if over is not None:
-                clear(over, h_t.T)
         # (5)
         np.matmul(V, h[chunk], out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
@@ -836,8 +866,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
+    n_h = run.sizes["n_h"]
     W = params.W
     U = params.U
     V = params.V
@@ -848,7 +878,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     operands = work.arrays["operands"]
     d_h_bar_all = work.array("d_h_bar", (steps + 1, n_h, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (4 * n_h + 4 * n_y + n_x + 1))
+    span = stretch(steps, batch * (4 * n_h + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -861,16 +891,29 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_T = W.T
     d_h_bar_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (6) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (6) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (11)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (13) gradient of b_y
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (7, 8)
         np.subtract(1, h[chunk], out=part_3)  # (7, 8)
         np.multiply(h[chunk], part_3, out=d_h_bar[chunk])  # (7, 8)
@@ -890,19 +933,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = U.T @ at_step_d_h_bar
     # (9, 10, 12)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
-    # (11)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (13) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1236,4 +1271,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:f8f0a306f2da1905ba699d12cd0ced9d30f98a696a078bc45872ae3d16b8256f
+# rnnsym-seal: sha256:4e257c484cf72b53e806837fb8a4de229ce2ad33e84294ba2da4a3b4390b8851

@@ -146,25 +146,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -327,6 +315,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -579,12 +593,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -769,6 +789,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -790,7 +818,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -828,7 +856,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (2 * n_x + 3 * n_y + 7 * n_h + 3))
+    span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     h_tilde_bar = work.array("h_tilde_bar", (n_h, batch), dtype)
     part = work.array("part", (n_h, batch), dtype)
     part_2 = work.array("part_2", (n_h, batch), dtype)
@@ -847,51 +875,56 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     x[...] = turned(run.data["x"])
     run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.copyto(operands2_rows[chunk], x[chunk])
+
     # step by step, forwards
+    for (
+        sums_t,
+        operands_2_t,
+        r_t,
+        z_t,
+        z_bar_t,
+        h_tilde_hat_t,
+        h_prev_t,
+        operands2_t,
+        h_tilde_t,
+        complement_z_bar_t,
+        h_t,
+        over,
+    ) in zip(
+        sums,
+        operands_2,
+        r,
+        z,
+        z_bar,
+        h_tilde_hat,
+        h_prev,
+        operands2,
+        h_tilde,
+        complement_z_bar,
+        h,
+        run.masks,
+    ):
+        np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
+        sigmoid_into(r_t, out=r_t)  # (1) reset gate
+        sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
+        np.multiply(r_t, h_prev_t, out=h_tilde_hat_t)  # (9) operand of h_tilde
+        np.dot(weights2, operands2_t, out=h_tilde_bar)  # (10) pre-activation of h_tilde
+        np.tanh(h_tilde_bar, out=h_tilde_t)  # (3) candidate
+        np.multiply(z_t, h_prev_t, out=part)  # (4) hidden state
+        complement_into(z_bar_t, out=complement_z_bar_t)  # (4) hidden state
+        np.multiply(complement_z_bar_t, h_tilde_t, out=part_2)  # (4) hidden state
+        np.add(part, part_2, out=h_t)  # (4) hidden state
+        if over is not None:
+            clear(over, sums_t.T, z_t.T, h_tilde_hat_t.T, h_tilde_t.T, complement_z_bar_t.T)
+            clear(over, h_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        np.copyto(operands2_rows[chunk], x[chunk])
-        for (
-            sums_t,
-            operands_2_t,
-            r_t,
-            z_t,
-            z_bar_t,
-            h_tilde_hat_t,
-            h_prev_t,
-            operands2_t,
-            h_tilde_t,
-            complement_z_bar_t,
-            h_t,
-            over,
-        ) in zip(
-            sums[chunk],
-            operands_2[chunk],
-            r[chunk],
-            z[chunk],
-            z_bar[chunk],
-            h_tilde_hat[chunk],
-            h_prev[chunk],
-            operands2[chunk],
-            h_tilde[chunk],
-            complement_z_bar[chunk],
-            h[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
-            sigmoid_into(r_t, out=r_t)  # (1) reset gate
-            sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
-            np.multiply(r_t, h_prev_t, out=h_tilde_hat_t)  # (9) operand of h_tilde
-            np.dot(weights2, operands2_t, out=h_tilde_bar)  # (10) pre-activation of h_tilde
-            np.tanh(h_tilde_bar, out=h_tilde_t)  # (3) candidate
-            np.multiply(z_t, h_prev_t, out=part)  # (4) hidden state
-            complement_into(z_bar_t, out=complement_z_bar_t)  # (4) hidden state
-            np.multiply(complement_z_bar_t, h_tilde_t, out=part_2)  # (4) hidden state
-            np.add(part, part_2, out=h_t)  # (4) hidden state
-            if over is not None:
-                clear(over, sums_t.T, z_t.T, h_tilde_hat_t.T, h_tilde_t.T, complement_z_bar_t.T)
-                clear(over, h_t.T)
         # (11)
         np.matmul(V, h[chunk], out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
@@ -931,8 +964,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
+    n_h = run.sizes["n_h"]
     U_r = params.U_r
     U_z = params.U_z
     W = params.W
@@ -943,17 +976,17 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
     h_tilde = work.arrays["h_tilde"]
     d_h_tilde_bar = work.array("d_h_tilde_bar", (steps, n_h, batch), dtype)
     complement_z_bar = work.arrays["complement_z_bar"]
-    operands = work.arrays["operands"]
     z = work.arrays["z"]
     d_sums = work.array("d_sums", (steps + 1, 2 * n_h, batch), dtype)  # d_r_bar, d_z_bar
     sums = work.arrays["sums"]
     d_h_back_all = work.array("d_h_back", (steps + 1, n_h, batch), dtype)
     operands2 = work.arrays["operands2"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (18 * n_h + 4 * n_y + n_x + 1))
+    span = stretch(steps, batch * (18 * n_h + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -978,17 +1011,30 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_sums[steps:] = 0
     d_h_back_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (12) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (12) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (27)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (31) gradient of b_y
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (13) error of h
         np.square(h_tilde[chunk], out=part_3)  # (14, 15)
         np.subtract(1, part_3, out=part_3)  # (14, 15)
@@ -1047,7 +1093,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
     # (21, 22, 24, 25, 28, 29)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_sums_flat[:, :steps].reshape(2 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -1061,13 +1106,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
     )
-    # (27)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (31) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1450,4 +1488,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:2c677cfed77cafaef818e66abfc0ba053224799ff6a8c93cae35a1f55db531dd
+# rnnsym-seal: sha256:822b0f5de0806caee30ca6e695e50090c1a98e9b94c6a5645c4159fd59b0a7f5

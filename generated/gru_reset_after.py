@@ -147,25 +147,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -328,6 +316,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -580,12 +594,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -770,6 +790,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -791,7 +819,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -832,7 +860,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (3 * n_y + 9 * n_h + n_x + 3))
+    span = stretch(steps, batch * (9 * n_h + n_x + 2))
     part_room = work.array("part_room", (span, n_h, batch), dtype)
     part_2 = work.array("part_2", (n_h, batch), dtype)
     n_bar = work.array("n_bar", (n_h, batch), dtype)
@@ -856,7 +884,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        p_bar = p_bar_room[:count]
         # (10)
         np.matmul(W_n, x[chunk], out=part)
         np.add(part, b_n_column, out=part)
@@ -905,6 +932,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             np.add(part_2, part_3, out=h_t)  # (4) hidden state
             if over is not None:
                 clear(over, sums_t.T, z_t.T, n_hat_t.T, n_t.T, complement_z_bar_t.T, h_t.T)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
         # (11)
         np.matmul(V, h[chunk], out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
@@ -944,8 +976,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
+    n_h = run.sizes["n_h"]
     U_r = params.U_r
     U_z = params.U_z
     W_n = params.W_n
@@ -956,10 +988,10 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
     n = work.arrays["n"]
     d_n_bar = work.array("d_n_bar", (steps, n_h, batch), dtype)
     complement_z_bar = work.arrays["complement_z_bar"]
-    operands = work.arrays["operands"]
     z = work.arrays["z"]
     d_sums = work.array("d_sums", (steps + 1, 2 * n_h, batch), dtype)  # d_r_bar, d_z_bar
     sums = work.arrays["sums"]
@@ -968,7 +1000,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_h_back_all = work.array("d_h_back", (steps + 1, n_h, batch), dtype)
     operands2 = work.arrays["operands2"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (20 * n_h + 4 * n_y + n_x + 1))
+    span = stretch(steps, batch * (20 * n_h + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -994,17 +1026,30 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_n_hat_all[steps:] = 0
     d_h_back_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (12) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (12) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (27)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (32) gradient of b_y
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (13) error of h
         np.square(n[chunk], out=part_3)  # (14, 15)
         np.subtract(1, part_3, out=part_3)  # (14, 15)
@@ -1068,7 +1113,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
     # (21, 22, 24, 25, 28, 29)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_sums_flat[:, :steps].reshape(2 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -1088,13 +1132,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
     )
-    # (27)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (32) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1491,4 +1528,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:c2eaeb7b5519481ce4b60b6ea3ebf19d17db709ee92bbfd953a9e7bf6616564a
+# rnnsym-seal: sha256:f9ef14a550f2cedd00d247a76260c579cd030a30b6e1b11a676c2fa28c8cd556

@@ -107,25 +107,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -288,6 +276,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -540,12 +554,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -733,6 +753,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -764,7 +792,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -796,7 +824,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_w, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (2 * n_s + 3 * n_w + 2))
+    span = stretch(steps, batch * (3 * n_w + n_s + 1))
     part = work.array("part", (n_s, batch), dtype)
     s_bar = work.array("s_bar", (n_s, batch), dtype)
     p_bar_room = work.array("p_bar_room", (span, n_w, batch), dtype)
@@ -806,8 +834,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
 
     # step by step, forwards
     for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
         part_2 = gathered(E, w[chunk])  # (4) pre-activation of s
         for s_prev_t, part_2_t, s_t, over in zip(s_prev[chunk], part_2, s[chunk], run.masks[chunk]):
             np.dot(U, s_prev_t, out=part)  # (4) pre-activation of s
@@ -815,6 +841,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             sigmoid_into(s_bar, out=s_t)  # (1) hidden state, or context
             if over is not None:
                 clear(over, s_t.T)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
         np.matmul(V, s[chunk], out=p_bar)  # (5) pre-activation of p
         p[chunk] = softmax_rows(p_bar, -2)  # (2) probabilities of the next word
         if run.padding is not None:
@@ -857,7 +888,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     s_all = work.arrays["s"]
     d_s_bar_all = work.array("d_s_bar", (steps + 1, n_s, batch), dtype)
     w = run.data["w"]
-    span = stretch(steps, batch * (4 * n_s + 4 * n_w))
+    span = stretch(steps, batch * (4 * n_s + n_w))
     part_room = work.array("part_room", (span, n_w, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_s, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_s, batch), dtype)
@@ -869,16 +900,27 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_s_bar_next = d_s_bar_all[1 : steps + 1]
     d_s_bar_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (6) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (6) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (11)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    s_flat = work.flat("s_flat", s_all)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1), s_flat[:, 1 : steps + 1].reshape(n_s, -1).T
+    )
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (7, 8)
         np.subtract(1, s[chunk], out=part_3)  # (7, 8)
         np.multiply(s[chunk], part_3, out=d_s_bar[chunk])  # (7, 8)
@@ -899,14 +941,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.E[...] = scattered(d_s_bar, w, n_w)  # (9) gradient of E
     # (10)
     d_s_bar_flat = work.flat("d_s_bar_flat", d_s_bar_all)
-    s_flat = work.flat("s_flat", s_all)
     grads.U[...] = np.dot(
         d_s_bar_flat[:, :steps].reshape(n_s, -1), s_flat[:, :steps].reshape(n_s, -1).T
-    )
-    # (11)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1), s_flat[:, 1 : steps + 1].reshape(n_s, -1).T
     )
 
     if "initial" in wrt:
@@ -1218,4 +1254,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:58756e531f3832c996497161a68e20f2e1cc18d604ac8a3e76e21f70788bfe49
+# rnnsym-seal: sha256:1fed074d8124c29a0d3cc0b6773e5a24dceb6b2c7e83383fdac7fb760ab29e92

@@ -164,25 +164,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -345,6 +333,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -597,12 +611,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -783,6 +803,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -814,7 +842,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -869,17 +897,18 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (3 * n_y + 45 * n_h + n_x + 6))
+    span = stretch(steps, batch * (41 * n_h + 4))
     z_hat2_sub_room = work.array("z_hat2_sub_room", (span, 4 * n_h, batch), dtype)
     part_room = work.array("part_room", (span, batch), dtype)
     part_2_room = work.array("part_2_room", (span, 4 * n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, 4 * n_h, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, batch), dtype)
     z_hat_sub = work.array("z_hat_sub", (4 * n_h, batch), dtype)
-    part_4 = work.array("part_4", (batch,), dtype)
-    part_5 = work.array("part_5", (4 * n_h, batch), dtype)
+    part_5 = work.array("part_5", (batch,), dtype)
     part_6 = work.array("part_6", (4 * n_h, batch), dtype)
-    part_7 = work.array("part_7", (n_h, batch), dtype)
+    part_7 = work.array("part_7", (4 * n_h, batch), dtype)
     part_8 = work.array("part_8", (n_h, batch), dtype)
+    part_9 = work.array("part_9", (n_h, batch), dtype)
     p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
     alpha_2_column = alpha_2[:, None]
     h_prev = operands[:steps, :n_h]
@@ -902,26 +931,30 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     add_beta_1 = np.add(beta_1, beta_2)  # (1) all pre-activations
     add_b = np.add(add_beta_1, b)  # (1) all pre-activations
 
-    # step by step, forwards
-    add_b_column = add_b[:, None]
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         z_hat2_sub = z_hat2_sub_room[:count]
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        p_bar = p_bar_room[:count]
         np.matmul(W_x, x[chunk], out=z_hat2_sub)  # (12) used more than once
         np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
         np.subtract(z_hat2_sub, part[:, None], out=z_hat2[chunk])  # (13) operand of z
         if run.padding is not None:
             clear(run.padding[chunk], turned(z_hat2[chunk]))
+
+    # step by step, forwards
+    add_b_column = add_b[:, None]
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
         np.multiply(alpha_2_column, z_hat2[chunk], out=part_2)  # (1) all pre-activations
         np.square(z_hat2[chunk], out=part_3)  # (1) all pre-activations
-        np.mean(part_3, axis=-2, out=part)  # (1) all pre-activations
-        np.add(1e-05, part, out=part)  # (1) all pre-activations
-        np.sqrt(part, out=part)  # (1) all pre-activations
-        np.divide(part_2, part[:, None], out=part_3)  # (1) all pre-activations
+        np.mean(part_3, axis=-2, out=part_4)  # (1) all pre-activations
+        np.add(1e-05, part_4, out=part_4)  # (1) all pre-activations
+        np.sqrt(part_4, out=part_4)  # (1) all pre-activations
+        np.divide(part_2, part_4[:, None], out=part_3)  # (1) all pre-activations
         np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
         for (
             h_prev_t,
@@ -973,34 +1006,34 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             run.masks[chunk],
         ):
             np.dot(W_h, h_prev_t, out=z_hat_sub)  # (10) used more than once
-            np.mean(z_hat_sub, axis=-2, out=part_4)  # (11) operand of z
-            np.subtract(z_hat_sub, part_4, out=z_hat_t)  # (11) operand of z
-            np.multiply(alpha_1_column, z_hat_t, out=part_5)  # (1) all pre-activations
-            np.square(z_hat_t, out=part_6)  # (1) all pre-activations
-            np.mean(part_6, axis=-2, out=part_4)  # (1) all pre-activations
-            np.add(1e-05, part_4, out=part_4)  # (1) all pre-activations
-            np.sqrt(part_4, out=part_4)  # (1) all pre-activations
-            np.divide(part_5, part_4, out=part_6)  # (1) all pre-activations
-            np.add(part_2_t, part_6, out=z_t)  # (1) all pre-activations
+            np.mean(z_hat_sub, axis=-2, out=part_5)  # (11) operand of z
+            np.subtract(z_hat_sub, part_5, out=z_hat_t)  # (11) operand of z
+            np.multiply(alpha_1_column, z_hat_t, out=part_6)  # (1) all pre-activations
+            np.square(z_hat_t, out=part_7)  # (1) all pre-activations
+            np.mean(part_7, axis=-2, out=part_5)  # (1) all pre-activations
+            np.add(1e-05, part_5, out=part_5)  # (1) all pre-activations
+            np.sqrt(part_5, out=part_5)  # (1) all pre-activations
+            np.divide(part_6, part_5, out=part_7)  # (1) all pre-activations
+            np.add(part_2_t, part_7, out=z_t)  # (1) all pre-activations
             np.copyto(f_t, z_rows_t)  # (2) forget, input, output gate, candidate
             np.copyto(i_t, z_rows_2_t)  # (3) forget, input, output gate, candidate
             np.copyto(o_t, z_rows_3_t)  # (4) forget, input, output gate, candidate
             np.copyto(g_t, z_rows_4_t)  # (5) forget, input, output gate, candidate
             sigmoid_into(f_t, out=sigmoid_f_t)  # (6) cell state
-            np.multiply(sigmoid_f_t, c_prev_t, out=part_7)  # (6) cell state
+            np.multiply(sigmoid_f_t, c_prev_t, out=part_8)  # (6) cell state
             sigmoid_into(i_t, out=sigmoid_i_t)  # (6) cell state
             np.tanh(g_t, out=tanh_g_t)  # (6) cell state
-            np.multiply(sigmoid_i_t, tanh_g_t, out=part_8)  # (6) cell state
-            np.add(part_7, part_8, out=c_t)  # (6) cell state
-            np.mean(c_t, axis=-2, out=part_4)  # (14) pre-activation of h
-            np.subtract(c_t, part_4, out=h_bar_t)  # (14) pre-activation of h
-            np.multiply(alpha_3_column, h_bar_t, out=part_7)  # (15) pre-activation of h
-            np.square(h_bar_t, out=part_8)  # (15) pre-activation of h
-            np.mean(part_8, axis=-2, out=part_4)  # (15) pre-activation of h
-            np.add(1e-05, part_4, out=part_4)  # (15) pre-activation of h
-            np.sqrt(part_4, out=part_4)  # (15) pre-activation of h
-            np.divide(part_7, part_4, out=part_8)  # (15) pre-activation of h
-            np.add(beta_3_column, part_8, out=h_bar2_t)  # (15) pre-activation of h
+            np.multiply(sigmoid_i_t, tanh_g_t, out=part_9)  # (6) cell state
+            np.add(part_8, part_9, out=c_t)  # (6) cell state
+            np.mean(c_t, axis=-2, out=part_5)  # (14) pre-activation of h
+            np.subtract(c_t, part_5, out=h_bar_t)  # (14) pre-activation of h
+            np.multiply(alpha_3_column, h_bar_t, out=part_8)  # (15) pre-activation of h
+            np.square(h_bar_t, out=part_9)  # (15) pre-activation of h
+            np.mean(part_9, axis=-2, out=part_5)  # (15) pre-activation of h
+            np.add(1e-05, part_5, out=part_5)  # (15) pre-activation of h
+            np.sqrt(part_5, out=part_5)  # (15) pre-activation of h
+            np.divide(part_8, part_5, out=part_9)  # (15) pre-activation of h
+            np.add(beta_3_column, part_9, out=h_bar2_t)  # (15) pre-activation of h
             sigmoid_into(o_t, out=sigmoid_o_t)  # (7) hidden state
             np.tanh(h_bar2_t, out=tanh_h_bar2_t)  # (7) hidden state
             np.multiply(sigmoid_o_t, tanh_h_bar2_t, out=h_t)  # (7) hidden state
@@ -1008,6 +1041,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
                 clear(over, z_hat_t.T, z_t.T, f_t.T, i_t.T, o_t.T, g_t.T, sigmoid_f_t.T)
                 clear(over, sigmoid_i_t.T, tanh_g_t.T, c_t.T, h_bar_t.T, h_bar2_t.T)
                 clear(over, sigmoid_o_t.T, tanh_h_bar2_t.T, h_t.T)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
         np.matmul(weights, operands_2[chunk], out=p_bar)  # (16) pre-activation of p
         p[chunk] = softmax_rows(p_bar, -2)  # (8) class probabilities
         if run.padding is not None:
@@ -1063,6 +1101,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
     h_bar = work.arrays["h_bar"]
     z_hat = work.arrays["z_hat"]
     tanh_h_bar2 = work.arrays["tanh_h_bar2"]
@@ -1080,13 +1119,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     z_hat2 = work.arrays["z_hat2"]
     d_z_hat2_sub3 = work.array("d_z_hat2_sub3", (steps, 4 * n_h, batch), dtype)
     d_z_hat2_sub = work.array("d_z_hat2_sub", (steps, 4 * n_h, batch), dtype)
-    operands = work.arrays["operands"]
-    x = work.arrays["x"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
     multiply_d_z_hat_sub3 = work.array("multiply_d_z_hat_sub3", (steps, 4 * n_h, batch), dtype)
+    x = work.arrays["x"]
     multiply_d_z_hat2_sub3 = work.array("multiply_d_z_hat2_sub3", (steps, 4 * n_h, batch), dtype)
     multiply_d_h_bar_sub2 = work.array("multiply_d_h_bar_sub2", (steps, n_h, batch), dtype)
-    span = stretch(steps, batch * (109 * n_h + 4 * n_y + 21))
+    span = stretch(steps, batch * (64 * n_h + n_x + 11))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, batch), dtype)
@@ -1112,7 +1150,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     part_18 = work.array("part_18", (4 * n_h, batch), dtype)
     part_19 = work.array("part_19", (4 * n_h, batch), dtype)
     d_z_hat = work.array("d_z_hat", (4 * n_h, batch), dtype)
+    part_20_room = work.array("part_20_room", (span, 4 * n_h, batch), dtype)
+    part_21_room = work.array("part_21_room", (span, batch), dtype)
     d_z_hat2_sub2_room = work.array("d_z_hat2_sub2_room", (span, batch), dtype)
+    part_22_room = work.array("part_22_room", (span, 4 * n_h, batch), dtype)
+    part_23_room = work.array("part_23_room", (span, batch), dtype)
     d_z_hat2_room = work.array("d_z_hat2_room", (span, 4 * n_h, batch), dtype)
     V_T = V.T
     alpha_3_column = alpha_3[:, None]
@@ -1132,13 +1174,29 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     ones_2 = np.ones((4 * n_h,), dtype)  # (29) error of z_hat_sub
     ones_3 = np.ones((4 * n_h,), dtype)  # (30) error of z_hat2_sub
 
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (39, 41)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
+        out=grads.stack("weights"),
+    )
+
     # step by step, backwards
     ones_column = ones[:, None]
     ones_2_column = ones_2[:, None]
-    ones_3_column = ones_3[:, None]
     for chunk in stretches(steps, span, False):
         count = chunk.stop - chunk.start
-        part = part_room[:count]
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
         d_h_bar_sub = d_h_bar_sub_room[:count]
@@ -1152,12 +1210,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         part_10 = part_10_room[:count]
         part_11 = part_11_room[:count]
         part_12 = part_12_room[:count]
-        d_z_hat2_sub2 = d_z_hat2_sub2_room[:count]
-        d_z_hat2 = d_z_hat2_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
         np.square(h_bar[chunk], out=part_2)  # (20) error of h_bar
         np.mean(part_2, axis=-2, out=part_3)  # (20) error of h_bar
         np.add(1e-05, part_3, out=part_3)  # (20) error of h_bar
@@ -1282,32 +1334,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             if over is not None:
                 clear(over, d_h_bar2_t.T, d_h_bar_sub2_t.T, d_c_back_t.T, d_z_t.T)
                 clear(over, d_z_hat_sub3_t.T, d_z_hat_sub_t.T)
-        np.square(z_hat2[chunk], out=part_4)  # (28) error of z_hat2
-        np.mean(part_4, axis=-2, out=part_3)  # (28) error of z_hat2
-        np.add(1e-05, part_3, out=part_11)  # (28) error of z_hat2
-        np.sqrt(part_11, out=d_z_hat2_sub2)  # (28) error of z_hat2
-        np.divide(d_z[chunk], d_z_hat2_sub2[:, None], out=d_z_hat2_sub3[chunk])  # (28)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_z_hat2_sub3[chunk]))
-        np.multiply(alpha_2_column, d_z_hat2_sub3[chunk], out=part_12)  # (28) error of z_hat2
-        np.multiply(alpha_2_column, z_hat2[chunk], out=part_4)  # (28) error of z_hat2
-        np.divide(part_4, d_z_hat2_sub2[:, None], out=part_4)  # (28) error of z_hat2
-        np.multiply(d_z[chunk], part_4, out=part_4)  # (28) error of z_hat2
-        np.divide(part_4, d_z_hat2_sub2[:, None], out=part_4)  # (28) error of z_hat2
-        np.add.reduce(part_4, axis=-2, out=part_3)  # (28) error of z_hat2
-        np.multiply(2, d_z_hat2_sub2, out=part_11)  # (28) error of z_hat2
-        np.divide(1, part_11, out=part_11)  # (28) error of z_hat2
-        np.multiply(part_3, part_11, out=part_3)  # (28) error of z_hat2
-        np.divide(part_3, 4 * n_h, out=part_11)  # (28) error of z_hat2
-        np.multiply(2, part_11, out=part_3)  # (28) error of z_hat2
-        np.multiply(part_3[:, None], z_hat2[chunk], out=part_4)  # (28) error of z_hat2
-        np.subtract(part_12, part_4, out=d_z_hat2)  # (28) error of z_hat2
-        np.add.reduce(d_z_hat2, axis=-2, out=part_11)  # (30) error of z_hat2_sub
-        np.divide(part_11, 4 * n_h, out=part_3)  # (30) error of z_hat2_sub
-        np.multiply(ones_3_column, part_3[:, None], out=part_12)  # (30) error of z_hat2_sub
-        np.subtract(d_z_hat2, part_12, out=d_z_hat2_sub[chunk])  # (30) error of z_hat2_sub
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_z_hat2_sub[chunk]))
 
     if "initial" in wrt:
         at_step_d_z_hat_sub = at_step(d_z_hat_sub, 1)
@@ -1315,31 +1341,51 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (34)
     d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
-    operands_flat = work.flat("operands_flat", operands)
     grads.W_h[...] = np.dot(
         d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:n_h, :steps].reshape(n_h, -1).T,
     )
     grads.beta_1[...] = d_z.sum((0, -1))  # (35) gradient of beta_1
-    # (40)
-    d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
-    x_flat = work.flat("x_flat", x)
-    grads.W_x[...] = np.dot(
-        d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
     grads.beta_2[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (36) gradient of beta_2
     grads.b[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (37) gradient of b
     grads.beta_3[...] = d_h_bar2.sum((0, -1))  # (38) gradient of beta_3
-    # (39, 41)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
-        out=grads.stack("weights"),
-    )
 
     # all steps, a stretch at a time
+    ones_3_column = ones_3[:, None]
     for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_20 = part_20_room[:count]
+        part_21 = part_21_room[:count]
+        d_z_hat2_sub2 = d_z_hat2_sub2_room[:count]
+        part_22 = part_22_room[:count]
+        part_23 = part_23_room[:count]
+        d_z_hat2 = d_z_hat2_room[:count]
+        np.square(z_hat2[chunk], out=part_20)  # (28) error of z_hat2
+        np.mean(part_20, axis=-2, out=part_21)  # (28) error of z_hat2
+        np.add(1e-05, part_21, out=part_21)  # (28) error of z_hat2
+        np.sqrt(part_21, out=d_z_hat2_sub2)  # (28) error of z_hat2
+        np.divide(d_z[chunk], d_z_hat2_sub2[:, None], out=d_z_hat2_sub3[chunk])  # (28)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_z_hat2_sub3[chunk]))
+        np.multiply(alpha_2_column, d_z_hat2_sub3[chunk], out=part_20)  # (28) error of z_hat2
+        np.multiply(alpha_2_column, z_hat2[chunk], out=part_22)  # (28) error of z_hat2
+        np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
+        np.multiply(d_z[chunk], part_22, out=part_22)  # (28) error of z_hat2
+        np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
+        np.add.reduce(part_22, axis=-2, out=part_21)  # (28) error of z_hat2
+        np.multiply(2, d_z_hat2_sub2, out=part_23)  # (28) error of z_hat2
+        np.divide(1, part_23, out=part_23)  # (28) error of z_hat2
+        np.multiply(part_21, part_23, out=part_21)  # (28) error of z_hat2
+        np.divide(part_21, 4 * n_h, out=part_23)  # (28) error of z_hat2
+        np.multiply(2, part_23, out=part_21)  # (28) error of z_hat2
+        np.multiply(part_21[:, None], z_hat2[chunk], out=part_22)  # (28) error of z_hat2
+        np.subtract(part_20, part_22, out=d_z_hat2)  # (28) error of z_hat2
+        np.add.reduce(d_z_hat2, axis=-2, out=part_23)  # (30) error of z_hat2_sub
+        np.divide(part_23, 4 * n_h, out=part_21)  # (30) error of z_hat2_sub
+        np.multiply(ones_3_column, part_21[:, None], out=part_20)  # (30) error of z_hat2_sub
+        np.subtract(d_z_hat2, part_20, out=d_z_hat2_sub[chunk])  # (30) error of z_hat2_sub
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_z_hat2_sub[chunk]))
         if "x" in wrt:
             np.matmul(W_x_T, d_z_hat2_sub[chunk], out=d_x[chunk])
         if run.padding is not None:
@@ -1349,6 +1395,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             clear(run.padding[chunk], turned(multiply_d_z_hat_sub3[chunk]))
 
     grads.alpha_1[...] = multiply_d_z_hat_sub3.sum((0, -1))  # (31) gradient of alpha_1
+    # (40)
+    d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
+    x_flat = work.flat("x_flat", x)
+    grads.W_x[...] = np.dot(
+        d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
+    )
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1813,4 +1865,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:0136e57eba4a722c314993e903d382fdf748338f32029f7e24ddc4ee87d0d79b
+# rnnsym-seal: sha256:b20a1c156b362915402f3ba0aded1d876909ef04517b28a26bf971fe58374671

@@ -795,11 +795,13 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
     if not np.iscomplexobj(z):
-        below = lowered < 0
-        others = np.count_nonzero(lowered >= 0, axis, keepdims=True) - 1.0
-        rest = np.multiply(terms, below, out=terms).sum(axis, keepdims=True) + others
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
         with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest.astype(z.dtype, copy=False))
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -1530,4 +1532,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:17552ec7f617849a75b63c16aced07c6ec6d1af62d380ab6b99a24550b7bfa93
+# rnnsym-seal: sha256:c9893ecde8ae0848eb53cca029bd1e77a6cc50478e0c3d1e418e59f2c140b7b8

@@ -168,25 +168,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -349,6 +337,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -601,12 +615,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -781,6 +801,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -802,7 +830,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -840,7 +868,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     q = work.array("q", (steps, n_d, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     d: Any = features_first(run.data.get("d"), 2)
-    span = stretch(steps, batch * (3 * n_d + 7 * n + n_x + 2))
+    span = stretch(steps, batch * (3 * n_d + n + n_x + 2))
     part = work.array("part", (n, batch), dtype)
     part_2 = work.array("part_2", (n, batch), dtype)
     q_bar_room = work.array("q_bar_room", (span, n_d, batch), dtype)
@@ -863,40 +891,32 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("c", turned(c_all), 1, 0, 1)
 
     # step by step, forwards
+    for sums_t, operands_2_t, z_t, c_prev_t, i_t, f_t, c_t, o_t, tanh_c_t, y_t, over in zip(
+        sums, operands_2, z, c_prev, i, f, c, o, tanh_c, y, run.masks
+    ):
+        np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+        np.tanh(z_t, out=z_t)  # (1) block input
+        np.multiply(p_i_column, c_prev_t, out=part)  # (10) pre-activation of i
+        np.add(i_t, part, out=i_t)  # (10) pre-activation of i
+        sigmoid_into(i_t, out=i_t)  # (2) input gate
+        np.multiply(p_f_column, c_prev_t, out=part)  # (11) pre-activation of f
+        np.add(f_t, part, out=f_t)  # (11) pre-activation of f
+        sigmoid_into(f_t, out=f_t)  # (3) forget gate
+        np.multiply(z_t, i_t, out=part)  # (4) cell
+        np.multiply(c_prev_t, f_t, out=part_2)  # (4) cell
+        np.add(part, part_2, out=c_t)  # (4) cell
+        np.multiply(p_o_column, c_t, out=part)  # (12) pre-activation of o
+        np.add(o_t, part, out=o_t)  # (12) pre-activation of o
+        sigmoid_into(o_t, out=o_t)  # (5) output gate
+        np.tanh(c_t, out=tanh_c_t)  # (6) block output
+        np.multiply(tanh_c_t, o_t, out=y_t)  # (6) block output
+        if over is not None:
+            clear(over, sums_t.T, c_t.T, tanh_c_t.T, y_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         q_bar = q_bar_room[:count]
-        for sums_t, operands_2_t, z_t, c_prev_t, i_t, f_t, c_t, o_t, tanh_c_t, y_t, over in zip(
-            sums[chunk],
-            operands_2[chunk],
-            z[chunk],
-            c_prev[chunk],
-            i[chunk],
-            f[chunk],
-            c[chunk],
-            o[chunk],
-            tanh_c[chunk],
-            y[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
-            np.tanh(z_t, out=z_t)  # (1) block input
-            np.multiply(p_i_column, c_prev_t, out=part)  # (10) pre-activation of i
-            np.add(i_t, part, out=i_t)  # (10) pre-activation of i
-            sigmoid_into(i_t, out=i_t)  # (2) input gate
-            np.multiply(p_f_column, c_prev_t, out=part)  # (11) pre-activation of f
-            np.add(f_t, part, out=f_t)  # (11) pre-activation of f
-            sigmoid_into(f_t, out=f_t)  # (3) forget gate
-            np.multiply(z_t, i_t, out=part)  # (4) cell
-            np.multiply(c_prev_t, f_t, out=part_2)  # (4) cell
-            np.add(part, part_2, out=c_t)  # (4) cell
-            np.multiply(p_o_column, c_t, out=part)  # (12) pre-activation of o
-            np.add(o_t, part, out=o_t)  # (12) pre-activation of o
-            sigmoid_into(o_t, out=o_t)  # (5) output gate
-            np.tanh(c_t, out=tanh_c_t)  # (6) block output
-            np.multiply(tanh_c_t, o_t, out=y_t)  # (6) block output
-            if over is not None:
-                clear(over, sums_t.T, c_t.T, tanh_c_t.T, y_t.T)
         # (13)
         np.matmul(V, y[chunk], out=q_bar)
         np.add(q_bar, b_q_column, out=q_bar)
@@ -937,8 +957,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_d = run.sizes["n_d"]
-    n = run.sizes["n"]
     n_x = run.sizes["n_x"]
+    n = run.sizes["n"]
     R_z = params.R_z
     R_i = params.R_i
     p_i = params.p_i
@@ -952,17 +972,17 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     q = work.arrays["q"]
     d: Any = features_first(run.data.get("d"), 2)
     d_q_bar = work.array("d_q_bar", (steps, n_d, batch), dtype)
+    operands = work.arrays["operands"]
     sums = work.arrays["sums"]
     tanh_c = work.arrays["tanh_c"]
     d_sums = work.array("d_sums", (steps + 1, 4 * n, batch), dtype)
     c_all = work.arrays["c"]
     d_c_back_all = work.array("d_c_back", (steps + 1, n, batch), dtype)
-    operands = work.arrays["operands"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
     multiply_d_i_bar = work.array("multiply_d_i_bar", (steps, n, batch), dtype)
     multiply_d_f_bar = work.array("multiply_d_f_bar", (steps, n, batch), dtype)
     multiply_d_o_bar = work.array("multiply_d_o_bar", (steps, n, batch), dtype)
-    span = stretch(steps, batch * (23 * n + 4 * n_d))
+    span = stretch(steps, batch * (23 * n + n_d))
     part_room = work.array("part_room", (span, n_d, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n, batch), dtype)
@@ -1001,18 +1021,31 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_sums[steps:] = 0
     d_c_back_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        part_5 = part_5_room[:count]
         excess(q[chunk], d[chunk], out=part)  # (14) error of q_bar
         np.multiply(d_loss, part, out=d_q_bar[chunk])  # (14) error of q_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_q_bar[chunk]))
+
+    # (33)
+    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V[...] = np.dot(
+        d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
+        operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
+    )
+    grads.b_q[...] = d_q_bar_flat.reshape(len(d_q_bar_flat), -1).sum(-1)  # (38) gradient of b_q
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
         np.matmul(V_T, d_q_bar[chunk], out=part_2)  # (15) error of y
         np.subtract(1, o[chunk], out=part_3)  # (16, 17)
         np.multiply(tanh_c[chunk], o[chunk], out=part_4)  # (16, 17)
@@ -1096,19 +1129,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = np.add(add, at_step_d_c_back)
     # (25-32, 34-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_sums_flat[:, :steps].reshape(4 * n, -1),
         operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
-    # (33)
-    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    grads.V[...] = np.dot(
-        d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
-        operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
-    )
-    grads.b_q[...] = d_q_bar_flat.reshape(len(d_q_bar_flat), -1).sum(-1)  # (38) gradient of b_q
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1568,4 +1593,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:da017f739511330c5ad022fbd35e8e87102f5967b151061fb6a1f96a20b4b6fe
+# rnnsym-seal: sha256:d9afde386c4b6b8e3bb6b9092d6c8e6db75dc435110298ea555f3db406f1fbb9

@@ -115,25 +115,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -296,6 +284,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -548,12 +562,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -721,6 +741,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -754,7 +782,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -1213,4 +1241,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4510af4001e86eff9d491b0ed886b4f1f64ed1bd046f1d1301c6e9319be9fdd0
+# rnnsym-seal: sha256:d79a97f640c50330001890a760f11f36f25df522cd2d5a0b08db7e653d1bfc32

@@ -131,25 +131,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -312,6 +300,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -564,12 +578,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -760,6 +780,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -791,7 +819,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -830,7 +858,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (3 * n_x + 3 * n_y + 7 * n_h + 4))
+    span = stretch(steps, batch * (3 * n_y + n_h + 2))
     part = work.array("part", (n_h, batch), dtype)
     h_tilde_bar = work.array("h_tilde_bar", (n_h, batch), dtype)
     part_2 = work.array("part_2", (n_h, batch), dtype)
@@ -847,50 +875,52 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("h", turned(operands3[:, :n_h]), 1, 0, 1)
 
     # step by step, forwards
+    for (
+        operands_rows_t,
+        h_prev_t,
+        x_t,
+        f_bar_t,
+        operands_t,
+        f_t,
+        h_tilde_hat_t,
+        operands2_t,
+        h_tilde_t,
+        complement_f_bar_t,
+        h_t,
+        over,
+    ) in zip(
+        operands_rows,
+        h_prev,
+        x,
+        f_bar,
+        operands,
+        f,
+        h_tilde_hat,
+        operands2,
+        h_tilde,
+        complement_f_bar,
+        h,
+        run.masks,
+    ):
+        joined(h_prev_t, x_t, out=operands_rows_t)  # (6) pre-activation of f
+        np.dot(weights, operands_t, out=f_bar_t)  # (6) pre-activation of f
+        sigmoid_into(f_bar_t, out=f_t)  # (1) forget gate
+        np.multiply(f_t, h_prev_t, out=part)  # (7) operand of h_tilde
+        joined(part, x_t, out=h_tilde_hat_t)  # (7) operand of h_tilde
+        np.dot(weights2, operands2_t, out=h_tilde_bar)  # (8) pre-activation of h_tilde
+        np.tanh(h_tilde_bar, out=h_tilde_t)  # (2) candidate
+        complement_into(f_bar_t, out=complement_f_bar_t)  # (3) hidden state
+        np.multiply(complement_f_bar_t, h_prev_t, out=part)  # (3) hidden state
+        np.multiply(f_t, h_tilde_t, out=part_2)  # (3) hidden state
+        np.add(part, part_2, out=h_t)  # (3) hidden state
+        if over is not None:
+            clear(over, operands_rows_t.T, f_bar_t.T, f_t.T, h_tilde_hat_t.T, h_tilde_t.T)
+            clear(over, complement_f_bar_t.T, h_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        for (
-            operands_rows_t,
-            h_prev_t,
-            x_t,
-            f_bar_t,
-            operands_t,
-            f_t,
-            h_tilde_hat_t,
-            operands2_t,
-            h_tilde_t,
-            complement_f_bar_t,
-            h_t,
-            over,
-        ) in zip(
-            operands_rows[chunk],
-            h_prev[chunk],
-            x[chunk],
-            f_bar[chunk],
-            operands[chunk],
-            f[chunk],
-            h_tilde_hat[chunk],
-            operands2[chunk],
-            h_tilde[chunk],
-            complement_f_bar[chunk],
-            h[chunk],
-            run.masks[chunk],
-        ):
-            joined(h_prev_t, x_t, out=operands_rows_t)  # (6) pre-activation of f
-            np.dot(weights, operands_t, out=f_bar_t)  # (6) pre-activation of f
-            sigmoid_into(f_bar_t, out=f_t)  # (1) forget gate
-            np.multiply(f_t, h_prev_t, out=part)  # (7) operand of h_tilde
-            joined(part, x_t, out=h_tilde_hat_t)  # (7) operand of h_tilde
-            np.dot(weights2, operands2_t, out=h_tilde_bar)  # (8) pre-activation of h_tilde
-            np.tanh(h_tilde_bar, out=h_tilde_t)  # (2) candidate
-            complement_into(f_bar_t, out=complement_f_bar_t)  # (3) hidden state
-            np.multiply(complement_f_bar_t, h_prev_t, out=part)  # (3) hidden state
-            np.multiply(f_t, h_tilde_t, out=part_2)  # (3) hidden state
-            np.add(part, part_2, out=h_t)  # (3) hidden state
-            if over is not None:
-                clear(over, operands_rows_t.T, f_bar_t.T, f_t.T, h_tilde_hat_t.T, h_tilde_t.T)
-                clear(over, complement_f_bar_t.T, h_t.T)
         np.matmul(weights3, operands3_2[chunk], out=p_bar)  # (9) pre-activation of p
         p[chunk] = softmax_rows(p_bar, -2)  # (4) class probabilities
         if run.padding is not None:
@@ -936,10 +966,10 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands3 = work.arrays["operands3"]
     h_tilde = work.arrays["h_tilde"]
     d_h_tilde_bar = work.array("d_h_tilde_bar", (steps, n_h, batch), dtype)
     f = work.arrays["f"]
-    operands3 = work.arrays["operands3"]
     d_f_bar_all = work.array("d_f_bar", (steps + 1, n_h, batch), dtype)
     d_h_back_all = work.array("d_h_back", (steps + 1, n_h, batch), dtype)
     d_h_tilde_hat = work.array("d_h_tilde_hat", (steps, n_h + n_x, batch), dtype)
@@ -947,7 +977,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     operands = work.arrays["operands"]
     operands2 = work.arrays["operands2"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (13 * n_h + 4 * n_y + n_x + 1))
+    span = stretch(steps, batch * (13 * n_h + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -970,17 +1000,30 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_f_bar_all[steps:] = 0
     d_h_back_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (10) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (10) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (20, 22)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands3_flat = work.flat("operands3_flat", operands3)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands3_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
+        out=grads.stack("weights3"),
+    )
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (11) error of h
         np.square(h_tilde[chunk], out=part_3)  # (12, 13)
         np.subtract(1, part_3, out=part_3)  # (12, 13)
@@ -1054,14 +1097,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
-    )
-    # (20, 22)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands3_flat = work.flat("operands3_flat", operands3)
-    np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands3_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
-        out=grads.stack("weights3"),
     )
 
     # all steps, a stretch at a time
@@ -1425,4 +1460,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:1bd64f196b3990589909c4e14818cf95edf9982adff644f95745621dca29e52c
+# rnnsym-seal: sha256:03ea61f0f65acdf5634e9c53208090d42d51fad24c56bf488a2c7c6ad7be6083

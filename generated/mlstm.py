@@ -174,25 +174,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -355,6 +343,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -608,12 +622,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -849,6 +869,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -870,7 +898,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -929,15 +957,17 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (2 * n_k * n_v + 3 * n_y + 5 * n_k + 6 * n_v + n_x + 22))
+    span = stretch(steps, batch * (2 * n_k * n_v + n_k + n_v + 2))
     part_room = work.array("part_room", (span, n_k, batch), dtype)
     o_bar_room = work.array("o_bar_room", (span, n_v, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, batch), dtype)
+    part_4_room = work.array("part_4_room", (span, batch), dtype)
     i_bar_room = work.array("i_bar_room", (span, batch), dtype)
+    part_6_room = work.array("part_6_room", (span, batch), dtype)
     f_bar_room = work.array("f_bar_room", (span, batch), dtype)
-    part_3 = work.array("part_3", (batch, n_v, n_k), dtype)
-    part_4 = work.array("part_4", (n_k, batch), dtype)
-    part_5_room = work.array("part_5_room", (span, n_v, batch), dtype)
+    part_7 = work.array("part_7", (batch, n_v, n_k), dtype)
+    part_8 = work.array("part_8", (n_k, batch), dtype)
+    part_9_room = work.array("part_9_room", (span, n_v, batch), dtype)
+    part_10_room = work.array("part_10_room", (span, batch), dtype)
     p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
     x = operands[:, :n_x]
     b_k_column = b_k[:, None]
@@ -969,16 +999,10 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     sqrt = float(np.sqrt(n_k))
     work.kept["sqrt"] = sqrt
 
-    # step by step, forwards
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        o_bar = o_bar_room[:count]
-        part_2 = part_2_room[:count]
-        i_bar = i_bar_room[:count]
-        f_bar = f_bar_room[:count]
-        part_5 = part_5_room[:count]
-        p_bar = p_bar_room[:count]
         np.matmul(weights, operands[chunk], out=q[chunk])  # (2) query
         if run.padding is not None:
             clear(run.padding[chunk], turned(q[chunk]))
@@ -992,41 +1016,63 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         np.add(v[chunk], b_v_column, out=v[chunk])
         if run.padding is not None:
             clear(run.padding[chunk], turned(v[chunk]))
-        part_6 = np.multiply(w_i_column, x[chunk]).sum(-2)  # (5) logarithm of the input gate
-        np.add(b_i, part_6, out=i_tilde[chunk])  # (5) logarithm of the input gate
+        part_2 = np.multiply(w_i_column, x[chunk]).sum(-2)  # (5) logarithm of the input gate
+        np.add(b_i, part_2, out=i_tilde[chunk])  # (5) logarithm of the input gate
         if run.padding is not None:
             clear(run.padding[chunk], i_tilde[chunk])
-        part_7 = np.multiply(w_f_column, x[chunk]).sum(-2)  # (6) what enters the forget gate
-        np.add(b_f, part_7, out=f_tilde[chunk])  # (6) what enters the forget gate
+        part_3 = np.multiply(w_f_column, x[chunk]).sum(-2)  # (6) what enters the forget gate
+        np.add(b_f, part_3, out=f_tilde[chunk])  # (6) what enters the forget gate
         if run.padding is not None:
             clear(run.padding[chunk], f_tilde[chunk])
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        o_bar = o_bar_room[:count]
+        part_4 = part_4_room[:count]
         # (17)
         np.matmul(W_o, x[chunk], out=o_bar)
         np.add(o_bar, b_o_column, out=o_bar)
         sigmoid_into(o_bar, out=o[chunk])  # (7) output gate
         if run.padding is not None:
             clear(run.padding[chunk], turned(o[chunk]))
-        np.negative(f_tilde[chunk], out=part_2)  # (8) logarithm of the forget gate
-        part_8 = softplus(part_2)  # (8) logarithm of the forget gate
-        np.negative(part_8, out=l[chunk])  # (8) logarithm of the forget gate
+        np.negative(f_tilde[chunk], out=part_4)  # (8) logarithm of the forget gate
+        part_5 = softplus(part_4)  # (8) logarithm of the forget gate
+        np.negative(part_5, out=l[chunk])  # (8) logarithm of the forget gate
         if run.padding is not None:
             clear(run.padding[chunk], l[chunk])
-        for m_bar_t, l_t, m_prev_t, m_t, i_tilde_t, over in zip(
-            m_bar[chunk], l[chunk], m_prev[chunk], m[chunk], i_tilde[chunk], run.masks[chunk]
-        ):
-            np.add(l_t, m_prev_t, out=m_bar_t)  # (18) pre-activation of m
-            maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (9) stabiliser
-            if over is not None:
-                clear(over, m_bar_t, m_t)
+
+    # step by step, forwards
+    for m_bar_t, l_t, m_prev_t, m_t, i_tilde_t, over in zip(
+        m_bar, l, m_prev, m, i_tilde, run.masks
+    ):
+        np.add(l_t, m_prev_t, out=m_bar_t)  # (18) pre-activation of m
+        maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (9) stabiliser
+        if over is not None:
+            clear(over, m_bar_t, m_t)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        i_bar = i_bar_room[:count]
         np.subtract(i_tilde[chunk], m[chunk], out=i_bar)  # (19) pre-activation of i
         np.exp(i_bar, out=i[chunk])  # (10) stabilised input gate
         if run.padding is not None:
             clear(run.padding[chunk], i[chunk])
-        np.add(l[chunk], m_prev[chunk], out=part_2)  # (20) pre-activation of f
-        np.subtract(part_2, m[chunk], out=f_bar)  # (20) pre-activation of f
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_6 = part_6_room[:count]
+        f_bar = f_bar_room[:count]
+        np.add(l[chunk], m_prev[chunk], out=part_6)  # (20) pre-activation of f
+        np.subtract(part_6, m[chunk], out=f_bar)  # (20) pre-activation of f
         np.exp(f_bar, out=f[chunk])  # (11) stabilised forget gate
         if run.padding is not None:
             clear(run.padding[chunk], f[chunk])
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
         batch_outer(v[chunk], k[chunk], out=outer_v[chunk])  # (12) memory
         np.multiply(i_wide[chunk], outer_v[chunk], out=C[chunk])  # (12) memory
         if run.padding is not None:
@@ -1034,32 +1080,46 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         for f_wide_t, C_prev_t, C_t, over_2 in zip(
             f_wide[chunk], C_prev[chunk], C[chunk], run.masks[chunk]
         ):
-            np.multiply(f_wide_t, C_prev_t, out=part_3)  # (12) memory
-            np.add(C_t, part_3, out=C_t)  # (12) memory
+            np.multiply(f_wide_t, C_prev_t, out=part_7)  # (12) memory
+            np.add(C_t, part_7, out=C_t)  # (12) memory
             if over_2 is not None:
                 clear(over_2, C_t)
+
+    # step by step, forwards
+    for chunk in stretches(steps, span, True):
         np.multiply(i_wide_2[chunk], k[chunk], out=n[chunk])  # (13) normaliser
         if run.padding is not None:
             clear(run.padding[chunk], turned(n[chunk]))
         for f_t, n_prev_t, n_t, over_3 in zip(f[chunk], n_prev[chunk], n[chunk], run.masks[chunk]):
-            np.multiply(f_t, n_prev_t, out=part_4)  # (13) normaliser
-            np.add(n_t, part_4, out=n_t)  # (13) normaliser
+            np.multiply(f_t, n_prev_t, out=part_8)  # (13) normaliser
+            np.add(n_t, part_8, out=n_t)  # (13) normaliser
             if over_3 is not None:
                 clear(over_3, n_t.T)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_9 = part_9_room[:count]
+        part_10 = part_10_room[:count]
         h_hat[chunk] = batch_matvec(C[chunk], q[chunk])  # (21) operand of h
         if run.padding is not None:
             clear(run.padding[chunk], turned(h_hat[chunk]))
         h_bar[chunk] = np.multiply(n[chunk], q[chunk]).sum(-2)  # (22) pre-activation of h
         if run.padding is not None:
             clear(run.padding[chunk], h_bar[chunk])
-        np.multiply(o[chunk], h_hat[chunk], out=part_5)  # (14) hidden state
-        part_9 = absolute(h_bar[chunk])  # (14) hidden state
-        np.negative(m[chunk], out=part_2)  # (14) hidden state
-        np.exp(part_2, out=part_2)  # (14) hidden state
-        maximum_into(part_9, part_2, out=part_2)  # (14) hidden state
-        np.divide(part_5, part_2[:, None], out=h[chunk])  # (14) hidden state
+        np.multiply(o[chunk], h_hat[chunk], out=part_9)  # (14) hidden state
+        part_11 = absolute(h_bar[chunk])  # (14) hidden state
+        np.negative(m[chunk], out=part_10)  # (14) hidden state
+        np.exp(part_10, out=part_10)  # (14) hidden state
+        maximum_into(part_11, part_10, out=part_10)  # (14) hidden state
+        np.divide(part_9, part_10[:, None], out=h[chunk])  # (14) hidden state
         if run.padding is not None:
             clear(run.padding[chunk], turned(h[chunk]))
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        p_bar = p_bar_room[:count]
         np.matmul(weights2, operands2[chunk], out=p_bar)  # (23) pre-activation of p
         p[chunk] = softmax_rows(p_bar, -2)  # (15) class probabilities
         if run.padding is not None:
@@ -1124,9 +1184,16 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands2 = work.arrays["operands2"]
+    d_h = work.array("d_h", (steps, n_v, batch), dtype)
+    d_h_bar_sub = work.array("d_h_bar_sub", (steps, batch), dtype)
     h_bar = work.arrays["h_bar"]
     m_all = work.arrays["m"]
-    operands2 = work.arrays["operands2"]
+    d_h_bar_sub2 = work.array("d_h_bar_sub2", (steps, batch), dtype)
+    d_h_bar_sub3 = work.array("d_h_bar_sub3", (steps, batch), dtype)
+    d_h_bar = work.array("d_h_bar", (steps, batch), dtype)
+    d_h_hat_sub = work.array("d_h_hat_sub", (steps, n_v, batch), dtype)
+    d_h_hat = work.array("d_h_hat", (steps, n_v, batch), dtype)
     o = work.arrays["o"]
     d_n = work.array("d_n", (steps, n_k, batch), dtype)
     q = work.arrays["q"]
@@ -1139,6 +1206,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_f_bar_all = work.array("d_f_bar", (steps + 1, batch), dtype)
     outer_v = work.arrays["outer_v"]
     k = work.arrays["k"]
+    d_i_bar = work.array("d_i_bar", (steps, batch), dtype)
     i = work.arrays["i"]
     d_m = work.array("d_m", (steps, batch), dtype)
     m_bar = work.arrays["m_bar"]
@@ -1153,39 +1221,44 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     v = work.arrays["v"]
     d_k = work.array("d_k", (steps, n_k, batch), dtype)
     d_q = work.array("d_q", (steps, n_k, batch), dtype)
-    operands = work.arrays["operands"]
     d_x_sub = work.array("d_x_sub", (steps, n_k, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
+    operands = work.arrays["operands"]
     multiply_d_i_tilde = work.array("multiply_d_i_tilde", (steps, n_x, batch), dtype)
     multiply_d_f_tilde = work.array("multiply_d_f_tilde", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (11 * n_k + 16 * n_v + 4 * n_y + 8 * n_k * n_v + 52))
+    span = stretch(steps, batch * (10 * n_k + 10 * n_v + 4 * n_k * n_v + 5 * n_x + 19))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    d_h_room = work.array("d_h_room", (span, n_v, batch), dtype)
     part_2_room = work.array("part_2_room", (span, batch), dtype)
-    d_h_bar_sub2_room = work.array("d_h_bar_sub2_room", (span, batch), dtype)
-    d_h_bar_sub3_room = work.array("d_h_bar_sub3_room", (span, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_v, batch), dtype)
     part_4_room = work.array("part_4_room", (span, batch), dtype)
     part_5_room = work.array("part_5_room", (span, batch), dtype)
-    d_h_bar_room = work.array("d_h_bar_room", (span, batch), dtype)
-    d_h_hat_sub_room = work.array("d_h_hat_sub_room", (span, n_v, batch), dtype)
-    d_h_hat_room = work.array("d_h_hat_room", (span, n_v, batch), dtype)
-    part_6_room = work.array("part_6_room", (span, batch, n_v, n_k), dtype)
+    part_9_room = work.array("part_9_room", (span, batch, n_v, n_k), dtype)
+    part_10_room = work.array("part_10_room", (span, batch), dtype)
     d_f_room = work.array("d_f_room", (span, batch), dtype)
+    part_12_room = work.array("part_12_room", (span, batch, n_v, n_k), dtype)
+    part_13_room = work.array("part_13_room", (span, batch), dtype)
     d_i_room = work.array("d_i_room", (span, batch), dtype)
-    d_i_bar_room = work.array("d_i_bar_room", (span, batch), dtype)
-    part_7 = work.array("part_7", (batch,), dtype)
-    part_8 = work.array("part_8", (batch,), dtype)
+    part_14_room = work.array("part_14_room", (span, n_v, batch), dtype)
+    part_15_room = work.array("part_15_room", (span, batch), dtype)
+    part_16_room = work.array("part_16_room", (span, batch), dtype)
+    part_17 = work.array("part_17", (batch,), dtype)
+    part_18 = work.array("part_18", (batch,), dtype)
     d_l_room = work.array("d_l_room", (span, batch), dtype)
     d_o_room = work.array("d_o_room", (span, n_v, batch), dtype)
-    part_9_room = work.array("part_9_room", (span, n_v, batch), dtype)
-    part_10_room = work.array("part_10_room", (span, n_k, batch), dtype)
-    part_24_room = work.array("part_24_room", (span, n_x, batch), dtype)
-    part_25_room = work.array("part_25_room", (span, n_x, batch), dtype)
-    part_26_room = work.array("part_26_room", (span, n_x, batch), dtype)
+    part_24_room = work.array("part_24_room", (span, n_v, batch), dtype)
+    part_25_room = work.array("part_25_room", (span, n_v, batch), dtype)
+    part_26_room = work.array("part_26_room", (span, batch), dtype)
+    part_27_room = work.array("part_27_room", (span, batch), dtype)
+    part_28_room = work.array("part_28_room", (span, batch, n_v, n_k), dtype)
+    part_29_room = work.array("part_29_room", (span, n_k, batch), dtype)
+    part_30_room = work.array("part_30_room", (span, n_x, batch), dtype)
+    part_31_room = work.array("part_31_room", (span, n_x, batch), dtype)
+    part_32_room = work.array("part_32_room", (span, n_x, batch), dtype)
     V_T = V.T
     m = m_all[1 : steps + 1]
     h = operands2[:, :n_v]
+    d_h_bar_sub3_wide = d_h_bar_sub3[:, None]
+    d_h_bar_wide = d_h_bar[:, None]
     d_n_back_next = d_n_back_all[1 : steps + 1]
     d_n_back = d_n_back_all[:steps]
     d_C_back_next = d_C_back_all[1 : steps + 1]
@@ -1215,53 +1288,66 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_f_bar_all[steps:] = 0
     d_m_bar_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        d_h = d_h_room[:count]
-        part_2 = part_2_room[:count]
-        d_h_bar_sub2 = d_h_bar_sub2_room[:count]
-        d_h_bar_sub3 = d_h_bar_sub3_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        part_5 = part_5_room[:count]
-        d_h_bar = d_h_bar_room[:count]
-        d_h_hat_sub = d_h_hat_sub_room[:count]
-        d_h_hat = d_h_hat_room[:count]
-        part_6 = part_6_room[:count]
-        d_f = d_f_room[:count]
-        d_i = d_i_room[:count]
-        d_i_bar = d_i_bar_room[:count]
-        d_l = d_l_room[:count]
-        d_o = d_o_room[:count]
-        part_9 = part_9_room[:count]
-        part_10 = part_10_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (24) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (24) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
-        np.matmul(V_T, d_p_bar[chunk], out=d_h)  # (25) error of h
-        d_h_bar_sub = absolute(h_bar[chunk])  # (26) error of h_bar
+
+    # (51, 57)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat.reshape(len(operands2_flat), -1).T,
+        out=grads.stack("weights2"),
+    )
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
+        part_5 = part_5_room[:count]
+        np.matmul(V_T, d_p_bar[chunk], out=d_h[chunk])  # (25) error of h
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h[chunk]))
+        d_h_bar_sub[chunk] = absolute(h_bar[chunk])  # (26) error of h_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], d_h_bar_sub[chunk])
         np.negative(m[chunk], out=part_2)  # (26) error of h_bar
-        np.exp(part_2, out=d_h_bar_sub2)  # (26) error of h_bar
-        maximum_into(d_h_bar_sub, d_h_bar_sub2, out=d_h_bar_sub3)  # (26) error of h_bar
+        np.exp(part_2, out=d_h_bar_sub2[chunk])  # (26) error of h_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], d_h_bar_sub2[chunk])
+        maximum_into(d_h_bar_sub[chunk], d_h_bar_sub2[chunk], out=d_h_bar_sub3[chunk])  # (26)
+        if run.padding is not None:
+            clear(run.padding[chunk], d_h_bar_sub3[chunk])
         with np.errstate(all="ignore"):
-            part_11 = d_h_bar_sub.real > d_h_bar_sub2.real  # (26) error of h_bar
-            np.multiply(d_h, h[chunk], out=part_3)  # (26) error of h_bar
-            np.divide(part_3, d_h_bar_sub3[:, None], out=part_3)  # (26) error of h_bar
+            part_6 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (26) error of h_bar
+            np.multiply(d_h[chunk], h[chunk], out=part_3)  # (26) error of h_bar
+            np.divide(part_3, d_h_bar_sub3_wide[chunk], out=part_3)  # (26) error of h_bar
             np.add.reduce(part_3, axis=-2, out=part_2)  # (26) error of h_bar
             np.negative(part_2, out=part_4)  # (26) error of h_bar
-            part_12 = d_h_bar_sub.real < d_h_bar_sub2.real  # (26) error of h_bar
+            part_7 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (26) error of h_bar
             np.multiply(0.5, part_2, out=part_2)  # (26) error of h_bar
             np.negative(part_2, out=part_2)  # (26) error of h_bar
-            choose(part_12, 0, part_2, out=part_5)  # (26) error of h_bar
-        choose(part_11, part_4, part_5, out=part_2)  # (26) error of h_bar
-        part_13 = sign(h_bar[chunk])  # (26) error of h_bar
-        np.multiply(part_2, part_13, out=d_h_bar)  # (26) error of h_bar
-        np.divide(d_h, d_h_bar_sub3[:, None], out=d_h_hat_sub)  # (27) error of h_hat
-        np.multiply(d_h_hat_sub, o[chunk], out=d_h_hat)  # (27) error of h_hat
-        np.multiply(d_h_bar[:, None], q[chunk], out=d_n[chunk])  # (29) error of n
+            choose(part_7, 0, part_2, out=part_5)  # (26) error of h_bar
+        choose(part_6, part_4, part_5, out=part_2)  # (26) error of h_bar
+        part_8 = sign(h_bar[chunk])  # (26) error of h_bar
+        np.multiply(part_2, part_8, out=d_h_bar[chunk])  # (26) error of h_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], d_h_bar[chunk])
+        np.divide(d_h[chunk], d_h_bar_sub3_wide[chunk], out=d_h_hat_sub[chunk])  # (27)
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h_hat_sub[chunk]))
+        np.multiply(d_h_hat_sub[chunk], o[chunk], out=d_h_hat[chunk])  # (27) error of h_hat
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_h_hat[chunk]))
+        np.multiply(d_h_bar_wide[chunk], q[chunk], out=d_n[chunk])  # (29) error of n
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_n[chunk]))
         for d_n_t, d_n_back_next_t, d_n_back_t, f_t, over in zip(
@@ -1275,7 +1361,13 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             np.multiply(f_t, d_n_t, out=d_n_back_t)  # (29) error of n
             if over is not None:
                 clear(over, d_n_t.T, d_n_back_t.T)
-        batch_outer(d_h_hat, q[chunk], out=d_C[chunk])  # (30) error of C
+
+    if "initial" in wrt:
+        d_n_at0 = at_step(d_n_back, 1)
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        batch_outer(d_h_hat[chunk], q[chunk], out=d_C[chunk])  # (30) error of C
         if run.padding is not None:
             clear(run.padding[chunk], d_C[chunk])
         for d_C_t, d_C_back_next_t, d_C_back_t, f_wide_t, over_2 in zip(
@@ -1289,32 +1381,57 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             np.multiply(f_wide_t, d_C_t, out=d_C_back_t)  # (30) error of C
             if over_2 is not None:
                 clear(over_2, d_C_t, d_C_back_t)
-        np.multiply(d_C[chunk], C_prev[chunk], out=part_6)  # (31) error of f
-        np.add.reduce(part_6, axis=(-2, -1), out=part_4)  # (31) error of f
-        part_14 = np.multiply(d_n[chunk], n_prev[chunk]).sum(-2)  # (31) error of f
-        np.add(part_4, part_14, out=d_f)  # (31) error of f
+
+    if "initial" in wrt:
+        d_C_at0 = at_step(d_C_back, 1)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part_9 = part_9_room[:count]
+        part_10 = part_10_room[:count]
+        d_f = d_f_room[:count]
+        np.multiply(d_C[chunk], C_prev[chunk], out=part_9)  # (31) error of f
+        np.add.reduce(part_9, axis=(-2, -1), out=part_10)  # (31) error of f
+        part_11 = np.multiply(d_n[chunk], n_prev[chunk]).sum(-2)  # (31) error of f
+        np.add(part_10, part_11, out=d_f)  # (31) error of f
         np.multiply(d_f, f[chunk], out=d_f_bar[chunk])  # (32) error of f_bar
         if run.padding is not None:
             clear(run.padding[chunk], d_f_bar[chunk])
-        np.multiply(d_C[chunk], outer_v[chunk], out=part_6)  # (33) error of i
-        np.add.reduce(part_6, axis=(-2, -1), out=part_5)  # (33) error of i
-        part_15 = np.multiply(d_n[chunk], k[chunk]).sum(-2)  # (33) error of i
-        np.add(part_5, part_15, out=d_i)  # (33) error of i
-        np.multiply(d_i, i[chunk], out=d_i_bar)  # (34) error of i_bar
+
+    if "initial" in wrt:
+        at_step_d_f_bar = at_step(d_f_bar, 1)
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_12 = part_12_room[:count]
+        part_13 = part_13_room[:count]
+        d_i = d_i_room[:count]
+        part_14 = part_14_room[:count]
+        part_15 = part_15_room[:count]
+        part_16 = part_16_room[:count]
+        np.multiply(d_C[chunk], outer_v[chunk], out=part_12)  # (33) error of i
+        np.add.reduce(part_12, axis=(-2, -1), out=part_13)  # (33) error of i
+        part_19 = np.multiply(d_n[chunk], k[chunk]).sum(-2)  # (33) error of i
+        np.add(part_13, part_19, out=d_i)  # (33) error of i
+        np.multiply(d_i, i[chunk], out=d_i_bar[chunk])  # (34) error of i_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], d_i_bar[chunk])
         with np.errstate(all="ignore"):
-            part_16 = d_h_bar_sub.real > d_h_bar_sub2.real  # (35) error of m
-            part_17 = d_h_bar_sub.real < d_h_bar_sub2.real  # (35) error of m
-            np.multiply(d_h, h[chunk], out=part_3)  # (35) error of m
-            np.divide(part_3, d_h_bar_sub3[:, None], out=part_3)  # (35) error of m
-            np.add.reduce(part_3, axis=-2, out=part_2)  # (35) error of m
-            np.negative(part_2, out=part_4)  # (35) error of m
-            np.multiply(0.5, part_2, out=part_5)  # (35) error of m
-            np.negative(part_5, out=part_2)  # (35) error of m
-            choose(part_17, part_4, part_2, out=part_5)  # (35) error of m
-            np.multiply(part_5, d_h_bar_sub2, out=part_4)  # (35) error of m
-        choose(part_16, 0, part_4, out=d_m[chunk])  # (35) error of m
-        part_18 = m_bar[chunk].real > i_tilde[chunk].real  # (36) error of m_bar
-        part_19 = m_bar[chunk].real < i_tilde[chunk].real  # (36) error of m_bar
+            part_20 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (35) error of m
+            part_21 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (35) error of m
+            np.multiply(d_h[chunk], h[chunk], out=part_14)  # (35) error of m
+            np.divide(part_14, d_h_bar_sub3_wide[chunk], out=part_14)  # (35) error of m
+            np.add.reduce(part_14, axis=-2, out=part_13)  # (35) error of m
+            np.negative(part_13, out=part_15)  # (35) error of m
+            np.multiply(0.5, part_13, out=part_13)  # (35) error of m
+            np.negative(part_13, out=part_13)  # (35) error of m
+            choose(part_21, part_15, part_13, out=part_16)  # (35) error of m
+            np.multiply(part_16, d_h_bar_sub2[chunk], out=part_15)  # (35) error of m
+        choose(part_20, 0, part_15, out=d_m[chunk])  # (35) error of m
+        part_22 = m_bar[chunk].real > i_tilde[chunk].real  # (36) error of m_bar
+        part_23 = m_bar[chunk].real < i_tilde[chunk].real  # (36) error of m_bar
         if run.padding is not None:
             clear(run.padding[chunk], d_m[chunk])
         for (
@@ -1323,72 +1440,99 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             d_i_bar_t,
             d_f_bar_t,
             d_m_t,
-            part_19_t,
+            part_23_t,
             d_m_bar_t,
-            part_18_t,
+            part_22_t,
             over_3,
         ) in zip(
             d_f_bar_next[chunk][::-1],
             d_m_bar_next[chunk][::-1],
-            d_i_bar[::-1],
+            d_i_bar[chunk][::-1],
             d_f_bar[chunk][::-1],
             d_m[chunk][::-1],
-            part_19[::-1],
+            part_23[::-1],
             d_m_bar[chunk][::-1],
-            part_18[::-1],
+            part_22[::-1],
             run.masks[chunk][::-1],
         ):
-            np.add(d_f_bar_next_t, d_m_bar_next_t, out=part_7)  # (35) error of m
-            np.subtract(part_7, d_i_bar_t, out=part_7)  # (35) error of m
-            np.subtract(part_7, d_f_bar_t, out=part_7)  # (35) error of m
-            np.subtract(part_7, d_m_t, out=d_m_t)  # (35) error of m
-            np.multiply(0.5, d_m_t, out=part_7)  # (36) error of m_bar
-            choose(part_19_t, 0, part_7, out=part_8)  # (36) error of m_bar
-            choose(part_18_t, d_m_t, part_8, out=d_m_bar_t)  # (36) error of m_bar
+            np.add(d_f_bar_next_t, d_m_bar_next_t, out=part_17)  # (35) error of m
+            np.subtract(part_17, d_i_bar_t, out=part_17)  # (35) error of m
+            np.subtract(part_17, d_f_bar_t, out=part_17)  # (35) error of m
+            np.subtract(part_17, d_m_t, out=d_m_t)  # (35) error of m
+            np.multiply(0.5, d_m_t, out=part_17)  # (36) error of m_bar
+            choose(part_23_t, 0, part_17, out=part_18)  # (36) error of m_bar
+            choose(part_22_t, d_m_t, part_18, out=d_m_bar_t)  # (36) error of m_bar
             if over_3 is not None:
                 clear(over_3, d_m_t, d_m_bar_t)
-        np.add(d_m_bar[chunk], d_f_bar[chunk], out=d_l)  # (37) error of l
-        np.multiply(d_h_hat_sub, h_hat[chunk], out=d_o)  # (28) error of o
-        np.subtract(1, o[chunk], out=part_3)  # (38) error of o_bar
-        np.multiply(d_o, o[chunk], out=part_9)  # (38) error of o_bar
-        np.multiply(part_9, part_3, out=d_o_bar[chunk])  # (38) error of o_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_o_bar[chunk]))
-        np.negative(f_tilde[chunk], out=part_2)  # (39) error of f_tilde
-        sigmoid_into(part_2, out=part_5)  # (39) error of f_tilde
-        np.multiply(d_l, part_5, out=d_f_tilde[chunk])  # (39) error of f_tilde
-        if run.padding is not None:
-            clear(run.padding[chunk], d_f_tilde[chunk])
-        part_20 = m_bar[chunk].real > i_tilde[chunk].real  # (40) error of i_tilde
-        part_21 = m_bar[chunk].real < i_tilde[chunk].real  # (40) error of i_tilde
-        np.multiply(0.5, d_m[chunk], out=part_4)  # (40) error of i_tilde
-        choose(part_21, d_m[chunk], part_4, out=part_2)  # (40) error of i_tilde
-        choose(part_20, 0, part_2, out=part_5)  # (40) error of i_tilde
-        np.add(part_5, d_i_bar, out=d_i_tilde[chunk])  # (40) error of i_tilde
-        if run.padding is not None:
-            clear(run.padding[chunk], d_i_tilde[chunk])
-        np.multiply(i_wide[chunk], d_C[chunk], out=part_6)  # (41) error of v
-        d_v[chunk] = batch_matvec(part_6, k[chunk])  # (41) error of v
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_v[chunk]))
-        np.multiply(i_wide[chunk], d_C[chunk], out=part_6)  # (42) error of k
-        part_22 = batch_matvec(part_6.swapaxes(-1, -2), v[chunk])  # (42) error of k
-        np.multiply(i_wide_2[chunk], d_n[chunk], out=part_10)  # (42) error of k
-        np.add(part_22, part_10, out=d_k[chunk])  # (42) error of k
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_k[chunk]))
-        part_23 = batch_matvec(C[chunk].swapaxes(-1, -2), d_h_hat)  # (43) error of q
-        np.multiply(d_h_bar[:, None], n[chunk], out=part_10)  # (43) error of q
-        np.add(part_23, part_10, out=d_q[chunk])  # (43) error of q
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_q[chunk]))
 
     if "initial" in wrt:
-        d_C_at0 = at_step(d_C_back, 1)
         at_step_d_m_bar = at_step(d_m_bar, 1)
-        at_step_d_f_bar = at_step(d_f_bar, 1)
         d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
-        d_n_at0 = at_step(d_n_back, 1)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        d_l = d_l_room[:count]
+        d_o = d_o_room[:count]
+        part_24 = part_24_room[:count]
+        part_25 = part_25_room[:count]
+        part_26 = part_26_room[:count]
+        part_27 = part_27_room[:count]
+        part_28 = part_28_room[:count]
+        part_29 = part_29_room[:count]
+        part_30 = part_30_room[:count]
+        part_31 = part_31_room[:count]
+        part_32 = part_32_room[:count]
+        np.add(d_m_bar[chunk], d_f_bar[chunk], out=d_l)  # (37) error of l
+        np.multiply(d_h_hat_sub[chunk], h_hat[chunk], out=d_o)  # (28) error of o
+        np.subtract(1, o[chunk], out=part_24)  # (38) error of o_bar
+        np.multiply(d_o, o[chunk], out=part_25)  # (38) error of o_bar
+        np.multiply(part_25, part_24, out=d_o_bar[chunk])  # (38) error of o_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_o_bar[chunk]))
+        np.negative(f_tilde[chunk], out=part_26)  # (39) error of f_tilde
+        sigmoid_into(part_26, out=part_26)  # (39) error of f_tilde
+        np.multiply(d_l, part_26, out=d_f_tilde[chunk])  # (39) error of f_tilde
+        if run.padding is not None:
+            clear(run.padding[chunk], d_f_tilde[chunk])
+        part_33 = m_bar[chunk].real > i_tilde[chunk].real  # (40) error of i_tilde
+        part_34 = m_bar[chunk].real < i_tilde[chunk].real  # (40) error of i_tilde
+        np.multiply(0.5, d_m[chunk], out=part_26)  # (40) error of i_tilde
+        choose(part_34, d_m[chunk], part_26, out=part_27)  # (40) error of i_tilde
+        choose(part_33, 0, part_27, out=part_26)  # (40) error of i_tilde
+        np.add(part_26, d_i_bar[chunk], out=d_i_tilde[chunk])  # (40) error of i_tilde
+        if run.padding is not None:
+            clear(run.padding[chunk], d_i_tilde[chunk])
+        np.multiply(i_wide[chunk], d_C[chunk], out=part_28)  # (41) error of v
+        d_v[chunk] = batch_matvec(part_28, k[chunk])  # (41) error of v
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_v[chunk]))
+        np.multiply(i_wide[chunk], d_C[chunk], out=part_28)  # (42) error of k
+        part_35 = batch_matvec(part_28.swapaxes(-1, -2), v[chunk])  # (42) error of k
+        np.multiply(i_wide_2[chunk], d_n[chunk], out=part_29)  # (42) error of k
+        np.add(part_35, part_29, out=d_k[chunk])  # (42) error of k
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_k[chunk]))
+        part_36 = batch_matvec(C[chunk].swapaxes(-1, -2), d_h_hat[chunk])  # (43) error of q
+        np.multiply(d_h_bar_wide[chunk], n[chunk], out=part_29)  # (43) error of q
+        np.add(part_36, part_29, out=d_q[chunk])  # (43) error of q
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_q[chunk]))
+        np.divide(d_k[chunk], sqrt, out=d_x_sub[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x_sub[chunk]))
+        if "x" in wrt:
+            np.matmul(W_q_T, d_q[chunk], out=part_30)
+            np.add(part_30, np.matmul(W_k_T, d_x_sub[chunk]), out=part_30)
+            np.add(part_30, np.matmul(W_v_T, d_v[chunk]), out=part_30)
+            np.add(part_30, np.matmul(W_o_T, d_o_bar[chunk]), out=part_30)
+            np.multiply(w_i_column, d_i_tilde_wide[chunk], out=part_31)
+            np.multiply(w_f_column, d_f_tilde_wide[chunk], out=part_32)
+            np.add(part_30, part_31, out=part_30)
+            np.add(part_30, part_32, out=d_x[chunk])
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_x[chunk]))
+
     # (44, 47)
     d_q_flat = work.flat("d_q_flat", d_q)
     operands_flat = work.flat("operands_flat", operands)
@@ -1396,6 +1540,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_q_flat.reshape(len(d_q_flat), -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
+    )
+    # (52)
+    d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
+    grads.W_k[...] = np.dot(
+        d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
     # (45)
@@ -1412,41 +1561,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_o[...] = d_o_bar_flat.reshape(len(d_o_bar_flat), -1).sum(-1)  # (50) gradient of b_o
-    # (51, 57)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands2_flat.reshape(len(operands2_flat), -1).T,
-        out=grads.stack("weights2"),
-    )
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part_24 = part_24_room[:count]
-        part_25 = part_25_room[:count]
-        part_26 = part_26_room[:count]
-        np.divide(d_k[chunk], sqrt, out=d_x_sub[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x_sub[chunk]))
-        if "x" in wrt:
-            np.matmul(W_q_T, d_q[chunk], out=part_24)
-            np.add(part_24, np.matmul(W_k_T, d_x_sub[chunk]), out=part_24)
-            np.add(part_24, np.matmul(W_v_T, d_v[chunk]), out=part_24)
-            np.add(part_24, np.matmul(W_o_T, d_o_bar[chunk]), out=part_24)
-            np.multiply(w_i_column, d_i_tilde_wide[chunk], out=part_25)
-            np.multiply(w_f_column, d_f_tilde_wide[chunk], out=part_26)
-            np.add(part_24, part_25, out=part_24)
-            np.add(part_24, part_26, out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
-
-    # (52)
-    d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
-    grads.W_k[...] = np.dot(
-        d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
-    )
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1974,4 +2088,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:48ddf89321c34b1f6fb8370245b353d4ac481d6968f36d767a2048435ab60072
+# rnnsym-seal: sha256:d1df2e8c7be71fcab0927c8084f24b5234b99723081e605a3aad2bbaa80ce64a

@@ -134,25 +134,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -315,6 +303,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -567,12 +581,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -694,7 +714,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -725,7 +745,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands2 = work.array("operands2", (steps, n_h + 1, batch), dtype)  # h, 1
     y: Any = features_first(run.data.get("y"), 2)
     loss = work.array("loss", (steps, batch), dtype)
-    span = stretch(steps, batch * (3 * n_u + 5 * n_y + n_h + 4))
+    span = stretch(steps, batch * (3 * n_u + 5 * n_y + 3))
     h_bar = work.array("h_bar", (n_h, batch), dtype)
     part_room = work.array("part_room", (span, batch), dtype)
     operands_rows = operands[2 : steps + 2, n_u : 2 * n_u]
@@ -746,40 +766,45 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("u", turned(operands[:, :n_u]), 2, 0, 2)
     run.fill_outside("v", turned(operands[:, 3 * n_u : 3 * n_u + n_y]), 3, 0, 3)
 
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.copyto(operands_rows[chunk], u_prev[chunk])
+        np.copyto(operands_rows_2[chunk], u_prev2[chunk])
+
     # step by step, forwards
+    for (
+        operands_rows_3_t,
+        v_prev2_t,
+        operands_rows_4_t,
+        v_prev3_t,
+        operands_2_t,
+        h_t,
+        v_t,
+        operands2_t,
+        over,
+    ) in zip(
+        operands_rows_3,
+        v_prev2,
+        operands_rows_4,
+        v_prev3,
+        operands_2,
+        h,
+        v,
+        operands2,
+        run.masks,
+    ):
+        np.copyto(operands_rows_3_t, v_prev2_t)
+        np.copyto(operands_rows_4_t, v_prev3_t)
+        np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+        np.tanh(h_bar, out=h_t)  # (1) hidden units
+        np.dot(weights2, operands2_t, out=v_t)  # (2) prediction
+        if over is not None:
+            clear(over, h_t.T, v_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        np.copyto(operands_rows[chunk], u_prev[chunk])
-        np.copyto(operands_rows_2[chunk], u_prev2[chunk])
-        for (
-            operands_rows_3_t,
-            v_prev2_t,
-            operands_rows_4_t,
-            v_prev3_t,
-            operands_2_t,
-            h_t,
-            v_t,
-            operands2_t,
-            over,
-        ) in zip(
-            operands_rows_3[chunk],
-            v_prev2[chunk],
-            operands_rows_4[chunk],
-            v_prev3[chunk],
-            operands_2[chunk],
-            h[chunk],
-            v[chunk],
-            operands2[chunk],
-            run.masks[chunk],
-        ):
-            np.copyto(operands_rows_3_t, v_prev2_t)
-            np.copyto(operands_rows_4_t, v_prev3_t)
-            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
-            np.tanh(h_bar, out=h_t)  # (1) hidden units
-            np.dot(weights2, operands2_t, out=v_t)  # (2) prediction
-            if over is not None:
-                clear(over, h_t.T, v_t.T)
         if "y" in run.data:
             part_2 = squared_error_terms(y[chunk], v[chunk])  # (3)
             np.add.reduce(part_2, axis=-2, out=part)  # (3)
@@ -1272,4 +1297,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:a7d66f5c9ecc8f9c610d289c0e429d61a47155c5b14bd0416d7a2c9aad3ecc09
+# rnnsym-seal: sha256:497236fe7275d223df3d6384c6ca7f8deb5b1a676f215cc4eb16c7b2eb8ffc44

@@ -125,25 +125,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -306,6 +294,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -558,12 +572,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -720,6 +740,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -741,7 +769,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -775,7 +803,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     a_y = work.array("a_y", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (2 * n_h + 3 * n_y + n_x + 2))
+    span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     operands_2 = operands[:steps]
     a_x = operands[1 : steps + 1, n_x : n_h + n_x]
     b_y_column = b_y[:, None]
@@ -785,14 +813,14 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("a_x", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
     # step by step, forwards
+    for z_x_t, operands_2_t, a_x_t, over in zip(z_x, operands_2, a_x, run.masks):
+        np.dot(weights, operands_2_t, out=z_x_t)  # (1) what enters the hidden layer
+        np.tanh(z_x_t, out=a_x_t)  # (2) hidden state
+        if over is not None:
+            clear(over, z_x_t.T, a_x_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
-        for z_x_t, operands_2_t, a_x_t, over in zip(
-            z_x[chunk], operands_2[chunk], a_x[chunk], run.masks[chunk]
-        ):
-            np.dot(weights, operands_2_t, out=z_x_t)  # (1) what enters the hidden layer
-            np.tanh(z_x_t, out=a_x_t)  # (2) hidden state
-            if over is not None:
-                clear(over, z_x_t.T, a_x_t.T)
         # (3)
         np.matmul(W_y, a_x[chunk], out=z_y[chunk])
         np.add(z_y[chunk], b_y_column, out=z_y[chunk])
@@ -831,8 +859,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
+    n_h = run.sizes["n_h"]
     W_x = params.W_x
     W_h = params.W_h
     W_y = params.W_y
@@ -843,7 +871,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     operands = work.arrays["operands"]
     d_z_x_all = work.array("d_z_x", (steps + 1, n_h, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (4 * n_h + 4 * n_y + n_x + 1))
+    span = stretch(steps, batch * (4 * n_h + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -856,16 +884,29 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_x_T = W_x.T
     d_z_x_all[steps:] = 0
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
         excess(a_y[chunk], y[chunk], out=part)  # (6) error of z_y
         np.multiply(d_loss, part, out=d_z_y[chunk])  # (6) error of z_y
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_z_y[chunk]))
+
+    # (11)
+    d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.W_y[...] = np.dot(
+        d_z_y_flat.reshape(len(d_z_y_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_z_y_flat.reshape(len(d_z_y_flat), -1).sum(-1)  # (13) gradient of b_y
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
         np.matmul(W_y_T, d_z_y[chunk], out=part_2)  # (7, 8)
         np.square(a_x[chunk], out=part_3)  # (7, 8)
         np.subtract(1, part_3, out=d_z_x[chunk])  # (7, 8)
@@ -885,19 +926,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_a_x_at0 = W_h.T @ at_step_d_z_x
     # (9, 10, 12)
     d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_z_x_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
-    # (11)
-    d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
-    grads.W_y[...] = np.dot(
-        d_z_y_flat.reshape(len(d_z_y_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_z_y_flat.reshape(len(d_z_y_flat), -1).sum(-1)  # (13) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1238,4 +1271,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:0c9291ef79ec23446f7f271ab2fab28f7203e95c537d96a9744ecef41ec1f595
+# rnnsym-seal: sha256:86c8eac63403511e91d64b32555f8c0ecc56dc090e50e580f9dfab9f00e1c085

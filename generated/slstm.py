@@ -178,25 +178,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -359,6 +347,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -611,12 +625,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -816,6 +836,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -837,7 +865,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -877,7 +905,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (12 * n_h + 3 * n_y + n_x + 2))
+    span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     part = work.array("part", (n_h, batch), dtype)
     i_bar = work.array("i_bar", (n_h, batch), dtype)
     f_bar = work.array("f_bar", (n_h, batch), dtype)
@@ -909,69 +937,71 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         m_all[0] = -np.inf
 
     # step by step, forwards
+    for (
+        sums_t,
+        operands_2_t,
+        z_t,
+        o_t,
+        f_tilde_t,
+        l_t,
+        m_bar_t,
+        m_prev_t,
+        m_t,
+        i_tilde_t,
+        i_t,
+        f_t,
+        c_prev_t,
+        c_t,
+        n_prev_t,
+        n_t,
+        h_t,
+        over,
+    ) in zip(
+        sums,
+        operands_2,
+        z,
+        o,
+        f_tilde,
+        l,
+        m_bar,
+        m_prev,
+        m,
+        i_tilde,
+        i,
+        f,
+        c_prev,
+        c,
+        n_prev,
+        n,
+        h,
+        run.masks,
+    ):
+        np.dot(weights, operands_2_t, out=sums_t)  # (3, 4, 15, 16)
+        np.tanh(z_t, out=z_t)  # (2) cell input
+        sigmoid_into(o_t, out=o_t)  # (5) output gate
+        np.negative(f_tilde_t, out=part)  # (6) logarithm of the forget gate
+        part_3 = softplus(part)  # (6) logarithm of the forget gate
+        np.negative(part_3, out=l_t)  # (6) logarithm of the forget gate
+        np.add(l_t, m_prev_t, out=m_bar_t)  # (17) pre-activation of m
+        maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (7) stabiliser
+        np.subtract(i_tilde_t, m_t, out=i_bar)  # (18) pre-activation of i
+        np.exp(i_bar, out=i_t)  # (8) stabilised input gate
+        np.subtract(m_bar_t, m_t, out=f_bar)  # (19) pre-activation of f
+        np.exp(f_bar, out=f_t)  # (9) stabilised forget gate
+        np.multiply(f_t, c_prev_t, out=part)  # (10) cell state
+        np.multiply(i_t, z_t, out=part_2)  # (10) cell state
+        np.add(part, part_2, out=c_t)  # (10) cell state
+        np.multiply(f_t, n_prev_t, out=part)  # (11) normaliser
+        np.add(part, i_t, out=n_t)  # (11) normaliser
+        np.multiply(o_t, c_t, out=part_2)  # (12) hidden state
+        np.divide(part_2, n_t, out=h_t)  # (12) hidden state
+        if over is not None:
+            clear(over, sums_t.T, l_t.T, m_bar_t.T, m_t.T, i_t.T, f_t.T, c_t.T, n_t.T, h_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        for (
-            sums_t,
-            operands_2_t,
-            z_t,
-            o_t,
-            f_tilde_t,
-            l_t,
-            m_bar_t,
-            m_prev_t,
-            m_t,
-            i_tilde_t,
-            i_t,
-            f_t,
-            c_prev_t,
-            c_t,
-            n_prev_t,
-            n_t,
-            h_t,
-            over,
-        ) in zip(
-            sums[chunk],
-            operands_2[chunk],
-            z[chunk],
-            o[chunk],
-            f_tilde[chunk],
-            l[chunk],
-            m_bar[chunk],
-            m_prev[chunk],
-            m[chunk],
-            i_tilde[chunk],
-            i[chunk],
-            f[chunk],
-            c_prev[chunk],
-            c[chunk],
-            n_prev[chunk],
-            n[chunk],
-            h[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights, operands_2_t, out=sums_t)  # (3, 4, 15, 16)
-            np.tanh(z_t, out=z_t)  # (2) cell input
-            sigmoid_into(o_t, out=o_t)  # (5) output gate
-            np.negative(f_tilde_t, out=part)  # (6) logarithm of the forget gate
-            part_3 = softplus(part)  # (6) logarithm of the forget gate
-            np.negative(part_3, out=l_t)  # (6) logarithm of the forget gate
-            np.add(l_t, m_prev_t, out=m_bar_t)  # (17) pre-activation of m
-            maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (7) stabiliser
-            np.subtract(i_tilde_t, m_t, out=i_bar)  # (18) pre-activation of i
-            np.exp(i_bar, out=i_t)  # (8) stabilised input gate
-            np.subtract(m_bar_t, m_t, out=f_bar)  # (19) pre-activation of f
-            np.exp(f_bar, out=f_t)  # (9) stabilised forget gate
-            np.multiply(f_t, c_prev_t, out=part)  # (10) cell state
-            np.multiply(i_t, z_t, out=part_2)  # (10) cell state
-            np.add(part, part_2, out=c_t)  # (10) cell state
-            np.multiply(f_t, n_prev_t, out=part)  # (11) normaliser
-            np.add(part, i_t, out=n_t)  # (11) normaliser
-            np.multiply(o_t, c_t, out=part_2)  # (12) hidden state
-            np.divide(part_2, n_t, out=h_t)  # (12) hidden state
-            if over is not None:
-                clear(over, sums_t.T, l_t.T, m_bar_t.T, m_t.T, i_t.T, f_t.T, c_t.T, n_t.T, h_t.T)
         # (20)
         np.matmul(V, h[chunk], out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
@@ -1032,12 +1062,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands = work.arrays["operands"]
     m_bar = work.arrays["m_bar"]
     sums = work.arrays["sums"]
     c_all = work.arrays["c"]
     d_sums = work.array("d_sums", (steps + 1, 4 * n_h, batch), dtype)
     i = work.arrays["i"]
-    operands = work.arrays["operands"]
     n_all = work.arrays["n"]
     d_n_back_all = work.array("d_n_back", (steps + 1, n_h, batch), dtype)
     f = work.arrays["f"]
@@ -1045,7 +1075,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_f_bar_all = work.array("d_f_bar", (steps + 1, n_h, batch), dtype)
     d_m_bar_all = work.array("d_m_bar", (steps + 1, n_h, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (26 * n_h + 4 * n_y + n_x + 1))
+    span = stretch(steps, batch * (26 * n_h + n_x + n_y + 1))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
@@ -1092,18 +1122,31 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     zeros = np.zeros((n_h,), dtype)  # (30) error of m_bar
 
-    # step by step, backwards
-    zeros_column = zeros[:, None]
-    for chunk in stretches(steps, span, False):
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
         excess(p[chunk], y[chunk], out=part)  # (21) error of p_bar
         np.multiply(d_loss, part, out=d_p_bar[chunk])  # (21) error of p_bar
         if run.padding is not None:
             clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (51)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands_flat = work.flat("operands_flat", operands)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (42) gradient of b_y
+
+    # step by step, backwards
+    zeros_column = zeros[:, None]
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_2 = part_2_room[:count]
+        part_3 = part_3_room[:count]
+        part_4 = part_4_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (22) error of h
         part_7 = m_bar[chunk].real > i_tilde[chunk].real  # (30) error of m_bar
         part_8 = m_bar[chunk].real < i_tilde[chunk].real  # (30) error of m_bar
@@ -1223,19 +1266,11 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_n_at0 = at_step(d_n_back, 1)
     # (38-41, 43-50)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    operands_flat = work.flat("operands_flat", operands)
     np.dot(
         d_sums_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
-    # (51)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (42) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1728,4 +1763,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:c4ab76add8866b886ac7f4ef6e30346446360061d31c398d9e8a7c7bb77fd8be
+# rnnsym-seal: sha256:36360a72f38f2536f8c3347e62f572cb50af4744bcecb5ddba47836b52c74c24

@@ -166,25 +166,13 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
+        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        if vector.shape != (total,):
+            raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
+        stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
         views: dict[str, NDArray] = {}
-        stacks: dict[str, NDArray] = {}
-        start = 0
-        for stack, axes in STACKS.items():
-            rows, columns = (length_of(axis, sizes) for axis in axes)
-            stacks[stack] = vector[start : start + rows * columns].reshape(rows, columns)
-            start += rows * columns
-        for name, shape in SHAPES.items():
-            if name in PLACES:
-                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
-                view = stacks[PLACES[name][0]][first:last, left:right]
-                views[name] = view if len(shape) == 2 else view[:, 0]
-                continue
-            lengths = tuple(length_of(axis, sizes) for axis in shape)
-            stop = start + int(np.prod(lengths))
-            views[name] = vector[start:stop].reshape(lengths)
-            start = stop
-        if vector.shape != (start,):
-            raise ValueError(f"vector: expected shape ({start},), found {vector.shape}")
+        for name, stack, part, shape in places:
+            views[name] = stacks[stack][part] if stack else vector[part].reshape(shape)
         rows_ = (("sizes", dict(sizes)), ("vector", vector), ("_views", views), ("_stacks", stacks))
         for slot, value in rows_:
             object.__setattr__(self, slot, value)
@@ -347,6 +335,32 @@ class Trace(Values):
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
+
+
+_LAYOUTS: dict[tuple[int, ...], Any] = {}
+
+
+def layout(numbers: tuple[int, ...]) -> Any:
+    """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
+    if numbers not in _LAYOUTS:
+        sizes = dict(zip(SIZES, numbers))
+        matrices, places, start = [], [], 0
+        for name, axes in STACKS.items():
+            rows, columns = (length_of(axis, sizes) for axis in axes)
+            matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
+            start += rows * columns
+        for name, shape in SHAPES.items():
+            lengths = tuple(length_of(axis, sizes) for axis in shape)
+            if name in PLACES:
+                first, last, left, right = (length_of(axis, sizes) for axis in PLACES[name][1:])
+                column = slice(left, right) if len(shape) == 2 else left
+                places.append((name, PLACES[name][0], (slice(first, last), column), lengths))
+            else:
+                stop = start + int(np.prod(lengths))
+                places.append((name, "", slice(start, stop), lengths))
+                start = stop
+        _LAYOUTS[numbers] = (start, matrices, places)
+    return _LAYOUTS[numbers]
 
 
 class Workspace:
@@ -599,12 +613,18 @@ def working_dtype(*dtypes: Any) -> Any:
     return np.dtype(np.float32) if is_small else np.dtype(np.float64)
 
 
+_TERMS: dict[str, list[tuple[int, str]]] = {}
+
+
 def terms_of(axis: str) -> list[tuple[int, str]]:
     """The terms of a length that is written as a sum of sizes, `n_x + 2*n_h`: factors and names."""
+    if axis in _TERMS:
+        return _TERMS[axis]
     terms = []
     for term in axis.replace("- ", "+ -").split(" + "):
         factor, _, name = term.lstrip("-").rpartition("*")
         terms.append(((-1 if term.startswith("-") else 1) * int(factor or 1), name))
+    _TERMS[axis] = terms
     return terms
 
 
@@ -785,6 +805,14 @@ def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
     highest = np.real(z).max(axis, keepdims=True)
     lowered = z - np.where(np.isfinite(highest), highest, 0)
     terms = np.exp(lowered)
+    if not np.iscomplexobj(z):
+        at_top = lowered >= 0
+        np.copyto(terms, 0, where=at_top)
+        rest = terms.sum(axis, keepdims=True)
+        if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
+            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
+        with np.errstate(divide="ignore"):
+            return lowered, np.log1p(rest)
     largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
     np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
     with np.errstate(divide="ignore"):
@@ -816,7 +844,7 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
-NEARBY = 100_000  # numbers that stay near the processor
+NEARBY = 300_000  # numbers that stay near the processor
 
 
 def stretch(steps: int, numbers: int) -> int:
@@ -869,7 +897,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (10 * n_2 + 11 * n_1 + 3 * n_y + n_x + 3))
+    span = stretch(steps, batch * (3 * n_y + n_1 + n_2 + 2))
     c1_bar_sub = work.array("c1_bar_sub", (4 * n_1, batch), dtype)
     part = work.array("part", (n_1, batch), dtype)
     part_2 = work.array("part_2", (n_1, batch), dtype)
@@ -899,104 +927,111 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     run.fill_outside("c2", turned(c2_all), 1, 0, 1)
 
     # step by step, forwards
+    for (
+        operands_2_t,
+        c1_bar_t,
+        c1_bar2_t,
+        c1_bar3_t,
+        sigmoid_c1_bar_t,
+        c1_prev_t,
+        sigmoid_c1_bar2_t,
+        tanh_c1_bar3_t,
+        c1_t,
+        o1_t,
+        tanh_c1_t,
+        h1_t,
+        over,
+    ) in zip(
+        operands_2,
+        c1_bar,
+        c1_bar2,
+        c1_bar3,
+        sigmoid_c1_bar,
+        c1_prev,
+        sigmoid_c1_bar2,
+        tanh_c1_bar3,
+        c1,
+        o1,
+        tanh_c1,
+        h1,
+        run.masks,
+    ):
+        np.dot(weights, operands_2_t, out=c1_bar_sub)  # (9) used more than once
+        np.copyto(c1_bar_t, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
+        np.copyto(c1_bar2_t, c1_bar_sub[:n_1])  # (11) pre-activation of c1
+        np.copyto(c1_bar3_t, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
+        sigmoid_into(c1_bar_t, out=sigmoid_c1_bar_t)  # (1) first layer
+        np.multiply(sigmoid_c1_bar_t, c1_prev_t, out=part)  # (1) first layer
+        sigmoid_into(c1_bar2_t, out=sigmoid_c1_bar2_t)  # (1) first layer
+        np.tanh(c1_bar3_t, out=tanh_c1_bar3_t)  # (1) first layer
+        np.multiply(sigmoid_c1_bar2_t, tanh_c1_bar3_t, out=part_2)  # (1) first layer
+        np.add(part, part_2, out=c1_t)  # (1) first layer
+        np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
+        sigmoid_into(o1_bar, out=o1_t)  # (2) first layer
+        np.tanh(c1_t, out=tanh_c1_t)  # (3) its hidden state
+        np.multiply(o1_t, tanh_c1_t, out=h1_t)  # (3) its hidden state
+        if over is not None:
+            clear(over, c1_bar_t.T, c1_bar2_t.T, c1_bar3_t.T, sigmoid_c1_bar_t.T)
+            clear(over, sigmoid_c1_bar2_t.T, tanh_c1_bar3_t.T, c1_t.T, o1_t.T, tanh_c1_t.T)
+            clear(over, h1_t.T)
+
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        np.copyto(operands2_rows[chunk], h1[chunk])
+
+    # step by step, forwards
+    for (
+        operands2_2_t,
+        c2_bar_t,
+        c2_bar2_t,
+        c2_bar3_t,
+        sigmoid_c2_bar_t,
+        c2_prev_t,
+        sigmoid_c2_bar2_t,
+        tanh_c2_bar3_t,
+        c2_t,
+        o2_t,
+        tanh_c2_t,
+        h2_t,
+        over_2,
+    ) in zip(
+        operands2_2,
+        c2_bar,
+        c2_bar2,
+        c2_bar3,
+        sigmoid_c2_bar,
+        c2_prev,
+        sigmoid_c2_bar2,
+        tanh_c2_bar3,
+        c2,
+        o2,
+        tanh_c2,
+        h2,
+        run.masks,
+    ):
+        np.dot(weights2, operands2_2_t, out=c2_bar_sub)  # (14) used more than once
+        np.copyto(c2_bar_t, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
+        np.copyto(c2_bar2_t, c2_bar_sub[:n_2])  # (16) pre-activation of c2
+        np.copyto(c2_bar3_t, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
+        sigmoid_into(c2_bar_t, out=sigmoid_c2_bar_t)  # (4) second layer
+        np.multiply(sigmoid_c2_bar_t, c2_prev_t, out=part_3)  # (4) second layer
+        sigmoid_into(c2_bar2_t, out=sigmoid_c2_bar2_t)  # (4) second layer
+        np.tanh(c2_bar3_t, out=tanh_c2_bar3_t)  # (4) second layer
+        np.multiply(sigmoid_c2_bar2_t, tanh_c2_bar3_t, out=part_4)  # (4) second layer
+        np.add(part_3, part_4, out=c2_t)  # (4) second layer
+        np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
+        sigmoid_into(o2_bar, out=o2_t)  # (5) second layer
+        np.tanh(c2_t, out=tanh_c2_t)  # (6) its hidden state
+        np.multiply(o2_t, tanh_c2_t, out=h2_t)  # (6) its hidden state
+        if over_2 is not None:
+            clear(over_2, c2_bar_t.T, c2_bar2_t.T, c2_bar3_t.T, sigmoid_c2_bar_t.T)
+            clear(over_2, sigmoid_c2_bar2_t.T, tanh_c2_bar3_t.T, c2_t.T, o2_t.T, tanh_c2_t.T)
+            clear(over_2, h2_t.T)
+
+    # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
-        for (
-            operands_2_t,
-            c1_bar_t,
-            c1_bar2_t,
-            c1_bar3_t,
-            sigmoid_c1_bar_t,
-            c1_prev_t,
-            sigmoid_c1_bar2_t,
-            tanh_c1_bar3_t,
-            c1_t,
-            o1_t,
-            tanh_c1_t,
-            h1_t,
-            over,
-        ) in zip(
-            operands_2[chunk],
-            c1_bar[chunk],
-            c1_bar2[chunk],
-            c1_bar3[chunk],
-            sigmoid_c1_bar[chunk],
-            c1_prev[chunk],
-            sigmoid_c1_bar2[chunk],
-            tanh_c1_bar3[chunk],
-            c1[chunk],
-            o1[chunk],
-            tanh_c1[chunk],
-            h1[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights, operands_2_t, out=c1_bar_sub)  # (9) used more than once
-            np.copyto(c1_bar_t, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
-            np.copyto(c1_bar2_t, c1_bar_sub[:n_1])  # (11) pre-activation of c1
-            np.copyto(c1_bar3_t, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
-            sigmoid_into(c1_bar_t, out=sigmoid_c1_bar_t)  # (1) first layer
-            np.multiply(sigmoid_c1_bar_t, c1_prev_t, out=part)  # (1) first layer
-            sigmoid_into(c1_bar2_t, out=sigmoid_c1_bar2_t)  # (1) first layer
-            np.tanh(c1_bar3_t, out=tanh_c1_bar3_t)  # (1) first layer
-            np.multiply(sigmoid_c1_bar2_t, tanh_c1_bar3_t, out=part_2)  # (1) first layer
-            np.add(part, part_2, out=c1_t)  # (1) first layer
-            np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
-            sigmoid_into(o1_bar, out=o1_t)  # (2) first layer
-            np.tanh(c1_t, out=tanh_c1_t)  # (3) its hidden state
-            np.multiply(o1_t, tanh_c1_t, out=h1_t)  # (3) its hidden state
-            if over is not None:
-                clear(over, c1_bar_t.T, c1_bar2_t.T, c1_bar3_t.T, sigmoid_c1_bar_t.T)
-                clear(over, sigmoid_c1_bar2_t.T, tanh_c1_bar3_t.T, c1_t.T, o1_t.T, tanh_c1_t.T)
-                clear(over, h1_t.T)
-        np.copyto(operands2_rows[chunk], h1[chunk])
-        for (
-            operands2_2_t,
-            c2_bar_t,
-            c2_bar2_t,
-            c2_bar3_t,
-            sigmoid_c2_bar_t,
-            c2_prev_t,
-            sigmoid_c2_bar2_t,
-            tanh_c2_bar3_t,
-            c2_t,
-            o2_t,
-            tanh_c2_t,
-            h2_t,
-            over_2,
-        ) in zip(
-            operands2_2[chunk],
-            c2_bar[chunk],
-            c2_bar2[chunk],
-            c2_bar3[chunk],
-            sigmoid_c2_bar[chunk],
-            c2_prev[chunk],
-            sigmoid_c2_bar2[chunk],
-            tanh_c2_bar3[chunk],
-            c2[chunk],
-            o2[chunk],
-            tanh_c2[chunk],
-            h2[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights2, operands2_2_t, out=c2_bar_sub)  # (14) used more than once
-            np.copyto(c2_bar_t, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
-            np.copyto(c2_bar2_t, c2_bar_sub[:n_2])  # (16) pre-activation of c2
-            np.copyto(c2_bar3_t, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
-            sigmoid_into(c2_bar_t, out=sigmoid_c2_bar_t)  # (4) second layer
-            np.multiply(sigmoid_c2_bar_t, c2_prev_t, out=part_3)  # (4) second layer
-            sigmoid_into(c2_bar2_t, out=sigmoid_c2_bar2_t)  # (4) second layer
-            np.tanh(c2_bar3_t, out=tanh_c2_bar3_t)  # (4) second layer
-            np.multiply(sigmoid_c2_bar2_t, tanh_c2_bar3_t, out=part_4)  # (4) second layer
-            np.add(part_3, part_4, out=c2_t)  # (4) second layer
-            np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
-            sigmoid_into(o2_bar, out=o2_t)  # (5) second layer
-            np.tanh(c2_t, out=tanh_c2_t)  # (6) its hidden state
-            np.multiply(o2_t, tanh_c2_t, out=h2_t)  # (6) its hidden state
-            if over_2 is not None:
-                clear(over_2, c2_bar_t.T, c2_bar2_t.T, c2_bar3_t.T, sigmoid_c2_bar_t.T)
-                clear(over_2, sigmoid_c2_bar2_t.T, tanh_c2_bar3_t.T, c2_t.T, o2_t.T, tanh_c2_t.T)
-                clear(over_2, h2_t.T)
         # (19)
         np.matmul(V, h2[chunk], out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
@@ -1045,8 +1080,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     dtype = run.dtype
     grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
-    n_2 = run.sizes["n_2"]
     n_1 = run.sizes["n_1"]
+    n_2 = run.sizes["n_2"]
     n_x = run.sizes["n_x"]
     W_1 = params.W_1
     U_1 = params.U_1
@@ -1057,6 +1092,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = work.arrays["p"]
     y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
+    operands2 = work.arrays["operands2"]
     tanh_c2 = work.arrays["tanh_c2"]
     o2 = work.arrays["o2"]
     sigmoid_c2_bar2 = work.arrays["sigmoid_c2_bar2"]
@@ -1074,9 +1110,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_c1_bar_sub_all = work.array("d_c1_bar_sub", (steps + 1, 4 * n_1, batch), dtype)
     d_c1_back_all = work.array("d_c1_back", (steps + 1, n_1, batch), dtype)
     operands = work.arrays["operands"]
-    operands2 = work.arrays["operands2"]
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (27 * n_1 + 27 * n_2 + 4 * n_y))
+    span = stretch(steps, batch * (27 * n_1 + 4 * n_2))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_2, batch), dtype)
     part_3_room = work.array("part_3_room", (span, n_2, batch), dtype)
@@ -1122,26 +1157,33 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_c1_bar_sub_all[steps:] = 0
     d_c1_back_all[steps:] = 0
 
+    # all steps, a stretch at a time
+    for chunk in stretches(steps, span, True):
+        count = chunk.stop - chunk.start
+        part = part_room[:count]
+        excess(p[chunk], y[chunk], out=part)  # (20) error of p_bar
+        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (20) error of p_bar
+        if run.padding is not None:
+            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+    # (41)
+    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+    operands2_flat = work.flat("operands2_flat", operands2)
+    grads.V[...] = np.dot(
+        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+        operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
+    )
+    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (44) gradient of b_y
+
     # step by step, backwards
     for chunk in stretches(steps, span, False):
         count = chunk.stop - chunk.start
-        part = part_room[:count]
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
         part_4 = part_4_room[:count]
         part_5 = part_5_room[:count]
         part_6 = part_6_room[:count]
         part_7 = part_7_room[:count]
-        part_12 = part_12_room[:count]
-        part_13 = part_13_room[:count]
-        part_14 = part_14_room[:count]
-        part_15 = part_15_room[:count]
-        part_16 = part_16_room[:count]
-        part_17 = part_17_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (20) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (20) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
         np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (21) error of h2
         np.square(tanh_c2[chunk], out=part_3)  # (24) error of c2
         np.subtract(1, part_3, out=part_3)  # (24) error of c2
@@ -1197,6 +1239,28 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
             joined(part_8, part_9, part_10, part_11, out=d_c2_bar_sub_t)  # (22, 23, 25-28)
             if over is not None:
                 clear(over, d_c2_back_t.T, d_c2_bar_sub_t.T)
+
+    if "initial" in wrt:
+        at_step_d_c2_bar_sub = at_step(d_c2_bar_sub, 1)
+        d_h2_at0 = U_2.T @ at_step_d_c2_bar_sub
+        d_c2_at0 = at_step(d_c2_back, 1)
+    # (39, 40, 43)
+    d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
+    np.dot(
+        d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
+        operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
+        out=grads.stack("weights2"),
+    )
+
+    # step by step, backwards
+    for chunk in stretches(steps, span, False):
+        count = chunk.stop - chunk.start
+        part_12 = part_12_room[:count]
+        part_13 = part_13_room[:count]
+        part_14 = part_14_room[:count]
+        part_15 = part_15_room[:count]
+        part_16 = part_16_room[:count]
+        part_17 = part_17_room[:count]
         np.matmul(W_2_T, d_c2_bar_sub[chunk], out=part_12)  # (29) error of h1
         np.square(tanh_c1[chunk], out=part_13)  # (32) error of c1
         np.subtract(1, part_13, out=part_13)  # (32) error of c1
@@ -1256,10 +1320,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     if "initial" in wrt:
         at_step_d_c1_bar_sub = at_step(d_c1_bar_sub, 1)
         d_h1_at0 = U_1.T @ at_step_d_c1_bar_sub
-        at_step_d_c2_bar_sub = at_step(d_c2_bar_sub, 1)
-        d_h2_at0 = U_2.T @ at_step_d_c2_bar_sub
         d_c1_at0 = at_step(d_c1_back, 1)
-        d_c2_at0 = at_step(d_c2_back, 1)
     # (37, 38, 42)
     d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all)
     operands_flat = work.flat("operands_flat", operands)
@@ -1268,21 +1329,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
-    # (39, 40, 43)
-    d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
-        d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
-        operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
-        out=grads.stack("weights2"),
-    )
-    # (41)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    grads.V[...] = np.dot(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (44) gradient of b_y
 
     # all steps, a stretch at a time
     for chunk in stretches(steps, span, True):
@@ -1735,4 +1781,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:239c56ee5aed45c0cd672c5498d97ca108f72b831c3f7e0dc0b39f7be96fc38f
+# rnnsym-seal: sha256:461fcbb9de3fa98e871c34ad92015c1e676c2ab4fb4fe61332a0bed0984d0d07
