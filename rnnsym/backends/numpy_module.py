@@ -31,15 +31,24 @@ from rnnsym.program.planning import KERNEL_PASSES, PASSES
 from rnnsym.resources import templates_folder
 
 
-def generate(system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", fingerprint: str = "", level: int = 1) -> str:
+def generate(
+    system: System,
+    *,
+    numbers: Mapping[str, int] | None = None,
+    command: str = "",
+    fingerprint: str = "",
+    level: int = 1,
+    passes: tuple[str, ...] = PASSES,
+) -> str:
     """The source text of the NumPy module of a model.
 
     numbers      equation numbers by key (`h`, `h[0]`, `d_h`, `d_W`), as in `Derivation.numbers`; by default in the order of computation
     command      the command that makes the module again; by default `rnnsym generate NAME`
     fingerprint  of the text, version and options; by default computed here
     level        0: one statement per equation, as on paper; 1: planned for speed
+    passes       of the planner, where level is 1: without one of them the module computes the same, less quickly
     """
-    return _rendered(system, numbers, command, fingerprint, level, None)
+    return _rendered(system, numbers, command, fingerprint, level, passes, None)
 
 
 def generate_with_kernels(
@@ -49,7 +58,7 @@ def generate_with_kernels(
     compiled: list[CFunction] = []
     name = file or f"{plain(system.name)}_kernels.c"
     said = command or f"rnnsym generate {plain(system.name)} --kernels c"
-    module = _rendered(system, numbers, said, "", 1, compiled, name)
+    module = _rendered(system, numbers, said, "", 1, KERNEL_PASSES, compiled, name)
     return module, c_source(plain(system.name), f"Made by rnnsym {rnnsym.__version__}: {said}", compiled)
 
 
@@ -59,12 +68,13 @@ def _rendered(
     command: str,
     fingerprint: str,
     level: int,
+    passes: tuple[str, ...],
     compiled: list[CFunction] | None,
     file: str = "",
 ) -> str:
     parts = program_parts(system, numbers)
     mark = fingerprint or fingerprint_of(system, f"--kernels {file}" if compiled is not None else "" if level else "-O0")
-    view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", mark, level, compiled, file)
+    view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", mark, level, passes, compiled, file)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     template = (templates_folder() / "numpy" / "module.py.jinja").read_text(encoding="utf-8")
     text = environment.from_string(template).render(**view)
@@ -78,7 +88,13 @@ def fingerprint_of(system: System, options: str = "") -> str:
 
 
 def module_view(
-    parts: Parts, command: str, fingerprint: str, level: int = 1, compiled: list[CFunction] | None = None, file: str = ""
+    parts: Parts,
+    command: str,
+    fingerprint: str,
+    level: int = 1,
+    passes: tuple[str, ...] = PASSES,
+    compiled: list[CFunction] | None = None,
+    file: str = "",
 ) -> dict[str, object]:
     """Everything the template asks for, as strings."""
     planned = level > 0
@@ -98,9 +114,7 @@ def module_view(
         adj = cost_adjoint(parts.prepared)
         numbers = {**parts.numbers, **_numbers_of(adj, parts.numbers)}
         traced = frozenset(name for name, _ in backward.printer.loads if name in parts.prepared.by_name)
-        text = planned_text(
-            parts, adj, plan_parts(parts, adj, numbers, traced, PASSES if compiled is None else KERNEL_PASSES), numbers, compiled
-        )
+        text = planned_text(parts, adj, plan_parts(parts, adj, numbers, traced, passes), numbers, compiled)
         functions |= text.functions
         view |= {"stack_tables": text.tables, "gradient_lines": text.gradient if adj.seeds else []}
         forward_lines = text.forward

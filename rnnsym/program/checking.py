@@ -37,8 +37,13 @@ def check(
     stacks: Sequence[Stack],
     storage: Storage,
     given: set[str],
+    ones: Iterable[tuple[str, object]] = (),
 ) -> None:
-    """Raise InternalError where a value is read that is not there; `given`: what is there before the first operation."""
+    """Raise InternalError where a value is read that is not there.
+
+    given  what is there before the first operation
+    ones   (array, row) that is 1 at every step
+    """
     phases = [*forward, *gradient]
     writes = [w for p, phase in enumerate(phases) for w in _writes(p, phase, cells, stacks, storage.places)]
     by_array: dict[str, list[_Write]] = {}
@@ -50,7 +55,11 @@ def check(
             for o, op in enumerate(stage.ops):
                 for ref in op.reads:
                     if cells[ref.name].axes == PER_STEP and cells[ref.name].kind != "mark":
-                        _check_read(op, ref, (p, s, o), phase, by_array, storage.places, given, known)
+                        if cells[ref.name].kind == "slab" and any(place.array == ref.name for place in storage.places.values()):
+                            rows = _rows_of(ref.name, by_array, storage.places, given, ones)
+                            _check_whole(op, ref, cells[ref.name], (p, s, o), phase, by_array, rows)
+                        else:
+                            _check_read(op, ref, (p, s, o), phase, by_array, storage.places, given, known)
 
 
 def _writes(p: int, phase: Phase, cells: Mapping[str, Cell], stacks: Sequence[Stack], places: Mapping[str, Place]) -> Iterable[_Write]:
@@ -76,9 +85,6 @@ def _names(op: Op, stacks: Sequence[Stack], places: Mapping[str, Place]) -> tupl
 def _check_read(
     op: Op, ref: Ref, at: tuple[int, int, int], phase: Phase, by_array, places: Mapping[str, Place], given: set[str], known: set[str]
 ) -> None:
-    if any(p.array == ref.name for p in places.values()):
-        _check_whole(op, ref, at, phase, by_array, places, given)
-        return
     place = resolved(ref, places)
     delay, start = ref.delay or 0, resolved(Ref(ref.name, 0, ref.rows), places)
     if ref.name not in known:
@@ -95,17 +101,29 @@ def _check_read(
             raise InternalError.at("E998", f"`{op}` reads `{ref}` after `{last.name}` was written in its place")
 
 
-def _check_whole(op: Op, ref: Ref, at: tuple[int, int, int], phase: Phase, by_array, places: Mapping[str, Place], given: set[str]) -> None:
-    """Several values are read as one longer vector: each of its members must be there."""
-    members = [(n, p) for n, p in places.items() if p.array == ref.name and p.rows is not None and _meet(p.rows, ref.rows)]
-    for rows, shift in {(p.rows, p.shift) for _, p in members}:
-        if any(n in given for n, p in members if p.rows == rows):
-            continue
+def _rows_of(
+    array: str, by_array: Mapping[str, list[_Write]], places: Mapping[str, Place], given: set[str], ones: Iterable[tuple[str, object]]
+) -> list[tuple[Bounds, int, str]]:
+    """What lies in the rows of an array: (rows, shift, name); the name is empty for what is there from the start."""
+    members = [(p.rows, p.shift, "" if n in given else n) for n, p in places.items() if p.array == array and p.rows is not None]
+    copied = [(w.rows, w.shift, w.name) for w in by_array.get(array, ()) if w.name == array and w.rows is not None]
+    filled = [((sympy.sympify(row), row + 1), 0, "") for name, row in ones if name == array]
+    return [*members, *copied, *filled]
+
+
+def _check_whole(
+    op: Op, ref: Ref, cell: Cell, at: tuple[int, int, int], phase: Phase, by_array, contents: list[tuple[Bounds, int, str]]
+) -> None:
+    """Several values are read as one longer vector: its rows must be full, and each of its members there."""
+    inside = [(rows, shift, name) for rows, shift, name in contents if _meet(rows, ref.rows)]
+    first, last = ref.rows or (0, cell.shape[0])
+    if sympy.expand(sum(b - a for a, b in {rows for rows, _, _ in inside}) - (last - first)) != 0:
+        raise InternalError.at("E998", f"`{op}` reads `{ref}`, of which nothing fills some rows")
+    there = {rows for rows, _, name in inside if not name}
+    for rows, shift, name in inside:
         same = [w for w in by_array.get(ref.name, ()) if w.shift == shift and _meet(w.rows, rows)]
-        for seen in _views(same, at, phase, (ref.delay or 0) - shift):
-            if not seen:
-                missing = next(n for n, p in members if p.rows == rows)
-                raise InternalError.at("E998", f"`{op}` reads `{ref}`, of which `{missing}` is not computed yet")
+        if rows not in there and not all(_views(same, at, phase, (ref.delay or 0) - shift)):
+            raise InternalError.at("E998", f"`{op}` reads `{ref}`, of which `{name}` is not computed yet")
 
 
 def _views(writes: list[_Write], at: tuple[int, int, int], phase: Phase, delay: int) -> Iterable[list[_Write]]:

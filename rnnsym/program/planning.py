@@ -17,7 +17,7 @@ from rnnsym.program.hoisting import hoisted, without_unread
 from rnnsym.program.inlining import inlined
 from rnnsym.program.kernels import keeps
 from rnnsym.program.numbering import numbered
-from rnnsym.program.ops import PER_STEP, Cell, Stage
+from rnnsym.program.ops import PER_STEP, Cell, Op, Stage
 from rnnsym.program.phases import Phase, phases
 from rnnsym.program.program import Program
 from rnnsym.program.stacking import Place, Stack, Stacked, stacked
@@ -82,9 +82,8 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
     """The plan of a model."""
     equations = inlined(request.gradient, request.wanted) if "inlining" in passes else request.gradient
     cells, (forward, gradient) = assembled([request.forward, equations], request.classes, request.errors, request.seeds)
-    if "hoisting" in passes:
-        stays = partial(keeps, cells=cells) if "kernels" in passes else lambda op: False
-        forward, gradient = hoisted(forward, cells, stays), hoisted(gradient, cells, stays)
+    stays = partial(_stays, passes=passes, cells=cells)
+    forward, gradient = hoisted(forward, cells, stays), hoisted(gradient, cells, stays)
     named = {name for name, cell in cells.items() if cell.kind != "part"} & {op.out for stage in forward for op in stage.ops}
     if "numbering" in passes:
         forward, gradient = numbered([forward, gradient], cells, named | set(request.wanted))
@@ -100,7 +99,7 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
         both = in_place(both, cells, places, set(request.traced))
     given = {name for name, cell in cells.items() if cell.kind in ("input", "target", "token", "param", "constant")}
     cut = len(work.forward)
-    check(_one_each(both[:cut]), _one_each(both[cut:]), cells, work.stacks, where_of(places), given)
+    check(_one_each(both[:cut]), _one_each(both[cut:]), cells, work.stacks, where_of(places), given, work.ones)
     if "fusing" in passes:
         both = [fused(stage, cells, places) for stage in both]
     front, back = both[:cut], both[cut:]
@@ -109,7 +108,7 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
         request.traced | request.wanted | {r.name for s in back for op in s.ops for r in op.reads if r.name not in written_in(back)}
     )
     first, second = (phases(side, where, lasting) if "phases" in passes else _one_each(side) for side in (front, back))
-    check(first, second, cells, work.stacks, where_of(places), given)
+    check(first, second, cells, work.stacks, where_of(places), given, work.ones)
     room = storage([*first, *second], cells, places, set(request.traced | request.wanted))
     return Plan(
         cells,
@@ -122,6 +121,13 @@ def planned(request: Request, passes: tuple[str, ...] = PASSES) -> Plan:
         _kept(first, second, cells),
         request.traced,
     )
+
+
+def _stays(op: Op, passes: tuple[str, ...], cells: Mapping[str, Cell]) -> bool:
+    """Whether an operation is left in the only loop that reads it: what kernels compute there; without hoisting all that runs in time."""
+    if "hoisting" not in passes:
+        return cells[op.out].axes == PER_STEP and op.function != "mark"
+    return "kernels" in passes and keeps(op, cells)
 
 
 def where_of(places: dict[str, Place]) -> Storage:

@@ -1,0 +1,140 @@
+"""The passes of the planner: none changes a result, none knows a name."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from agreement import error, keywords, some_data, some_params
+
+import rnnsym
+from rnnsym.algebra.system import Definition, System
+from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, quantities
+from rnnsym.backends.live import compile_module
+from rnnsym.backends.numpy_module import generate
+from rnnsym.backends.planned import plan_of
+from rnnsym.program.ops import Amount, Op, Ref
+from rnnsym.program.planning import PASSES, Plan
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "cells"))
+from cells import EVERY, LIBRARY, system_of
+
+VARIED = ("lstm", "gru", "mlstm", "narx", "birnn", "many_to_one", "lmu", "indrnn")
+
+
+# ---------------------------------------------------------------- leaving one out
+
+
+def results(system: System, **how) -> dict[str, np.ndarray]:
+    """Loss and gradients of a module that is generated in this way."""
+    module, rng = compile_module(generate(system, **how), system.name), np.random.default_rng(5)
+    params, data = some_params(system, rng), some_data(system, rng)
+    loss, grads, _ = module.loss_and_grads(module.Params.from_arrays(params), **keywords(system, data))
+    return {"loss": loss, **{name: grads[name] for name in params}}
+
+
+@cache
+def on_paper(name: str) -> dict[str, np.ndarray]:
+    return results(system_of(name), level=0)
+
+
+def without(*left_out: str) -> tuple[str, ...]:
+    return tuple(p for p in PASSES if p not in left_out)
+
+
+@pytest.mark.parametrize("left_out", PASSES)
+@pytest.mark.parametrize("name", VARIED)
+def test_a_pass_left_out_changes_no_result(name, left_out):
+    found, wanted = results(system_of(name), passes=without(left_out)), on_paper(name)
+    assert {key: error(found[key], wanted[key]) < 1e-12 for key in wanted} == dict.fromkeys(wanted, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left_out", [*PASSES, PASSES])
+@pytest.mark.parametrize("name", sorted(set(EVERY) - set(VARIED)))
+def test_a_pass_left_out_changes_no_result_of_any_cell(name, left_out):
+    passes = without(*([left_out] if isinstance(left_out, str) else left_out))
+    found, wanted = results(system_of(name), passes=passes), on_paper(name)
+    assert {key: error(found[key], wanted[key]) < 1e-12 for key in wanted} == dict.fromkeys(wanted, True)
+
+
+def test_each_pass_does_what_it_is_called():
+    def words(left_out: str, name: str = "lstm") -> str:
+        return str(plan_of(system_of(name), passes=without(left_out)))
+
+    whole = words("")
+    assert whole.count("affine") == 6 and "W_i" not in whole
+    assert "affine(W_i, x[t], U_i, h[t-1], b_i)" in words("stacking")
+    assert whole.count("sigmoid") == 1 and words("fusing").count("sigmoid") == 3
+    assert words("numbering").count("(") > whole.count("(")
+
+    def maps(text: str) -> int:
+        return sum(len(part.split("  scan")[0].split("\n")) for part in text.split("  map")[1:])
+
+    assert maps(words("hoisting")) < maps(whole)
+    assert words("phases").count("over the steps") > whole.count("over the steps")
+
+
+# ---------------------------------------------------------------- names
+
+
+def renamed(system: System) -> System:
+    """The system with other names for everything, whose alphabetical order is the reverse."""
+    names = sorted({d.name for d in system.declarations} - {STEP_LOSS, FINAL_LOSS}, reverse=True)
+    other = {name: f"z{k:02d}" for k, name in enumerate(names)}
+
+    def quantity(q: Quantity) -> Quantity:
+        return Quantity(other.get(q.name, q.name), q.shape, q.time, q.kind)
+
+    def definition(d: Definition) -> Definition:
+        return Definition(quantity(d.lhs), d.rhs.xreplace({q: quantity(q) for q in quantities(d.rhs)}))
+
+    declarations = tuple(replace(d, name=other.get(d.name, d.name)) for d in system.declarations)
+    return System(system.name, declarations, tuple(map(definition, system.definitions)), tuple(map(definition, system.boundaries)))
+
+
+def anonymous(plan: Plan) -> list:
+    """A plan whose names are numbers, in the order in which they appear."""
+    seen: dict[str, int] = {}
+
+    def number(name: str) -> int:
+        return seen.setdefault(name, len(seen))
+
+    def operand(a: Ref | Amount) -> object:
+        return str(a.value) if isinstance(a, Amount) else (number(a.name), a.delay, a.rows, a.columns, a.turned, a.groups)
+
+    def detail(d: object) -> object:
+        if isinstance(d, tuple):
+            return tuple(map(detail, d))
+        return number(d) if isinstance(d, str) and d in plan.cells else d
+
+    def row(op: Op) -> tuple:
+        args = tuple(map(operand, op.args))
+        return (op.function, args, number(op.out), detail(op.details), bool(op.place), plan.storage.held.get(op.out))
+
+    sides = (plan.forward, plan.gradient)
+    rows: list = [[(p.direction, [(s.kind, s.direction, [row(op) for op in s.ops]) for s in p.stages]) for p in side] for side in sides]
+    rows += [[(s.shape, s.owned, {place: number(n) for place, n in s.grid.items()}) for s in plan.stacks]]
+    return [*rows, sorted((number(n), number(p.array), str(p.rows), p.shift) for n, p in plan.storage.places.items())]
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARY))
+def test_other_names_give_the_same_plan(name):
+    assert anonymous(plan_of(renamed(system_of(name)))) == anonymous(plan_of(system_of(name)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(EVERY) - set(LIBRARY)))
+def test_other_names_give_the_same_plan_of_any_cell(name):
+    assert anonymous(plan_of(renamed(system_of(name)))) == anonymous(plan_of(system_of(name)))
+
+
+def test_another_model_gives_another_plan():
+    assert anonymous(plan_of(system_of("gru"))) != anonymous(plan_of(system_of("gru_reset_after")))
+    text = str(system_of("elman"))
+    swapped = rnnsym.parse(text.replace("1 - h", "1 + h").replace("sigmoid", "tanh"), name="elman")
+    assert anonymous(plan_of(swapped)) != anonymous(plan_of(system_of("elman")))
