@@ -101,6 +101,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         ("E905", "a displayed step does not hold",
          "A document's step was evaluated on random arrays and its two sides differ; nothing is written. A bug in rnnsym: no "
          "derivation with a wrong line leaves it."),
+        ("E998", "a plan out of order",
+         "A planned module would read a value before it is computed, or after another one was written in its place; nothing is "
+         "written. A bug in rnnsym: `-O0` has no plan, and works meanwhile."),
         ("E999", "no form in code", "The generator met what it has no code for: a bug in rnnsym."),
         # ------------------------------------------------------------ warnings
         ("W201", "two parameters that nearly agree", "A name that is misspelt becomes a parameter of its own. Are both meant?"),

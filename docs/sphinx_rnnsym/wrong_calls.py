@@ -43,6 +43,7 @@ CALLS = (
     WrongCall("U305", "derive lstm --detail full"),
     WrongCall("U306", "generate lstm --with-tests"),
     WrongCall("U307", "derive lstm --notation slides"),
+    WrongCall("U308", "generate lstm -O0 --kernels c -o lstm.py"),
     WrongCall("U401", "build"),
     WrongCall("U402", "build", {"pyproject.toml": '[tool.rnnsym]\nmodels = ["cells/*.rnn"]\nmodule = "generated.py"\n'}),
     WrongCall("U502", "verify m.rnn", {"m.rnn": MODEL + STEP}),
