@@ -962,13 +962,13 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (17)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V_f[...] = np.dot(
+    grads.V_f[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_f + n_x, 1 : steps + 1].reshape(n_f, -1).T,
     )
     # (18)
     operands2_flat = work.flat("operands2_flat", operands2)
-    grads.V_b[...] = np.dot(
+    grads.V_b[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat[n_x : n_b + n_x, :steps].reshape(n_b, -1).T,
     )
@@ -998,7 +998,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_b_atT1 = U_b.T @ at_end_d_b_bar
     # (14, 16, 20)
     d_b_bar_flat = work.flat("d_b_bar_flat", d_b_bar_all)
-    np.dot(
+    np.matmul(
         d_b_bar_flat[:, 1 : steps + 1].reshape(n_b, -1),
         operands2_flat[:, 1 : steps + 1].reshape(n_b + n_x + 1, -1).T,
         out=grads.stack("weights2"),
@@ -1028,7 +1028,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_f_at0 = U_f.T @ at_step_d_f_bar
     # (13, 15, 19)
     d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
-    np.dot(
+    np.matmul(
         d_f_bar_flat[:, :steps].reshape(n_f, -1),
         operands_flat[:, :steps].reshape(n_f + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1389,4 +1389,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:c70002d794feb12f1be0d74e3b6d6c92bbb8d4d46270e8c71ee125a22d98fd60
+# rnnsym-seal: sha256:4c72ba067c25f915baa69be65a3f58b63d6718722e5a7370c007ceeeb821a5ca

@@ -1090,7 +1090,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (35, 36)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
@@ -1163,7 +1163,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33)
     d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
     x_flat = work.flat("x_flat", x)
-    grads.W_v[...] = np.dot(
+    grads.W_v[...] = np.matmul(
         d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1204,7 +1204,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # (32)
     d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
-    grads.W_k[...] = np.dot(
+    grads.W_k[...] = np.matmul(
         d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1255,7 +1255,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # (31)
     d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    grads.W_q[...] = np.dot(
+    grads.W_q[...] = np.matmul(
         d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1674,4 +1674,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e86cf4b7c778cbc6725e8fc42428a3758d59d71573f7b7c838298e4f996264b5
+# rnnsym-seal: sha256:53d8cb9505c9335d21ee1b842ed961c36558362279ccb1c6cabeaf90c6003f89

@@ -903,7 +903,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -933,7 +933,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = U.T @ at_step_d_h_bar
     # (9, 10, 12)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-    np.dot(
+    np.matmul(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1271,4 +1271,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4e257c484cf72b53e806837fb8a4de229ce2ad33e84294ba2da4a3b4390b8851
+# rnnsym-seal: sha256:5f27e03f3eddc134bb2b45a08e0fb7d195a3f8f550baa19af9ce8d7c8016d8ae

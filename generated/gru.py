@@ -1023,7 +1023,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (27)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -1093,7 +1093,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
     # (21, 22, 24, 25, 28, 29)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(2 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1101,7 +1101,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (23, 26, 30)
     d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1488,4 +1488,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:822b0f5de0806caee30ca6e695e50090c1a98e9b94c6a5645c4159fd59b0a7f5
+# rnnsym-seal: sha256:1b9864ab84e4202a9de90123599bbb45ce58afa4bec98e5b98822fe41feaa032

@@ -959,7 +959,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (12, 13, 15)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_h_bar_flat.reshape(len(d_h_bar_flat), -1),
         operands_flat[:, 1 : steps + 1].reshape(n_x + n_y + 1, -1).T,
         out=grads.stack("weights"),
@@ -967,7 +967,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (14, 16)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1343,4 +1343,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:36f37a738bd50d7174776bb9c6fdb0bbca6e31e1d7e2b894fd717d4c895deae5
+# rnnsym-seal: sha256:85e6412699cbc5a54b27a5c3f48254cf54bd0e3aac1fed9ead66f2ec741f5929

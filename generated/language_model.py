@@ -912,7 +912,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     s_flat = work.flat("s_flat", s_all)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1), s_flat[:, 1 : steps + 1].reshape(n_s, -1).T
     )
 
@@ -941,7 +941,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.E[...] = scattered(d_s_bar, w, n_w)  # (9) gradient of E
     # (10)
     d_s_bar_flat = work.flat("d_s_bar_flat", d_s_bar_all)
-    grads.U[...] = np.dot(
+    grads.U[...] = np.matmul(
         d_s_bar_flat[:, :steps].reshape(n_s, -1), s_flat[:, :steps].reshape(n_s, -1).T
     )
 
@@ -1254,4 +1254,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:1fed074d8124c29a0d3cc0b6773e5a24dceb6b2c7e83383fdac7fb760ab29e92
+# rnnsym-seal: sha256:6a7a22710011427d76b9de64f344e35bc6710f92e9b10cfad287e4daba4408ba

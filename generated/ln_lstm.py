@@ -1186,7 +1186,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (39, 41)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
         out=grads.stack("weights"),
@@ -1341,7 +1341,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (34)
     d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
-    grads.W_h[...] = np.dot(
+    grads.W_h[...] = np.matmul(
         d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:n_h, :steps].reshape(n_h, -1).T,
     )
@@ -1398,7 +1398,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (40)
     d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
     x_flat = work.flat("x_flat", x)
-    grads.W_x[...] = np.dot(
+    grads.W_x[...] = np.matmul(
         d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1865,4 +1865,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:b20a1c156b362915402f3ba0aded1d876909ef04517b28a26bf971fe58374671
+# rnnsym-seal: sha256:7b41f7fa3003d13b7fdbbb450202d87625f78063639d62e83eb3dd315f4bd475

@@ -1022,7 +1022,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (38)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -1102,7 +1102,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (25-28, 30-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1532,4 +1532,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:c9893ecde8ae0848eb53cca029bd1e77a6cc50478e0c3d1e418e59f2c140b7b8
+# rnnsym-seal: sha256:f1eeadda83cfae483098d47246d558bdfadeb1a1d28c872e827c3de62233ef46

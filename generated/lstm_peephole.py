@@ -1033,7 +1033,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33)
     d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
         operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
     )
@@ -1129,7 +1129,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = np.add(add, at_step_d_c_back)
     # (25-32, 34-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(4 * n, -1),
         operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1593,4 +1593,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:d9afde386c4b6b8e3bb6b9092d6c8e6db75dc435110298ea555f3db406f1fbb9
+# rnnsym-seal: sha256:7d33c25d097663b9fc564dc179dd03167ec8dc9bd2c692e3276d2389ddfd7782

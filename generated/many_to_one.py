@@ -913,7 +913,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (9-11)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1241,4 +1241,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:d79a97f640c50330001890a760f11f36f25df522cd2d5a0b08db7e653d1bfc32
+# rnnsym-seal: sha256:a9e74b77242790c3f9c594c9fa1a748d3268d2b96a8ecdabe24f97c827fbbc53

@@ -1012,7 +1012,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (20, 22)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands3_flat = work.flat("operands3_flat", operands3)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands3_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
         out=grads.stack("weights3"),
@@ -1085,7 +1085,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (17, 18)
     d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_f_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
@@ -1093,7 +1093,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (19, 21)
     d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1460,4 +1460,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:03ea61f0f65acdf5634e9c53208090d42d51fad24c56bf488a2c7c6ad7be6083
+# rnnsym-seal: sha256:0d09933029f539fd756a506c2f9eff68c2adb026940b944214e735a83ae0e2b8

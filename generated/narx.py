@@ -919,7 +919,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (8-13, 15)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
         out=grads.stack("weights"),
@@ -927,7 +927,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (14, 16)
     d_v_flat = work.flat("d_v_flat", d_v)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_v_flat.reshape(len(d_v_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1297,4 +1297,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:497236fe7275d223df3d6384c6ca7f8deb5b1a676f215cc4eb16c7b2eb8ffc44
+# rnnsym-seal: sha256:3b5215811fe154e15e2c24adaeab27767bc598e9e93a022891aac9de07f2e242

@@ -896,7 +896,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
     operands_flat = work.flat("operands_flat", operands)
-    grads.W_y[...] = np.dot(
+    grads.W_y[...] = np.matmul(
         d_z_y_flat.reshape(len(d_z_y_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -926,7 +926,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_a_x_at0 = W_h.T @ at_step_d_z_x
     # (9, 10, 12)
     d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
-    np.dot(
+    np.matmul(
         d_z_x_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1271,4 +1271,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:86c8eac63403511e91d64b32555f8c0ecc56dc090e50e580f9dfab9f00e1c085
+# rnnsym-seal: sha256:0b9743696c25f10a6e118e2c4fd66a34486b2cff0a30999cc9c12c8145e3fe2a

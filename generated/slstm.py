@@ -1134,7 +1134,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (51)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -1266,7 +1266,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_n_at0 = at_step(d_n_back, 1)
     # (38-41, 43-50)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1763,4 +1763,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:36360a72f38f2536f8c3347e62f572cb50af4744bcecb5ddba47836b52c74c24
+# rnnsym-seal: sha256:406124602da5ba84af5f33aa8b52ced138d0c4a0f06067a8dae8aa85746e2103

@@ -943,7 +943,7 @@ def _outer_sum(body: PlannedBody, op: Op) -> list[str]:
         first, second = _flat(body, a), _flat(body, b)  # type: ignore[arg-type]
         fresh = [n for n in body.flat if n not in known]
         rows += [_flat_line(body, n) for n in fresh]
-        rows.append(_result(body, op, f"np.dot({first}, {second}.T", True))
+        rows.append(_result(body, op, f"np.matmul({first}, {second}.T", True))
         for name in fresh if op.guard != ALWAYS else ():  # elsewhere it may not be there
             body.flat.pop(name)
         return rows

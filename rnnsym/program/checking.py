@@ -107,7 +107,7 @@ def _rows_of(
     """What lies in the rows of an array: (rows, shift, name); the name is empty for what is there from the start."""
     members = [(p.rows, p.shift, "" if n in given else n) for n, p in places.items() if p.array == array and p.rows is not None]
     copied = [(w.rows, w.shift, w.name) for w in by_array.get(array, ()) if w.name == array and w.rows is not None]
-    filled = [((sympy.sympify(row), row + 1), 0, "") for name, row in ones if name == array]
+    filled = [((sympy.sympify(row), sympy.sympify(row) + 1), 0, "") for name, row in ones if name == array]
     return [*members, *copied, *filled]
 
 

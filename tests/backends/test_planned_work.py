@@ -1,0 +1,68 @@
+"""What a planned module does not do: form one-hot products or distributions, or allocate for every step when it has a workspace."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import rnnsym
+from rnnsym.backends.numpy_module import generate
+
+
+def passes_of(model: str) -> str:
+    """The text of both planned passes."""
+    text = generate(rnnsym.load(model))
+    forward = re.search(r"^def _forward\(.*?(?=^def |\Z)", text, re.S | re.M)
+    gradients = re.search(r"^def _gradients\(.*?(?=^def |\Z)", text, re.S | re.M)
+    assert forward and gradients
+    return forward[0] + gradients[0]
+
+
+def test_tokens_are_gathered_and_scattered():
+    text = passes_of("language_model")
+    assert "gathered(" in text and "one_hot" not in text and "dense(" not in text
+    assert re.search(r"scatter\w*\(", text)
+
+
+@pytest.mark.parametrize("model", ["lstm", "elman", "language_model"])
+def test_class_numbers_never_become_distributions(model, monkeypatch):
+    module, rng = rnnsym.compile(rnnsym.load(model)), np.random.default_rng(0)
+    n_y = 7
+    sizes = {name: n_y if name in ("n_y", "n_w") else 5 for name in module.SIZES}
+    params = module.init_params(**sizes, rng=0)
+    data = {}
+    for name, (kind, _, shape) in module.DATA.items():
+        whole = kind in ("token", "target")
+        data[name] = rng.integers(0, n_y, (6, 3)) if whole else rng.standard_normal((6, 3, sizes[str(shape[0])]))
+    for word in ("one_hot", "dense"):
+        if hasattr(module, word):
+            monkeypatch.setattr(module, word, lambda *_: pytest.fail("a class number became a vector"))
+    loss, grads, _ = module.loss_and_grads(params, **data)
+    assert np.isfinite(loss) and np.abs(grads.vector).max() > 0
+
+
+def peak(module, steps: int, batch: int, sizes: dict[str, int]) -> int:
+    """Bytes that a second training step has at most allocated, with a workspace and data in the working dtype."""
+    rng = np.random.default_rng(0)
+    params, work = module.init_params(**sizes, rng=0), module.Workspace()
+    data = {"x": np.asarray(rng.standard_normal((steps, batch, sizes["n_x"])), np.float32)}
+    data["y"] = rng.integers(0, sizes["n_y"], (steps, batch))
+    module.loss_and_grads(params, **data, work=work)
+    tracemalloc.start()
+    try:
+        module.loss_and_grads(params, **data, work=work)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("model", ["lstm", "gru", "elman"])
+def test_a_second_step_keeps_to_its_workspace(model):
+    """Only the checked copies of the data grow with the steps: 4 bytes for a number of x, and a few words for a class of y."""
+    module, batch, sizes = rnnsym.compile(rnnsym.load(model)), 32, {"n_x": 8, "n_h": 64, "n_y": 10}
+    grown = peak(module, 400, batch, sizes) - peak(module, 100, batch, sizes)
+    copies = 300 * batch * (4 * sizes["n_x"] + 32)
+    assert grown < copies < 300 * batch * sizes["n_h"] * 4 / 3, f"{grown:,} bytes more for 300 steps more"
