@@ -1,6 +1,6 @@
 """A generated module with one statement of a pass broken, for every statement.
 
-Comes in: the module's text. Goes out: (what was broken, the broken text). Only the syntax of the passes is looked at: a value that is
+Comes in: the module's text. Goes out: what can be broken, and the broken text for one of these. Only the syntax of the passes is looked at: a value that is
 assigned is negated, an addition in place is a subtraction, a call for its effect is left out.
 """
 
@@ -12,15 +12,17 @@ from collections.abc import Iterator
 PASSES = ("_forward", "_gradients", "_backward")
 
 
-def broken(source: str) -> Iterator[tuple[str, str]]:
-    """Every broken module, in the order of the statements."""
-    count = len(list(_statements(ast.parse(source))))
-    for place in range(count):
-        tree = ast.parse(source)
-        body, index = list(_statements(tree))[place]
-        said = f"{body[index].lineno}: {ast.unparse(body[index])}"
-        body[index] = _broken(body[index])
-        yield said, ast.unparse(ast.fix_missing_locations(tree))
+def breakable(source: str) -> list[str]:
+    """Every statement that can be broken, with its line, in the order of the module."""
+    return [f"{body[index].lineno}: {ast.unparse(body[index])}" for body, index in _statements(ast.parse(source))]
+
+
+def broken(source: str, place: int) -> str:
+    """The module whose statement at this place of the list is broken."""
+    tree = ast.parse(source)
+    body, index = list(_statements(tree))[place]
+    body[index] = _broken(body[index])
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def _statements(tree: ast.AST) -> Iterator[tuple[list[ast.stmt], int]]:

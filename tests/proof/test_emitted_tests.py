@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from broken_modules import broken
+from broken_modules import breakable, broken
 
 import rnnsym
 from rnnsym.proof.emitted_tests import emitted_tests
@@ -89,16 +89,11 @@ def test_equal_systems_have_equal_tests():
 def test_seeded_faults_fail_the_emitted_tests(tmp_path):
     system = rnnsym.load("elman")
     source = rnnsym.generate(system)
-    for number, (_, text) in enumerate(_some(list(broken(source)), 2)):
-        _write(tmp_path, f"fault_{number}", system, text)
+    places = [place for place, what in enumerate(breakable(source)) if not HARMLESS.search(what)]
+    for place in (places[0], places[len(places) // 2]):
+        _write(tmp_path, f"fault_{place}", system, broken(source, place))
     _, failed = _pytest(tmp_path)
-    assert failed == {f"test_fault_{number}.py" for number in range(2)}
-
-
-def _some(rows, count):
-    """So many of the rows of which nothing excuses a survivor, evenly spread."""
-    rows = [row for row in rows if not HARMLESS.search(row[0])]
-    return [rows[k * len(rows) // count] for k in range(count)]
+    assert failed == {f"test_fault_{place}.py" for place in (places[0], places[len(places) // 2])}
 
 
 # A break that changes no result: zeros have no sign, nor has room that is written before it is read; what is cleared in the padding was
@@ -109,12 +104,12 @@ HARMLESS = re.compile(r"\.zeros\(|work\.array\(|= \w+_room\b|\bclear\(|\bfull = 
 @pytest.mark.slow
 def test_every_tenth_broken_statement_of_a_module_fails_its_emitted_test(tmp_path):
     system = rnnsym.load("elman")
-    said = {}
-    for number, (what, text) in enumerate(list(broken(rnnsym.generate(system)))[::10]):
-        said[f"test_fault_{number}.py"] = what
-        _write(tmp_path, f"fault_{number}", system, text)
+    source = rnnsym.generate(system)
+    said = {place: what for place, what in enumerate(breakable(source)) if place % 10 == 0}
+    for place in said:
+        _write(tmp_path, f"fault_{place}", system, broken(source, place))
     _, failed = _pytest(tmp_path)
-    survivors = [what for path, what in said.items() if path not in failed]
+    survivors = [what for place, what in said.items() if f"test_fault_{place}.py" not in failed]
     assert len(failed) > 4 and not [what for what in survivors if not HARMLESS.search(what)], survivors
 
 
