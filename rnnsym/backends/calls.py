@@ -76,9 +76,9 @@ class _Calls:
             rows.append(f"    {self.public[d.name]}: {shape}{classes}{default}{about}")
         return rows
 
-    def checked(self, single: bool = False) -> str:
+    def checked(self, single: bool = False, owns: bool = True) -> str:
         extra = "".join(f", {n}={n}" for n, rows in (("steps", self.steps), ("batch", self.batch)) if rows and not single)
-        return f"checked(params, data, initial, lengths{extra})"
+        return f"checked(params, data, initial, lengths{extra}{'' if owns else ', owns=False'})"
 
     COMMON = ("initial: Any = None", "lengths: ArrayLike | None = None")
 
@@ -154,7 +154,7 @@ class _Calls:
         rows = self._head("loss", self.work(), "Any", ["The cost: the losses summed over time, averaged over the batch."])
         if not self.losses:
             return "\n".join([*rows, '    raise ValueError("loss: the model has no equation for loss")'])
-        rows += [*self.dictionary(), f"    run = {self.checked()}", "    with run.quiet():"]
+        rows += [*self.dictionary(), f"    run = {self.checked(owns=False)}", "    with run.quiet():"]
         rows += [f"        value = _cost({self.pass_forward(self.room())})"]
         return "\n".join([*rows, "    run.complain(value)", "    return value"])
 
@@ -171,7 +171,7 @@ class _Calls:
         rows = self._head("loss_and_grads", ["wrt: Any = ()", *self.work()], "tuple[Any, Gradients, State]", doc)
         if not self.losses:
             return "\n".join([*rows, '    raise ValueError("loss_and_grads: the model has no equation for loss")'])
-        rows += [*self.dictionary(), f"    run = {self.checked()}", "    extra = wanted(wrt)", "    with run.quiet():"]
+        rows += [*self.dictionary(), f"    run = {self.checked(owns=False)}", "    extra = wanted(wrt)", "    with run.quiet():"]
         if self.planned:
             rows += ["        room = Workspace() if work is None else work", f"        trace = {self.pass_forward('room')}"]
             rows += ["        value = _cost(trace)", "        grads = _gradients(params, trace, room, extra)"]

@@ -74,7 +74,8 @@ class PlannedBody:
         self.marks: dict[tuple[bool, int], None] = {}
         self.locals: dict[str, str] = {}
         self.pool: dict[str, str] = {}
-        self.weights: list[sympy.Expr] = []
+        self.spans: dict[str, sympy.Expr] = {}  # how many steps a stretch has → how many numbers of a step it works on
+        self.span = ""
         self.counts = False
         self.weak: set[str] = set()  # Python numbers: they take the precision of what they meet
         self.stretch_rooms: dict[str, str] = {}
@@ -308,13 +309,13 @@ class PlannedBody:
             self.window = ""
             walked = self._scan(phase.stages[0], INDENT)
             return lines + self._late_lines() + walked
-        self.window = WHOLE
+        self.window, self.span = WHOLE, self.fresh("span")
         rows: list[str] = []
         self.stretch_rooms = {}
         for stage in phase.stages:
             rows += self._map(stage, INDENT + 4) if stage.kind == "map" else self._scan(stage, INDENT + 4)
-        self.weights.append(self._weight(phase))
-        lines += [f"{' ' * INDENT}for {WHOLE} in {self.function('stretches')}(steps, span, {phase.direction > 0}):"]
+        self.spans[self.span] = self._weight(phase)
+        lines += [f"{' ' * INDENT}for {WHOLE} in {self.function('stretches')}(steps, {self.span}, {phase.direction > 0}):"]
         counted = self.counts or bool(self.stretch_rooms)
         count = [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if counted else []
         head = [f"{' ' * (INDENT + 4)}{name} = {text}" for name, text in self.stretch_rooms.items()]
@@ -594,14 +595,14 @@ class PlannedBody:
             return False
         if self.compiled is not None:  # a kernel is bound to arrays, not to names
             return True
-        words = (*UFUNCS, *INTO, "where", "copy", "affine", "sum", "outer", "excess", "concat", "mean", "real", "valid")
+        words = (*UFUNCS, *INTO, "where", "copy", "affine", "sum", "outer", "excess", "concat", "mean", "real", "valid", "softmax")
         return op.function in words
 
     def _make_room(self, array: str, name: str) -> None:
         axes = self.lengths(array)
         room = self.fresh_room(name)
         if self.held[array] == STRETCH:
-            self.rooms.setdefault(room, f'work.array("{room}", (span, {", ".join(axes)}), dtype)')
+            self.rooms.setdefault(room, f'work.array("{room}", ({self.span}, {", ".join(axes)}), dtype)')
             self.stretch_rooms.setdefault(name, f"{room}[:count]")
         else:
             self.rooms.setdefault(name, f'work.array("{name}", ({", ".join(axes)}{"," if len(axes) == 1 else ""}), dtype)')
@@ -628,7 +629,7 @@ class PlannedBody:
         if function == "where":
             return f"np.where({', '.join(args)})"
         if function == "softmax_cross_entropy":
-            return f"{self.function('softmax_loss')}({', '.join(args)}, {features})"
+            return f"{self.function('softmax_loss')}({', '.join([*args, features, *self._softmax_at_hand(op)])})"
         if function in ("softmax", "log_softmax", "logsumexp"):
             return f"{self.function(function + '_rows')}({args[0]}, {features})"
         if function in ("sum", "mean"):
@@ -682,6 +683,17 @@ class PlannedBody:
         if function == "valid":
             return self._valid(op, args)
         raise AssertionError(f"no NumPy for {function}")
+
+    def _softmax_at_hand(self, op: Op) -> list[str]:
+        """The softmax of the same argument, where an operation before this one has computed it."""
+        for phase in self.plan.forward if self.side == "forward" else ():
+            for other in phase.ops:
+                if other is op:
+                    return []
+                if other.function == "softmax" and other.args == op.args[1:] and other.guard == ALWAYS and not other.place:
+                    ref = Ref(other.out, 0 if self.cells[other.out].axes == PER_STEP else None)
+                    return [self.text(ref, 1)]
+        return []
 
     def _axes(self, operand: Operand) -> int:
         return ALONE if isinstance(operand, Amount) else self.cells[operand.name].axes
@@ -851,6 +863,12 @@ def _sum(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list
     return [f"np.{'add.reduce' if op.function == 'sum' else 'mean'}({inner}, axis={axis}, out={target})"]
 
 
+def _softmax(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
+    z = body.text(op.args[0], 1)
+    call = f"{body.function('softmax_rows')}({z}, -2"
+    return [f"{call}, out={target})" if bound else f"{target} = {call})"]
+
+
 def _outer(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     a, b = (body.unaligned(x) for x in op.args)
     if bound and all(body._axes(x) > ALONE for x in op.args):
@@ -887,11 +905,12 @@ WRITERS: dict[str, Callable[[PlannedBody, Op, str, bool, int], list[str]]] = {
     "sum": _sum,
     "mean": _sum,
     "outer": _outer,
+    "softmax": _softmax,
     "excess": _excess,
     "concat": _concat,
     **dict.fromkeys(
         (
-            "softmax_cross_entropy", "softmax", "log_softmax", "logsumexp", "norm", "dot", "roll", "matvec", "matmul", "scale_rows",
+            "softmax_cross_entropy", "log_softmax", "logsumexp", "norm", "dot", "roll", "matvec", "matmul", "scale_rows",
             "scale_columns", "row_sums", "columns", "one_hot", "dense", "every_step", "valid",
         ),
         _own_rank,

@@ -91,7 +91,7 @@ def _preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
     arrays = _arrays(body, parts)
     views = [f"{name} = {text}" for name, text in _in_order(body)]
     rooms = [f"{name} = {text}" for name, text in body.rooms.items()]
-    span = _span(body) if body.weights else []
+    span = _spans(body)
     given = [row for row in fills if "run.extended(" in row or row.startswith("work.kept")]
     fills = [row for row in fills if row not in given]
     rows = [*statics, *marks, *arrays, *given, *span, *rooms, *views, *fills, *slots, *ends]
@@ -105,14 +105,14 @@ def _preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
     return [PAD + line for row in [*head, *first, *rows] for line in wrapped(row, 100 - INDENT)]
 
 
-def _span(body: PlannedBody) -> list[str]:
-    total = max(body.weights, key=lambda w: w.subs({s: 64 for s in w.free_symbols}))
-    text = body.size(total) if total != 0 else "1"
-    return [
-        f"span = {body.function('stretch')}(steps, batch * ({text}))"
-        if " " in text
-        else f"span = {body.function('stretch')}(steps, batch * {text})"
-    ]
+def _spans(body: PlannedBody) -> list[str]:
+    """How many steps the stretches of each loop have; loops that call kernels are walked in one."""
+    rows = []
+    for name, total in body.spans.items():
+        text = body.size(total) if total != 0 else "1"
+        call = f"{body.function('stretch')}(steps, batch * {f'({text})' if ' ' in text else text})"
+        rows.append(f"{name} = {call}" if body.compiled is None else f"{name} = {call} if run.kernels is None else steps")
+    return rows
 
 
 def _statics(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
