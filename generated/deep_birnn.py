@@ -405,6 +405,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -488,12 +489,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -539,7 +542,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -786,41 +789,67 @@ def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def softmax_rows(z: NDArray, axis: int) -> NDArray:
+def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
-    highest = np.real(z).max(axis, keepdims=True)
-    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
-    small /= small.sum(axis, keepdims=True)
-    return small
+    out = np.subtract(z, highest_of(z, axis), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, out.sum(axis, keepdims=True), out=out)
 
 
-def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
-    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
-    highest = np.real(z).max(axis, keepdims=True)
-    lowered = z - np.where(np.isfinite(highest), highest, 0)
-    terms = np.exp(lowered)
-    if not np.iscomplexobj(z):
+def highest_of(z: NDArray, axis: int) -> NDArray:
+    """The largest real part along an axis, 0 where it is infinite."""
+    highest = z.real.max(axis, keepdims=True)
+    highest[~np.isfinite(highest)] = 0
+    return highest
+
+
+def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
+    """The log of the sum of exp(lowered), overwritten: the largest entry, which is 0, is the 1 of log(1 + rest)."""
+    if np.iscomplexobj(lowered):
+        largest = np.expand_dims(lowered.real.argmax(axis), axis)
+        first = np.expm1(np.take_along_axis(lowered, largest, axis))
+        np.exp(lowered, out=lowered)
+        np.put_along_axis(lowered, largest, first, axis)
+        rest = lowered.sum(axis, keepdims=True)
+    else:
         at_top = lowered >= 0
-        np.copyto(terms, 0, where=at_top)
-        rest = terms.sum(axis, keepdims=True)
+        np.exp(lowered, out=lowered)
+        np.copyto(lowered, 0, where=at_top)
+        rest = lowered.sum(axis, keepdims=True)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
-            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
-        with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest)
-    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+            rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
-        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+        return np.log1p(rest)
 
 
-def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
-    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
-    lowered, log_sum = lowered_rows(z, axis)
+def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
+        return class_loss(y, z, axis, p)
+    lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
-        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
-    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
-    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
-    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+        return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
+    y = np.broadcast_to(y, (*z.shape[:axis], *z.shape[axis:][1:]))
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis)
+    losses = np.squeeze(log_sum_of(lowered, axis) - picked, axis)
+    return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
+
+
+def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+    """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
+    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
+    places = np.expand_dims(np.maximum(y, 0), axis)
+    own = np.take_along_axis(p, places, axis)
+    np.put_along_axis(p, places, 0, axis)
+    others = p.sum(axis, keepdims=True)
+    np.put_along_axis(p, places, own, axis)
+    is_near = own > 0.5
+    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    if hard.any():
+        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        losses[hard] = softmax_loss(y[hard], columns_, 0)
+    return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
 def joined(*parts: NDArray, out: NDArray) -> NDArray:
@@ -877,12 +906,16 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (4 * n_1 + 4 * n_2 + 3))
+    span = stretch(steps, batch * (2 * n_1 + 2 * n_x + 2))
+    span_2 = stretch(steps, batch * (2 * n_x + 4 * n_1 + n_2 + 3))
+    span_3 = stretch(steps, batch * (2 * n_2 + 4 * n_1 + 2))
+    span_4 = stretch(steps, batch * (4 * n_1 + 4 * n_2 + 3))
+    span_5 = stretch(steps, batch * (2 * n_2 + 3 * n_y + 2))
     f1_bar = work.array("f1_bar", (n_1, batch), dtype)
     b1_bar = work.array("b1_bar", (n_1, batch), dtype)
     f2_bar = work.array("f2_bar", (n_2, batch), dtype)
     b2_bar = work.array("b2_bar", (n_2, batch), dtype)
-    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span_5, n_y, batch), dtype)
     operands_2 = operands[:steps]
     f1 = operands[1 : steps + 1, n_x : n_1 + n_x]
     operands2_rows = operands2[1 : steps + 1, :n_x]
@@ -933,7 +966,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         joined(f1[chunk], b1[chunk], out=h1[chunk])  # (3) both halves
         if run.padding is not None:
             clear(run.padding[chunk], turned(h1[chunk]))
@@ -946,7 +979,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(over_3, f2_t.T)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         np.copyto(operands4_rows[chunk], h1[chunk])
         if run.padding is not None:
             place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
@@ -960,21 +993,21 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         joined(f2[chunk], b2[chunk], out=h2[chunk])  # (6) both halves
         if run.padding is not None:
             clear(run.padding[chunk], turned(h2[chunk]))
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_5, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
         np.matmul(weights5, operands5[chunk], out=p_bar)  # (13) pre-activation of p
-        p[chunk] = softmax_rows(p_bar, -2)  # (7) class probabilities
+        softmax_rows(p_bar, -2, out=p[chunk])  # (7) class probabilities
         if run.padding is not None:
             clear(run.padding[chunk], turned(p[chunk]))
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (8)
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (8)
         if run.padding is not None:
             clear(run.padding[chunk], loss[chunk])
 
@@ -1037,15 +1070,20 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     operands = work.arrays["operands"]
     d_f1_bar_all = work.array("d_f1_bar", (steps + 1, n_1, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (2 * n_1 + 5 * n_2 + n_y + 1))
+    span = stretch(steps, batch * (4 * n_y))
+    span_2 = stretch(steps, batch * (2 * n_1 + 5 * n_2 + n_y + 1))
+    span_3 = stretch(steps, batch * (2 * n_1 + 5 * n_2 + 1))
+    span_4 = stretch(steps, batch * (2 * n_2 + 5 * n_1 + n_x + 1))
+    span_5 = stretch(steps, batch * (5 * n_1 + n_x + 1))
+    span_6 = stretch(steps, batch * (2 * n_1 + n_x))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, n_2, batch), dtype)
+    part_2_room = work.array("part_2_room", (span_2, n_2, batch), dtype)
     part_3 = work.array("part_3", (n_2, batch), dtype)
-    part_4_room = work.array("part_4_room", (span, n_2, batch), dtype)
+    part_4_room = work.array("part_4_room", (span_3, n_2, batch), dtype)
     part_5 = work.array("part_5", (n_2, batch), dtype)
-    part_6_room = work.array("part_6_room", (span, n_1, batch), dtype)
+    part_6_room = work.array("part_6_room", (span_4, n_1, batch), dtype)
     part_7 = work.array("part_7", (n_1, batch), dtype)
-    part_8_room = work.array("part_8_room", (span, n_1, batch), dtype)
+    part_8_room = work.array("part_8_room", (span_5, n_1, batch), dtype)
     part_9 = work.array("part_9", (n_1, batch), dtype)
     V_T = V.T
     b2 = operands4[:steps, 2 * n_1 : 2 * n_1 + n_2]
@@ -1089,14 +1127,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33, 38)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands5_flat = work.flat("operands5_flat", operands5)
-    np.matmul(
+    np.dot(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands5_flat.reshape(len(operands5_flat), -1).T,
         out=grads.stack("weights5"),
     )
 
     # step by step, forwards
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         np.matmul(V_T, d_p_bar[chunk], out=d_h2[chunk])  # (15) error of h2
@@ -1121,14 +1159,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (31, 32, 37)
     d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all)
     operands4_flat = work.flat("operands4_flat", operands4)
-    np.matmul(
+    np.dot(
         d_b2_bar_flat[:, 1 : steps + 1].reshape(n_2, -1),
         operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
         out=grads.stack("weights4"),
     )
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_3, False):
         count = chunk.stop - chunk.start
         part_4 = part_4_room[:count]
         np.square(f2[chunk], out=part_4)  # (18, 19)
@@ -1153,14 +1191,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (29, 30, 36)
     d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all)
     operands3_flat = work.flat("operands3_flat", operands3)
-    np.matmul(
+    np.dot(
         d_f2_bar_flat[:, :steps].reshape(n_2, -1),
         operands3_flat[:, :steps].reshape(2 * n_1 + n_2 + 1, -1).T,
         out=grads.stack("weights3"),
     )
 
     # step by step, forwards
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         count = chunk.stop - chunk.start
         part_6 = part_6_room[:count]
         # (20)
@@ -1187,14 +1225,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (26, 28, 35)
     d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
+    np.dot(
         d_b1_bar_flat[:, 1 : steps + 1].reshape(n_1, -1),
         operands2_flat[:, 1 : steps + 1].reshape(n_1 + n_x + 1, -1).T,
         out=grads.stack("weights2"),
     )
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_5, False):
         count = chunk.stop - chunk.start
         part_8 = part_8_room[:count]
         np.square(f1[chunk], out=part_8)  # (23, 24)
@@ -1219,14 +1257,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (25, 27, 34)
     d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
+    np.dot(
         d_f1_bar_flat[:, :steps].reshape(n_1, -1),
         operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_6, True):
         if "x" in wrt:
             np.matmul(W_f1_T, d_f1_bar[chunk], out=d_x[chunk])
             np.add(d_x[chunk], np.matmul(W_b1_T, d_b1_bar[chunk]), out=d_x[chunk])
@@ -1507,7 +1545,7 @@ def loss(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1538,7 +1576,7 @@ def loss_and_grads(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -1646,4 +1684,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:1f8a843e7806901c65b90b0f549818212b2300ebf87fed2d5970691f010b146b
+# rnnsym-seal: sha256:981322c50b8eacc0f71523512d044bd58a349b65f3778e2f4dad56479d07bd86

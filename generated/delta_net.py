@@ -369,6 +369,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -452,12 +453,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -503,7 +506,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -788,41 +791,67 @@ def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def softmax_rows(z: NDArray, axis: int) -> NDArray:
+def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
-    highest = np.real(z).max(axis, keepdims=True)
-    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
-    small /= small.sum(axis, keepdims=True)
-    return small
+    out = np.subtract(z, highest_of(z, axis), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, out.sum(axis, keepdims=True), out=out)
 
 
-def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
-    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
-    highest = np.real(z).max(axis, keepdims=True)
-    lowered = z - np.where(np.isfinite(highest), highest, 0)
-    terms = np.exp(lowered)
-    if not np.iscomplexobj(z):
+def highest_of(z: NDArray, axis: int) -> NDArray:
+    """The largest real part along an axis, 0 where it is infinite."""
+    highest = z.real.max(axis, keepdims=True)
+    highest[~np.isfinite(highest)] = 0
+    return highest
+
+
+def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
+    """The log of the sum of exp(lowered), overwritten: the largest entry, which is 0, is the 1 of log(1 + rest)."""
+    if np.iscomplexobj(lowered):
+        largest = np.expand_dims(lowered.real.argmax(axis), axis)
+        first = np.expm1(np.take_along_axis(lowered, largest, axis))
+        np.exp(lowered, out=lowered)
+        np.put_along_axis(lowered, largest, first, axis)
+        rest = lowered.sum(axis, keepdims=True)
+    else:
         at_top = lowered >= 0
-        np.copyto(terms, 0, where=at_top)
-        rest = terms.sum(axis, keepdims=True)
+        np.exp(lowered, out=lowered)
+        np.copyto(lowered, 0, where=at_top)
+        rest = lowered.sum(axis, keepdims=True)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
-            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
-        with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest)
-    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+            rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
-        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+        return np.log1p(rest)
 
 
-def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
-    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
-    lowered, log_sum = lowered_rows(z, axis)
+def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
+        return class_loss(y, z, axis, p)
+    lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
-        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
-    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
-    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
-    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+        return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
+    y = np.broadcast_to(y, (*z.shape[:axis], *z.shape[axis:][1:]))
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis)
+    losses = np.squeeze(log_sum_of(lowered, axis) - picked, axis)
+    return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
+
+
+def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+    """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
+    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
+    places = np.expand_dims(np.maximum(y, 0), axis)
+    own = np.take_along_axis(p, places, axis)
+    np.put_along_axis(p, places, 0, axis)
+    others = p.sum(axis, keepdims=True)
+    np.put_along_axis(p, places, own, axis)
+    is_near = own > 0.5
+    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    if hard.any():
+        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        losses[hard] = softmax_loss(y[hard], columns_, 0)
+    return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
 def features_first(u: Any, lead: int) -> Any:
@@ -878,12 +907,14 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (n_k + n_k * n_v + n_v + 1))
+    span = stretch(steps, batch * (2 * n_v + 8 * n_k + n_x + 8))
+    span_2 = stretch(steps, batch * (n_k + n_k * n_v + n_v + 1))
+    span_3 = stretch(steps, batch * (3 * n_y + n_v + 2))
     part_room = work.array("part_room", (span, n_k, batch), dtype)
     part_2_room = work.array("part_2_room", (span, batch), dtype)
     part_4 = work.array("part_4", (n_v, batch), dtype)
     part_5 = work.array("part_5", (batch, n_v, n_k), dtype)
-    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span_3, n_y, batch), dtype)
     w_beta_column = w_beta[:, None]
     S_prev = S_all[:steps]
     S = S_all[1 : steps + 1]
@@ -947,21 +978,21 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(over, v_bar_t.T, S_hat_t.T, S_t)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         o[chunk] = batch_matvec(S[chunk], q[chunk])  # (7) what the query returns
         if run.padding is not None:
             clear(run.padding[chunk], turned(o[chunk]))
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
         np.matmul(weights, operands[chunk], out=p_bar)  # (16) pre-activation of p
-        p[chunk] = softmax_rows(p_bar, -2)  # (8) class probabilities
+        softmax_rows(p_bar, -2, out=p[chunk])  # (8) class probabilities
         if run.padding is not None:
             clear(run.padding[chunk], turned(p[chunk]))
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (9)
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (9)
         if run.padding is not None:
             clear(run.padding[chunk], loss[chunk])
 
@@ -1037,31 +1068,36 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_q_bar = work.array("d_q_bar", (steps, n_k, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
     multiply_x = work.array("multiply_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (2 * n_k + 3 * n_k * n_v + 3 * n_v + n_y + 1))
+    span = stretch(steps, batch * (4 * n_y))
+    span_2 = stretch(steps, batch * (2 * n_k + 3 * n_k * n_v + 3 * n_v + n_y + 1))
+    span_3 = stretch(steps, batch * (11 * n_v + 2))
+    span_4 = stretch(steps, batch * (17 * n_k + 2 * n_k * n_v + 2 * n_v + 8))
+    span_5 = stretch(steps, batch * (16 * n_k + 2 * n_v + 5 * n_x + n_k * n_v + 11))
+    span_6 = stretch(steps, batch * (2 * n_x + 5))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, batch, n_v, n_k), dtype)
+    part_2_room = work.array("part_2_room", (span_2, batch, n_v, n_k), dtype)
     part_3 = work.array("part_3", (batch, n_v, n_k), dtype)
     part_4 = work.array("part_4", (n_v, batch), dtype)
-    part_5_room = work.array("part_5_room", (span, n_v, batch), dtype)
-    d_v_room = work.array("d_v_room", (span, n_v, batch), dtype)
-    part_6_room = work.array("part_6_room", (span, n_v, batch), dtype)
-    d_k_room = work.array("d_k_room", (span, n_k, batch), dtype)
-    part_7_room = work.array("part_7_room", (span, n_k, batch), dtype)
-    part_8_room = work.array("part_8_room", (span, batch), dtype)
-    d_k_sub_sub_room = work.array("d_k_sub_sub_room", (span, batch), dtype)
-    part_9_room = work.array("part_9_room", (span, n_k, batch), dtype)
-    part_10_room = work.array("part_10_room", (span, batch), dtype)
-    d_k_sub_room = work.array("d_k_sub_room", (span, n_k, batch), dtype)
-    part_13_room = work.array("part_13_room", (span, n_k, batch), dtype)
-    part_14_room = work.array("part_14_room", (span, batch), dtype)
-    d_q_sub_sub_room = work.array("d_q_sub_sub_room", (span, batch), dtype)
-    part_15_room = work.array("part_15_room", (span, n_k, batch), dtype)
-    part_16_room = work.array("part_16_room", (span, batch), dtype)
-    d_q_sub_room = work.array("d_q_sub_room", (span, n_k, batch), dtype)
-    part_17_room = work.array("part_17_room", (span, n_x, batch), dtype)
-    part_18_room = work.array("part_18_room", (span, n_x, batch), dtype)
-    part_19_room = work.array("part_19_room", (span, batch), dtype)
-    part_20_room = work.array("part_20_room", (span, batch), dtype)
+    part_5_room = work.array("part_5_room", (span_3, n_v, batch), dtype)
+    d_v_room = work.array("d_v_room", (span_3, n_v, batch), dtype)
+    part_6_room = work.array("part_6_room", (span_3, n_v, batch), dtype)
+    d_k_room = work.array("d_k_room", (span_4, n_k, batch), dtype)
+    part_7_room = work.array("part_7_room", (span_4, n_k, batch), dtype)
+    part_8_room = work.array("part_8_room", (span_4, batch), dtype)
+    d_k_sub_sub_room = work.array("d_k_sub_sub_room", (span_4, batch), dtype)
+    part_9_room = work.array("part_9_room", (span_4, n_k, batch), dtype)
+    part_10_room = work.array("part_10_room", (span_4, batch), dtype)
+    d_k_sub_room = work.array("d_k_sub_room", (span_4, n_k, batch), dtype)
+    part_13_room = work.array("part_13_room", (span_5, n_k, batch), dtype)
+    part_14_room = work.array("part_14_room", (span_5, batch), dtype)
+    d_q_sub_sub_room = work.array("d_q_sub_sub_room", (span_5, batch), dtype)
+    part_15_room = work.array("part_15_room", (span_5, n_k, batch), dtype)
+    part_16_room = work.array("part_16_room", (span_5, batch), dtype)
+    d_q_sub_room = work.array("d_q_sub_room", (span_5, n_k, batch), dtype)
+    part_17_room = work.array("part_17_room", (span_5, n_x, batch), dtype)
+    part_18_room = work.array("part_18_room", (span_5, n_x, batch), dtype)
+    part_19_room = work.array("part_19_room", (span_6, batch), dtype)
+    part_20_room = work.array("part_20_room", (span_6, batch), dtype)
     W_o_T = W_o.T
     d_S_back_next = d_S_back_all[1 : steps + 1]
     d_S = d_S_all[:steps]
@@ -1090,14 +1126,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (35, 36)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
+    np.dot(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
     )
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_2, False):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         np.matmul(W_o_T, d_p_bar[chunk], out=d_o[chunk])  # (18) error of o
@@ -1142,7 +1178,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_S_at0 = np.add(at_step_d_S_back, at_step_d_S)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         count = chunk.stop - chunk.start
         part_5 = part_5_room[:count]
         d_v = d_v_room[:count]
@@ -1163,12 +1199,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33)
     d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
     x_flat = work.flat("x_flat", x)
-    grads.W_v[...] = np.matmul(
+    grads.W_v[...] = np.dot(
         d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         count = chunk.stop - chunk.start
         d_k = d_k_room[:count]
         part_7 = part_7_room[:count]
@@ -1204,12 +1240,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # (32)
     d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
-    grads.W_k[...] = np.matmul(
+    grads.W_k[...] = np.dot(
         d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_5, True):
         count = chunk.stop - chunk.start
         part_13 = part_13_room[:count]
         part_14 = part_14_room[:count]
@@ -1255,12 +1291,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # (31)
     d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    grads.W_q[...] = np.matmul(
+    grads.W_q[...] = np.dot(
         d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_6, True):
         count = chunk.stop - chunk.start
         part_19 = part_19_room[:count]
         part_20 = part_20_room[:count]
@@ -1517,7 +1553,7 @@ def loss(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1548,7 +1584,7 @@ def loss_and_grads(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -1674,4 +1710,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:53d8cb9505c9335d21ee1b842ed961c36558362279ccb1c6cabeaf90c6003f89
+# rnnsym-seal: sha256:b72d47836bfd9586c9a03169c20cb1b2dbf694d6574246c7448f039467a3ed05

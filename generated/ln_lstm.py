@@ -396,6 +396,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -479,12 +480,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -530,7 +533,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -790,41 +793,67 @@ def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def softmax_rows(z: NDArray, axis: int) -> NDArray:
+def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
-    highest = np.real(z).max(axis, keepdims=True)
-    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
-    small /= small.sum(axis, keepdims=True)
-    return small
+    out = np.subtract(z, highest_of(z, axis), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, out.sum(axis, keepdims=True), out=out)
 
 
-def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
-    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
-    highest = np.real(z).max(axis, keepdims=True)
-    lowered = z - np.where(np.isfinite(highest), highest, 0)
-    terms = np.exp(lowered)
-    if not np.iscomplexobj(z):
+def highest_of(z: NDArray, axis: int) -> NDArray:
+    """The largest real part along an axis, 0 where it is infinite."""
+    highest = z.real.max(axis, keepdims=True)
+    highest[~np.isfinite(highest)] = 0
+    return highest
+
+
+def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
+    """The log of the sum of exp(lowered), overwritten: the largest entry, which is 0, is the 1 of log(1 + rest)."""
+    if np.iscomplexobj(lowered):
+        largest = np.expand_dims(lowered.real.argmax(axis), axis)
+        first = np.expm1(np.take_along_axis(lowered, largest, axis))
+        np.exp(lowered, out=lowered)
+        np.put_along_axis(lowered, largest, first, axis)
+        rest = lowered.sum(axis, keepdims=True)
+    else:
         at_top = lowered >= 0
-        np.copyto(terms, 0, where=at_top)
-        rest = terms.sum(axis, keepdims=True)
+        np.exp(lowered, out=lowered)
+        np.copyto(lowered, 0, where=at_top)
+        rest = lowered.sum(axis, keepdims=True)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
-            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
-        with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest)
-    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+            rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
-        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+        return np.log1p(rest)
 
 
-def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
-    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
-    lowered, log_sum = lowered_rows(z, axis)
+def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
+        return class_loss(y, z, axis, p)
+    lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
-        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
-    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
-    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
-    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+        return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
+    y = np.broadcast_to(y, (*z.shape[:axis], *z.shape[axis:][1:]))
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis)
+    losses = np.squeeze(log_sum_of(lowered, axis) - picked, axis)
+    return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
+
+
+def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+    """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
+    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
+    places = np.expand_dims(np.maximum(y, 0), axis)
+    own = np.take_along_axis(p, places, axis)
+    np.put_along_axis(p, places, 0, axis)
+    others = p.sum(axis, keepdims=True)
+    np.put_along_axis(p, places, own, axis)
+    is_near = own > 0.5
+    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    if hard.any():
+        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        losses[hard] = softmax_loss(y[hard], columns_, 0)
+    return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
 def joined(*parts: NDArray, out: NDArray) -> NDArray:
@@ -897,19 +926,21 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (41 * n_h + 4))
+    span = stretch(steps, batch * (8 * n_h + n_x + 1))
+    span_2 = stretch(steps, batch * (41 * n_h + 4))
+    span_3 = stretch(steps, batch * (3 * n_y + n_h + 2))
     z_hat2_sub_room = work.array("z_hat2_sub_room", (span, 4 * n_h, batch), dtype)
     part_room = work.array("part_room", (span, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, 4 * n_h, batch), dtype)
-    part_3_room = work.array("part_3_room", (span, 4 * n_h, batch), dtype)
-    part_4_room = work.array("part_4_room", (span, batch), dtype)
+    part_2_room = work.array("part_2_room", (span_2, 4 * n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span_2, 4 * n_h, batch), dtype)
+    part_4_room = work.array("part_4_room", (span_2, batch), dtype)
     z_hat_sub = work.array("z_hat_sub", (4 * n_h, batch), dtype)
     part_5 = work.array("part_5", (batch,), dtype)
     part_6 = work.array("part_6", (4 * n_h, batch), dtype)
     part_7 = work.array("part_7", (4 * n_h, batch), dtype)
     part_8 = work.array("part_8", (n_h, batch), dtype)
     part_9 = work.array("part_9", (n_h, batch), dtype)
-    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span_3, n_y, batch), dtype)
     alpha_2_column = alpha_2[:, None]
     h_prev = operands[:steps, :n_h]
     alpha_1_column = alpha_1[:, None]
@@ -944,7 +975,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
 
     # step by step, forwards
     add_b_column = add_b[:, None]
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
@@ -1043,15 +1074,15 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
                 clear(over, sigmoid_o_t.T, tanh_h_bar2_t.T, h_t.T)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
         np.matmul(weights, operands_2[chunk], out=p_bar)  # (16) pre-activation of p
-        p[chunk] = softmax_rows(p_bar, -2)  # (8) class probabilities
+        softmax_rows(p_bar, -2, out=p[chunk])  # (8) class probabilities
         if run.padding is not None:
             clear(run.padding[chunk], turned(p[chunk]))
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (9)
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (9)
         if run.padding is not None:
             clear(run.padding[chunk], loss[chunk])
 
@@ -1124,21 +1155,25 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     x = work.arrays["x"]
     multiply_d_z_hat2_sub3 = work.array("multiply_d_z_hat2_sub3", (steps, 4 * n_h, batch), dtype)
     multiply_d_h_bar_sub2 = work.array("multiply_d_h_bar_sub2", (steps, n_h, batch), dtype)
-    span = stretch(steps, batch * (64 * n_h + n_x + 11))
+    span = stretch(steps, batch * (4 * n_y))
+    span_2 = stretch(steps, batch * (61 * n_h + n_y + 10))
+    span_3 = stretch(steps, batch * (64 * n_h + n_x + 11))
+    span_4 = stretch(steps, batch * (12 * n_h))
+    span_5 = stretch(steps, batch * (3 * n_h))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
-    part_3_room = work.array("part_3_room", (span, batch), dtype)
-    d_h_bar_sub_room = work.array("d_h_bar_sub_room", (span, batch), dtype)
-    part_4_room = work.array("part_4_room", (span, 4 * n_h, batch), dtype)
-    d_z_hat_sub2_room = work.array("d_z_hat_sub2_room", (span, batch), dtype)
-    part_5_room = work.array("part_5_room", (span, n_h, batch), dtype)
-    part_6_room = work.array("part_6_room", (span, n_h, batch), dtype)
-    part_7_room = work.array("part_7_room", (span, n_h, batch), dtype)
-    part_8_room = work.array("part_8_room", (span, n_h, batch), dtype)
-    part_9_room = work.array("part_9_room", (span, n_h, batch), dtype)
-    part_10_room = work.array("part_10_room", (span, n_h, batch), dtype)
-    part_11_room = work.array("part_11_room", (span, batch), dtype)
-    part_12_room = work.array("part_12_room", (span, 4 * n_h, batch), dtype)
+    part_2_room = work.array("part_2_room", (span_2, n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span_2, batch), dtype)
+    d_h_bar_sub_room = work.array("d_h_bar_sub_room", (span_2, batch), dtype)
+    part_4_room = work.array("part_4_room", (span_2, 4 * n_h, batch), dtype)
+    d_z_hat_sub2_room = work.array("d_z_hat_sub2_room", (span_2, batch), dtype)
+    part_5_room = work.array("part_5_room", (span_2, n_h, batch), dtype)
+    part_6_room = work.array("part_6_room", (span_2, n_h, batch), dtype)
+    part_7_room = work.array("part_7_room", (span_2, n_h, batch), dtype)
+    part_8_room = work.array("part_8_room", (span_2, n_h, batch), dtype)
+    part_9_room = work.array("part_9_room", (span_2, n_h, batch), dtype)
+    part_10_room = work.array("part_10_room", (span_2, n_h, batch), dtype)
+    part_11_room = work.array("part_11_room", (span_2, batch), dtype)
+    part_12_room = work.array("part_12_room", (span_2, 4 * n_h, batch), dtype)
     part_13 = work.array("part_13", (n_h, batch), dtype)
     d_h = work.array("d_h", (n_h, batch), dtype)
     part_14 = work.array("part_14", (n_h, batch), dtype)
@@ -1150,12 +1185,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     part_18 = work.array("part_18", (4 * n_h, batch), dtype)
     part_19 = work.array("part_19", (4 * n_h, batch), dtype)
     d_z_hat = work.array("d_z_hat", (4 * n_h, batch), dtype)
-    part_20_room = work.array("part_20_room", (span, 4 * n_h, batch), dtype)
-    part_21_room = work.array("part_21_room", (span, batch), dtype)
-    d_z_hat2_sub2_room = work.array("d_z_hat2_sub2_room", (span, batch), dtype)
-    part_22_room = work.array("part_22_room", (span, 4 * n_h, batch), dtype)
-    part_23_room = work.array("part_23_room", (span, batch), dtype)
-    d_z_hat2_room = work.array("d_z_hat2_room", (span, 4 * n_h, batch), dtype)
+    part_20_room = work.array("part_20_room", (span_3, 4 * n_h, batch), dtype)
+    part_21_room = work.array("part_21_room", (span_3, batch), dtype)
+    d_z_hat2_sub2_room = work.array("d_z_hat2_sub2_room", (span_3, batch), dtype)
+    part_22_room = work.array("part_22_room", (span_3, 4 * n_h, batch), dtype)
+    part_23_room = work.array("part_23_room", (span_3, batch), dtype)
+    d_z_hat2_room = work.array("d_z_hat2_room", (span_3, 4 * n_h, batch), dtype)
     V_T = V.T
     alpha_3_column = alpha_3[:, None]
     c_prev = c_all[:steps]
@@ -1186,7 +1221,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (39, 41)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
+    np.dot(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
         out=grads.stack("weights"),
@@ -1195,7 +1230,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # step by step, backwards
     ones_column = ones[:, None]
     ones_2_column = ones_2[:, None]
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_2, False):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
@@ -1341,7 +1376,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (34)
     d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
-    grads.W_h[...] = np.matmul(
+    grads.W_h[...] = np.dot(
         d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:n_h, :steps].reshape(n_h, -1).T,
     )
@@ -1352,7 +1387,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # all steps, a stretch at a time
     ones_3_column = ones_3[:, None]
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         count = chunk.stop - chunk.start
         part_20 = part_20_room[:count]
         part_21 = part_21_room[:count]
@@ -1398,12 +1433,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (40)
     d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
     x_flat = work.flat("x_flat", x)
-    grads.W_x[...] = np.matmul(
+    grads.W_x[...] = np.dot(
         d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         np.multiply(d_z_hat2_sub3[chunk], z_hat2[chunk], out=multiply_d_z_hat2_sub3[chunk])  # (32)
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_d_z_hat2_sub3[chunk]))
@@ -1411,7 +1446,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.alpha_2[...] = multiply_d_z_hat2_sub3.sum((0, -1))  # (32) gradient of alpha_2
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_5, True):
         np.multiply(d_h_bar_sub2[chunk], h_bar[chunk], out=multiply_d_h_bar_sub2[chunk])  # (33)
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_d_h_bar_sub2[chunk]))
@@ -1708,7 +1743,7 @@ def loss(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1739,7 +1774,7 @@ def loss_and_grads(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -1865,4 +1900,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:7b41f7fa3003d13b7fdbbb450202d87625f78063639d62e83eb3dd315f4bd475
+# rnnsym-seal: sha256:6e331e66e5658490646da4b11702d838c067e519b8d0c8be8523ae1c9771a78e

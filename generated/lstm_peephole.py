@@ -400,6 +400,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -483,12 +484,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -534,7 +537,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -788,41 +791,67 @@ def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def softmax_rows(z: NDArray, axis: int) -> NDArray:
+def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
-    highest = np.real(z).max(axis, keepdims=True)
-    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
-    small /= small.sum(axis, keepdims=True)
-    return small
+    out = np.subtract(z, highest_of(z, axis), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, out.sum(axis, keepdims=True), out=out)
 
 
-def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
-    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
-    highest = np.real(z).max(axis, keepdims=True)
-    lowered = z - np.where(np.isfinite(highest), highest, 0)
-    terms = np.exp(lowered)
-    if not np.iscomplexobj(z):
+def highest_of(z: NDArray, axis: int) -> NDArray:
+    """The largest real part along an axis, 0 where it is infinite."""
+    highest = z.real.max(axis, keepdims=True)
+    highest[~np.isfinite(highest)] = 0
+    return highest
+
+
+def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
+    """The log of the sum of exp(lowered), overwritten: the largest entry, which is 0, is the 1 of log(1 + rest)."""
+    if np.iscomplexobj(lowered):
+        largest = np.expand_dims(lowered.real.argmax(axis), axis)
+        first = np.expm1(np.take_along_axis(lowered, largest, axis))
+        np.exp(lowered, out=lowered)
+        np.put_along_axis(lowered, largest, first, axis)
+        rest = lowered.sum(axis, keepdims=True)
+    else:
         at_top = lowered >= 0
-        np.copyto(terms, 0, where=at_top)
-        rest = terms.sum(axis, keepdims=True)
+        np.exp(lowered, out=lowered)
+        np.copyto(lowered, 0, where=at_top)
+        rest = lowered.sum(axis, keepdims=True)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
-            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
-        with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest)
-    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+            rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
-        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+        return np.log1p(rest)
 
 
-def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
-    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
-    lowered, log_sum = lowered_rows(z, axis)
+def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
+        return class_loss(y, z, axis, p)
+    lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
-        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
-    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
-    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
-    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+        return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
+    y = np.broadcast_to(y, (*z.shape[:axis], *z.shape[axis:][1:]))
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis)
+    losses = np.squeeze(log_sum_of(lowered, axis) - picked, axis)
+    return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
+
+
+def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+    """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
+    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
+    places = np.expand_dims(np.maximum(y, 0), axis)
+    own = np.take_along_axis(p, places, axis)
+    np.put_along_axis(p, places, 0, axis)
+    others = p.sum(axis, keepdims=True)
+    np.put_along_axis(p, places, own, axis)
+    is_near = own > 0.5
+    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    if hard.any():
+        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        losses[hard] = softmax_loss(y[hard], columns_, 0)
+    return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
 def features_first(u: Any, lead: int) -> Any:
@@ -920,11 +949,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         # (13)
         np.matmul(V, y[chunk], out=q_bar)
         np.add(q_bar, b_q_column, out=q_bar)
-        q[chunk] = softmax_rows(q_bar, -2)  # (7) class probabilities
+        softmax_rows(q_bar, -2, out=q[chunk])  # (7) class probabilities
         if run.padding is not None:
             clear(run.padding[chunk], turned(q[chunk]))
         if "d" in run.data:
-            loss[chunk] = softmax_loss(d[chunk], q_bar, -2)  # (8)
+            loss[chunk] = softmax_loss(d[chunk], q_bar, -2, q[chunk])  # (8)
         if run.padding is not None:
             clear(run.padding[chunk], loss[chunk])
 
@@ -982,12 +1011,16 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     multiply_d_i_bar = work.array("multiply_d_i_bar", (steps, n, batch), dtype)
     multiply_d_f_bar = work.array("multiply_d_f_bar", (steps, n, batch), dtype)
     multiply_d_o_bar = work.array("multiply_d_o_bar", (steps, n, batch), dtype)
-    span = stretch(steps, batch * (23 * n + n_d))
+    span = stretch(steps, batch * (4 * n_d))
+    span_2 = stretch(steps, batch * (23 * n + n_d))
+    span_3 = stretch(steps, batch * (6 * n + n_x))
+    span_4 = stretch(steps, batch * (6 * n))
+    span_5 = stretch(steps, batch * (6 * n))
     part_room = work.array("part_room", (span, n_d, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, n, batch), dtype)
-    part_3_room = work.array("part_3_room", (span, n, batch), dtype)
-    part_4_room = work.array("part_4_room", (span, n, batch), dtype)
-    part_5_room = work.array("part_5_room", (span, n, batch), dtype)
+    part_2_room = work.array("part_2_room", (span_2, n, batch), dtype)
+    part_3_room = work.array("part_3_room", (span_2, n, batch), dtype)
+    part_4_room = work.array("part_4_room", (span_2, n, batch), dtype)
+    part_5_room = work.array("part_5_room", (span_2, n, batch), dtype)
     part_6 = work.array("part_6", (n, batch), dtype)
     d_y = work.array("d_y", (n, batch), dtype)
     part_7 = work.array("part_7", (n, batch), dtype)
@@ -1033,14 +1066,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33)
     d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.matmul(
+    grads.V[...] = np.dot(
         d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
         operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
     )
     grads.b_q[...] = d_q_bar_flat.reshape(len(d_q_bar_flat), -1).sum(-1)  # (38) gradient of b_q
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_2, False):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
@@ -1129,14 +1162,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = np.add(add, at_step_d_c_back)
     # (25-32, 34-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.matmul(
+    np.dot(
         d_sums_flat[:, :steps].reshape(4 * n, -1),
         operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         if "x" in wrt:
             np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
         if run.padding is not None:
@@ -1148,7 +1181,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.p_i[...] = multiply_d_i_bar.sum((0, -1))  # (39) gradient of p_i
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         np.multiply(d_f_bar[chunk], c_prev[chunk], out=multiply_d_f_bar[chunk])  # (40)
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_d_f_bar[chunk]))
@@ -1156,7 +1189,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.p_f[...] = multiply_d_f_bar.sum((0, -1))  # (40) gradient of p_f
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_5, True):
         np.multiply(d_o_bar[chunk], c[chunk], out=multiply_d_o_bar[chunk])  # (41) gradient of p_o
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_d_o_bar[chunk]))
@@ -1439,7 +1472,7 @@ def loss(
         "x": x,
         "d": d,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1470,7 +1503,7 @@ def loss_and_grads(
         "x": x,
         "d": d,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -1593,4 +1626,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:7d33c25d097663b9fc564dc179dd03167ec8dc9bd2c692e3276d2389ddfd7782
+# rnnsym-seal: sha256:7e9657f3fd1f94c0991a420bf72eb381613937299bbfb16590519c0ef10d52c7

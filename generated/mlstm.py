@@ -406,6 +406,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -490,12 +491,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -541,7 +544,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -856,41 +859,67 @@ def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def softmax_rows(z: NDArray, axis: int) -> NDArray:
+def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
-    highest = np.real(z).max(axis, keepdims=True)
-    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
-    small /= small.sum(axis, keepdims=True)
-    return small
+    out = np.subtract(z, highest_of(z, axis), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, out.sum(axis, keepdims=True), out=out)
 
 
-def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
-    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
-    highest = np.real(z).max(axis, keepdims=True)
-    lowered = z - np.where(np.isfinite(highest), highest, 0)
-    terms = np.exp(lowered)
-    if not np.iscomplexobj(z):
+def highest_of(z: NDArray, axis: int) -> NDArray:
+    """The largest real part along an axis, 0 where it is infinite."""
+    highest = z.real.max(axis, keepdims=True)
+    highest[~np.isfinite(highest)] = 0
+    return highest
+
+
+def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
+    """The log of the sum of exp(lowered), overwritten: the largest entry, which is 0, is the 1 of log(1 + rest)."""
+    if np.iscomplexobj(lowered):
+        largest = np.expand_dims(lowered.real.argmax(axis), axis)
+        first = np.expm1(np.take_along_axis(lowered, largest, axis))
+        np.exp(lowered, out=lowered)
+        np.put_along_axis(lowered, largest, first, axis)
+        rest = lowered.sum(axis, keepdims=True)
+    else:
         at_top = lowered >= 0
-        np.copyto(terms, 0, where=at_top)
-        rest = terms.sum(axis, keepdims=True)
+        np.exp(lowered, out=lowered)
+        np.copyto(lowered, 0, where=at_top)
+        rest = lowered.sum(axis, keepdims=True)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
-            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
-        with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest)
-    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+            rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
-        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+        return np.log1p(rest)
 
 
-def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
-    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
-    lowered, log_sum = lowered_rows(z, axis)
+def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
+        return class_loss(y, z, axis, p)
+    lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
-        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
-    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
-    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
-    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+        return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
+    y = np.broadcast_to(y, (*z.shape[:axis], *z.shape[axis:][1:]))
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis)
+    losses = np.squeeze(log_sum_of(lowered, axis) - picked, axis)
+    return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
+
+
+def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+    """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
+    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
+    places = np.expand_dims(np.maximum(y, 0), axis)
+    own = np.take_along_axis(p, places, axis)
+    np.put_along_axis(p, places, 0, axis)
+    others = p.sum(axis, keepdims=True)
+    np.put_along_axis(p, places, own, axis)
+    is_near = own > 0.5
+    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    if hard.any():
+        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        losses[hard] = softmax_loss(y[hard], columns_, 0)
+    return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
 def features_first(u: Any, lead: int) -> Any:
@@ -957,18 +986,25 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
     y: Any = features_first(run.data.get("y"), 2)
-    span = stretch(steps, batch * (2 * n_k * n_v + n_k + n_v + 2))
+    span = stretch(steps, batch * (4 * n_k + n_v + n_x + 5))
+    span_2 = stretch(steps, batch * (2 * n_v + n_x + 5))
+    span_3 = stretch(steps, batch * 4)
+    span_4 = stretch(steps, batch * 5)
+    span_5 = stretch(steps, batch * (2 * n_k * n_v + n_k + n_v + 2))
+    span_6 = stretch(steps, batch * (2 * n_k + 2))
+    span_7 = stretch(steps, batch * (2 * n_k + 4 * n_v + n_k * n_v + 7))
+    span_8 = stretch(steps, batch * (3 * n_y + n_v + 2))
     part_room = work.array("part_room", (span, n_k, batch), dtype)
-    o_bar_room = work.array("o_bar_room", (span, n_v, batch), dtype)
-    part_4_room = work.array("part_4_room", (span, batch), dtype)
-    i_bar_room = work.array("i_bar_room", (span, batch), dtype)
-    part_6_room = work.array("part_6_room", (span, batch), dtype)
-    f_bar_room = work.array("f_bar_room", (span, batch), dtype)
+    o_bar_room = work.array("o_bar_room", (span_2, n_v, batch), dtype)
+    part_4_room = work.array("part_4_room", (span_2, batch), dtype)
+    i_bar_room = work.array("i_bar_room", (span_3, batch), dtype)
+    part_6_room = work.array("part_6_room", (span_4, batch), dtype)
+    f_bar_room = work.array("f_bar_room", (span_4, batch), dtype)
     part_7 = work.array("part_7", (batch, n_v, n_k), dtype)
     part_8 = work.array("part_8", (n_k, batch), dtype)
-    part_9_room = work.array("part_9_room", (span, n_v, batch), dtype)
-    part_10_room = work.array("part_10_room", (span, batch), dtype)
-    p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
+    part_9_room = work.array("part_9_room", (span_7, n_v, batch), dtype)
+    part_10_room = work.array("part_10_room", (span_7, batch), dtype)
+    p_bar_room = work.array("p_bar_room", (span_8, n_y, batch), dtype)
     x = operands[:, :n_x]
     b_k_column = b_k[:, None]
     b_v_column = b_v[:, None]
@@ -1026,7 +1062,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(run.padding[chunk], f_tilde[chunk])
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         count = chunk.stop - chunk.start
         o_bar = o_bar_room[:count]
         part_4 = part_4_room[:count]
@@ -1052,7 +1088,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(over, m_bar_t, m_t)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         count = chunk.stop - chunk.start
         i_bar = i_bar_room[:count]
         np.subtract(i_tilde[chunk], m[chunk], out=i_bar)  # (19) pre-activation of i
@@ -1061,7 +1097,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(run.padding[chunk], i[chunk])
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         count = chunk.stop - chunk.start
         part_6 = part_6_room[:count]
         f_bar = f_bar_room[:count]
@@ -1072,7 +1108,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(run.padding[chunk], f[chunk])
 
     # step by step, forwards
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_5, True):
         batch_outer(v[chunk], k[chunk], out=outer_v[chunk])  # (12) memory
         np.multiply(i_wide[chunk], outer_v[chunk], out=C[chunk])  # (12) memory
         if run.padding is not None:
@@ -1086,7 +1122,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
                 clear(over_2, C_t)
 
     # step by step, forwards
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_6, True):
         np.multiply(i_wide_2[chunk], k[chunk], out=n[chunk])  # (13) normaliser
         if run.padding is not None:
             clear(run.padding[chunk], turned(n[chunk]))
@@ -1097,7 +1133,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
                 clear(over_3, n_t.T)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_7, True):
         count = chunk.stop - chunk.start
         part_9 = part_9_room[:count]
         part_10 = part_10_room[:count]
@@ -1117,15 +1153,15 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(run.padding[chunk], turned(h[chunk]))
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_8, True):
         count = chunk.stop - chunk.start
         p_bar = p_bar_room[:count]
         np.matmul(weights2, operands2[chunk], out=p_bar)  # (23) pre-activation of p
-        p[chunk] = softmax_rows(p_bar, -2)  # (15) class probabilities
+        softmax_rows(p_bar, -2, out=p[chunk])  # (15) class probabilities
         if run.padding is not None:
             clear(run.padding[chunk], turned(p[chunk]))
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2)  # (16)
+            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (16)
         if run.padding is not None:
             clear(run.padding[chunk], loss[chunk])
 
@@ -1226,34 +1262,41 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     operands = work.arrays["operands"]
     multiply_d_i_tilde = work.array("multiply_d_i_tilde", (steps, n_x, batch), dtype)
     multiply_d_f_tilde = work.array("multiply_d_f_tilde", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (10 * n_k + 10 * n_v + 4 * n_k * n_v + 5 * n_x + 19))
+    span = stretch(steps, batch * (4 * n_y))
+    span_2 = stretch(steps, batch * (3 * n_k + 7 * n_v + n_y + 18))
+    span_3 = stretch(steps, batch * (2 * n_k * n_v + n_k + n_v + 1))
+    span_4 = stretch(steps, batch * (2 * n_k + 3 * n_k * n_v + 5))
+    span_5 = stretch(steps, batch * (2 * n_k + 3 * n_k * n_v + 4 * n_v + 24))
+    span_6 = stretch(steps, batch * (10 * n_k + 10 * n_v + 4 * n_k * n_v + 5 * n_x + 19))
+    span_7 = stretch(steps, batch * (2 * n_x + 2))
+    span_8 = stretch(steps, batch * (2 * n_x + 2))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, batch), dtype)
-    part_3_room = work.array("part_3_room", (span, n_v, batch), dtype)
-    part_4_room = work.array("part_4_room", (span, batch), dtype)
-    part_5_room = work.array("part_5_room", (span, batch), dtype)
-    part_9_room = work.array("part_9_room", (span, batch, n_v, n_k), dtype)
-    part_10_room = work.array("part_10_room", (span, batch), dtype)
-    d_f_room = work.array("d_f_room", (span, batch), dtype)
-    part_12_room = work.array("part_12_room", (span, batch, n_v, n_k), dtype)
-    part_13_room = work.array("part_13_room", (span, batch), dtype)
-    d_i_room = work.array("d_i_room", (span, batch), dtype)
-    part_14_room = work.array("part_14_room", (span, n_v, batch), dtype)
-    part_15_room = work.array("part_15_room", (span, batch), dtype)
-    part_16_room = work.array("part_16_room", (span, batch), dtype)
+    part_2_room = work.array("part_2_room", (span_2, batch), dtype)
+    part_3_room = work.array("part_3_room", (span_2, n_v, batch), dtype)
+    part_4_room = work.array("part_4_room", (span_2, batch), dtype)
+    part_5_room = work.array("part_5_room", (span_2, batch), dtype)
+    part_9_room = work.array("part_9_room", (span_4, batch, n_v, n_k), dtype)
+    part_10_room = work.array("part_10_room", (span_4, batch), dtype)
+    d_f_room = work.array("d_f_room", (span_4, batch), dtype)
+    part_12_room = work.array("part_12_room", (span_5, batch, n_v, n_k), dtype)
+    part_13_room = work.array("part_13_room", (span_5, batch), dtype)
+    d_i_room = work.array("d_i_room", (span_5, batch), dtype)
+    part_14_room = work.array("part_14_room", (span_5, n_v, batch), dtype)
+    part_15_room = work.array("part_15_room", (span_5, batch), dtype)
+    part_16_room = work.array("part_16_room", (span_5, batch), dtype)
     part_17 = work.array("part_17", (batch,), dtype)
     part_18 = work.array("part_18", (batch,), dtype)
-    d_l_room = work.array("d_l_room", (span, batch), dtype)
-    d_o_room = work.array("d_o_room", (span, n_v, batch), dtype)
-    part_24_room = work.array("part_24_room", (span, n_v, batch), dtype)
-    part_25_room = work.array("part_25_room", (span, n_v, batch), dtype)
-    part_26_room = work.array("part_26_room", (span, batch), dtype)
-    part_27_room = work.array("part_27_room", (span, batch), dtype)
-    part_28_room = work.array("part_28_room", (span, batch, n_v, n_k), dtype)
-    part_29_room = work.array("part_29_room", (span, n_k, batch), dtype)
-    part_30_room = work.array("part_30_room", (span, n_x, batch), dtype)
-    part_31_room = work.array("part_31_room", (span, n_x, batch), dtype)
-    part_32_room = work.array("part_32_room", (span, n_x, batch), dtype)
+    d_l_room = work.array("d_l_room", (span_6, batch), dtype)
+    d_o_room = work.array("d_o_room", (span_6, n_v, batch), dtype)
+    part_24_room = work.array("part_24_room", (span_6, n_v, batch), dtype)
+    part_25_room = work.array("part_25_room", (span_6, n_v, batch), dtype)
+    part_26_room = work.array("part_26_room", (span_6, batch), dtype)
+    part_27_room = work.array("part_27_room", (span_6, batch), dtype)
+    part_28_room = work.array("part_28_room", (span_6, batch, n_v, n_k), dtype)
+    part_29_room = work.array("part_29_room", (span_6, n_k, batch), dtype)
+    part_30_room = work.array("part_30_room", (span_6, n_x, batch), dtype)
+    part_31_room = work.array("part_31_room", (span_6, n_x, batch), dtype)
+    part_32_room = work.array("part_32_room", (span_6, n_x, batch), dtype)
     V_T = V.T
     m = m_all[1 : steps + 1]
     h = operands2[:, :n_v]
@@ -1300,14 +1343,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (51, 57)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
+    np.dot(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
     )
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_2, False):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
@@ -1366,7 +1409,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_n_at0 = at_step(d_n_back, 1)
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_3, False):
         batch_outer(d_h_hat[chunk], q[chunk], out=d_C[chunk])  # (30) error of C
         if run.padding is not None:
             clear(run.padding[chunk], d_C[chunk])
@@ -1386,7 +1429,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_C_at0 = at_step(d_C_back, 1)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_4, True):
         count = chunk.stop - chunk.start
         part_9 = part_9_room[:count]
         part_10 = part_10_room[:count]
@@ -1403,7 +1446,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         at_step_d_f_bar = at_step(d_f_bar, 1)
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_5, False):
         count = chunk.stop - chunk.start
         part_12 = part_12_room[:count]
         part_13 = part_13_room[:count]
@@ -1470,7 +1513,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_6, True):
         count = chunk.stop - chunk.start
         d_l = d_l_room[:count]
         d_o = d_o_room[:count]
@@ -1536,20 +1579,20 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (44, 47)
     d_q_flat = work.flat("d_q_flat", d_q)
     operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
+    np.dot(
         d_q_flat.reshape(len(d_q_flat), -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
     )
     # (52)
     d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
-    grads.W_k[...] = np.matmul(
+    grads.W_k[...] = np.dot(
         d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
     # (45)
     d_v_flat = work.flat("d_v_flat", d_v)
-    grads.W_v[...] = np.matmul(
+    grads.W_v[...] = np.dot(
         d_v_flat.reshape(len(d_v_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_v[...] = d_v_flat.reshape(len(d_v_flat), -1).sum(-1)  # (49) gradient of b_v
@@ -1557,13 +1600,13 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.b_f[...] = d_f_tilde.sum()  # (56) gradient of b_f
     # (46)
     d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar)
-    grads.W_o[...] = np.matmul(
+    grads.W_o[...] = np.dot(
         d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_o[...] = d_o_bar_flat.reshape(len(d_o_bar_flat), -1).sum(-1)  # (50) gradient of b_o
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_7, True):
         np.multiply(d_i_tilde_wide[chunk], x[chunk], out=multiply_d_i_tilde[chunk])  # (53)
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_d_i_tilde[chunk]))
@@ -1571,7 +1614,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.w_i[...] = multiply_d_i_tilde.sum((0, -1))  # (53) gradient of w_i
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_8, True):
         np.multiply(d_f_tilde_wide[chunk], x[chunk], out=multiply_d_f_tilde[chunk])  # (54)
         if run.padding is not None:
             clear(run.padding[chunk], turned(multiply_d_f_tilde[chunk]))
@@ -1913,7 +1956,7 @@ def loss(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1944,7 +1987,7 @@ def loss_and_grads(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -2088,4 +2131,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:97029b2d6dd7cff3e39f74256129ec6b7bb9cd6bee1380cb89c8e95c930a778a
+# rnnsym-seal: sha256:30429a2687f528111331afe4d996cacaf2e9c6d2666caf6db7012a9939990bd9

@@ -366,6 +366,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -449,12 +450,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -500,7 +503,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -745,9 +748,10 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands2 = work.array("operands2", (steps, n_h + 1, batch), dtype)  # h, 1
     y: Any = features_first(run.data.get("y"), 2)
     loss = work.array("loss", (steps, batch), dtype)
-    span = stretch(steps, batch * (3 * n_u + 5 * n_y + 3))
+    span = stretch(steps, batch * (3 * n_u + 3 * n_y + 1))
+    span_2 = stretch(steps, batch * (3 * n_u + 5 * n_y + 3))
     h_bar = work.array("h_bar", (n_h, batch), dtype)
-    part_room = work.array("part_room", (span, batch), dtype)
+    part_room = work.array("part_room", (span_2, batch), dtype)
     operands_rows = operands[2 : steps + 2, n_u : 2 * n_u]
     u_prev = operands[1 : steps + 1, :n_u]
     operands_rows_2 = operands[2 : steps + 2, 2 * n_u : 3 * n_u]
@@ -802,7 +806,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
             clear(over, h_t.T, v_t.T)
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         count = chunk.stop - chunk.start
         part = part_room[:count]
         if "y" in run.data:
@@ -853,6 +857,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_h_bar_all = work.array("d_h_bar", (steps + 3, n_h, batch), dtype)
     d_u = work.array("d_u", (steps, n_u, batch), dtype)
     span = stretch(steps, batch * (3 * n_h + 3 * n_u + 6 * n_y + 2))
+    span_2 = stretch(steps, batch * (n_h + n_u))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
     part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
     part_3 = work.array("part_3", (n_y, batch), dtype)
@@ -919,7 +924,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (8-13, 15)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
+    np.dot(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
         out=grads.stack("weights"),
@@ -927,14 +932,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (14, 16)
     d_v_flat = work.flat("d_v_flat", d_v)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
+    np.dot(
         d_v_flat.reshape(len(d_v_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_2, True):
         if "u" in wrt:
             np.matmul(B_0_T, d_h_bar[chunk], out=d_u[chunk])
             np.add(d_u[chunk], np.matmul(B_1_T, d_h_bar_next[chunk]), out=d_u[chunk])
@@ -1158,7 +1163,7 @@ def loss(
         "u": u,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1189,7 +1194,7 @@ def loss_and_grads(
         "u": u,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -1297,4 +1302,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:3b5215811fe154e15e2c24adaeab27767bc598e9e93a022891aac9de07f2e242
+# rnnsym-seal: sha256:e8b325a44a9f00fdf50dd39ee56c36ea8e1b1bb85576a882f6cd4113fcbc548f

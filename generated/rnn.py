@@ -357,6 +357,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -440,12 +441,14 @@ def checked(
     steps: int | None = None,
     batch: int | None = None,
     single: bool = False,
+    owns: bool = True,
 ) -> Run:
     """Check all arguments of a call; ValueError names the argument, what was expected, what was found."""
     known = isinstance(params, Params)
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
+    run.owns = owns
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -491,7 +494,7 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     lead = 0 if kind == "constant" else 2 if timed else 1
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
-        return valid(array.astype(run.dtype), padding)
+        return valid(array.astype(run.dtype, copy=run.owns), padding)
     array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
     count = length_of(shape[0], run.sizes)
     checked_classes = array if padding is None else array[~padding]
@@ -727,41 +730,67 @@ def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
     return out
 
 
-def softmax_rows(z: NDArray, axis: int) -> NDArray:
+def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
-    highest = np.real(z).max(axis, keepdims=True)
-    small = np.exp(z - np.where(np.isfinite(highest), highest, 0))
-    small /= small.sum(axis, keepdims=True)
-    return small
+    out = np.subtract(z, highest_of(z, axis), out=out)
+    np.exp(out, out=out)
+    return np.divide(out, out.sum(axis, keepdims=True), out=out)
 
 
-def lowered_rows(z: NDArray, axis: int) -> tuple[NDArray, NDArray]:
-    """z less its largest entry, and the log of the sum of its exponentials: the largest is the 1 of log(1 + rest)."""
-    highest = np.real(z).max(axis, keepdims=True)
-    lowered = z - np.where(np.isfinite(highest), highest, 0)
-    terms = np.exp(lowered)
-    if not np.iscomplexobj(z):
+def highest_of(z: NDArray, axis: int) -> NDArray:
+    """The largest real part along an axis, 0 where it is infinite."""
+    highest = z.real.max(axis, keepdims=True)
+    highest[~np.isfinite(highest)] = 0
+    return highest
+
+
+def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
+    """The log of the sum of exp(lowered), overwritten: the largest entry, which is 0, is the 1 of log(1 + rest)."""
+    if np.iscomplexobj(lowered):
+        largest = np.expand_dims(lowered.real.argmax(axis), axis)
+        first = np.expm1(np.take_along_axis(lowered, largest, axis))
+        np.exp(lowered, out=lowered)
+        np.put_along_axis(lowered, largest, first, axis)
+        rest = lowered.sum(axis, keepdims=True)
+    else:
         at_top = lowered >= 0
-        np.copyto(terms, 0, where=at_top)
-        rest = terms.sum(axis, keepdims=True)
+        np.exp(lowered, out=lowered)
+        np.copyto(lowered, 0, where=at_top)
+        rest = lowered.sum(axis, keepdims=True)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
-            rest += at_top.sum(axis, keepdims=True, dtype=z.dtype) - 1
-        with np.errstate(divide="ignore"):
-            return lowered, np.log1p(rest)
-    largest = np.expand_dims(np.real(lowered).argmax(axis), axis)
-    np.put_along_axis(terms, largest, np.expm1(np.take_along_axis(lowered, largest, axis)), axis)
+            rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
-        return lowered, np.log1p(terms.sum(axis, keepdims=True))
+        return np.log1p(rest)
 
 
-def softmax_loss(y: NDArray, z: NDArray, axis: int) -> NDArray:
-    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers."""
-    lowered, log_sum = lowered_rows(z, axis)
+def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
+    """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
+        return class_loss(y, z, axis, p)
+    lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
-        return -(y * np.where(y == 0, 0, lowered - log_sum)).sum(axis)
-    y = np.broadcast_to(y, log_sum.squeeze(axis).shape)
-    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis) - log_sum
-    return np.where(y >= 0, -np.squeeze(picked, axis), 0)
+        return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
+    y = np.broadcast_to(y, (*z.shape[:axis], *z.shape[axis:][1:]))
+    picked = np.take_along_axis(lowered, np.expand_dims(np.maximum(y, 0), axis), axis)
+    losses = np.squeeze(log_sum_of(lowered, axis) - picked, axis)
+    return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
+
+
+def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+    """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
+    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
+    places = np.expand_dims(np.maximum(y, 0), axis)
+    own = np.take_along_axis(p, places, axis)
+    np.put_along_axis(p, places, 0, axis)
+    others = p.sum(axis, keepdims=True)
+    np.put_along_axis(p, places, own, axis)
+    is_near = own > 0.5
+    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    if hard.any():
+        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        losses[hard] = softmax_loss(y[hard], columns_, 0)
+    return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
 def features_first(u: Any, lead: int) -> Any:
@@ -826,11 +855,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         np.add(z_y[chunk], b_y_column, out=z_y[chunk])
         if run.padding is not None:
             clear(run.padding[chunk], turned(z_y[chunk]))
-        a_y[chunk] = softmax_rows(z_y[chunk], -2)  # (4) class probabilities
+        softmax_rows(z_y[chunk], -2, out=a_y[chunk])  # (4) class probabilities
         if run.padding is not None:
             clear(run.padding[chunk], turned(a_y[chunk]))
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], z_y[chunk], -2)  # (5)
+            loss[chunk] = softmax_loss(y[chunk], z_y[chunk], -2, a_y[chunk])  # (5)
         if run.padding is not None:
             clear(run.padding[chunk], loss[chunk])
 
@@ -871,10 +900,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     operands = work.arrays["operands"]
     d_z_x_all = work.array("d_z_x", (steps + 1, n_h, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
-    span = stretch(steps, batch * (4 * n_h + n_x + n_y + 1))
+    span = stretch(steps, batch * (4 * n_y))
+    span_2 = stretch(steps, batch * (4 * n_h + n_x + n_y + 1))
+    span_3 = stretch(steps, batch * (n_h + n_x))
     part_room = work.array("part_room", (span, n_y, batch), dtype)
-    part_2_room = work.array("part_2_room", (span, n_h, batch), dtype)
-    part_3_room = work.array("part_3_room", (span, n_h, batch), dtype)
+    part_2_room = work.array("part_2_room", (span_2, n_h, batch), dtype)
+    part_3_room = work.array("part_3_room", (span_2, n_h, batch), dtype)
     part_4 = work.array("part_4", (n_h, batch), dtype)
     W_y_T = W_y.T
     a_x = operands[1 : steps + 1, n_x : n_h + n_x]
@@ -896,14 +927,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
     operands_flat = work.flat("operands_flat", operands)
-    grads.W_y[...] = np.matmul(
+    grads.W_y[...] = np.dot(
         d_z_y_flat.reshape(len(d_z_y_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
     grads.b_y[...] = d_z_y_flat.reshape(len(d_z_y_flat), -1).sum(-1)  # (13) gradient of b_y
 
     # step by step, backwards
-    for chunk in stretches(steps, span, False):
+    for chunk in stretches(steps, span_2, False):
         count = chunk.stop - chunk.start
         part_2 = part_2_room[:count]
         part_3 = part_3_room[:count]
@@ -926,14 +957,14 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_a_x_at0 = W_h.T @ at_step_d_z_x
     # (9, 10, 12)
     d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
-    np.matmul(
+    np.dot(
         d_z_x_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
 
     # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+    for chunk in stretches(steps, span_3, True):
         if "x" in wrt:
             np.matmul(W_x_T, d_z_x[chunk], out=d_x[chunk])
         if run.padding is not None:
@@ -1126,7 +1157,7 @@ def loss(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
         value = _cost(_forward(params, run, Workspace() if work is None else work))
     run.complain(value)
@@ -1157,7 +1188,7 @@ def loss_and_grads(
         "x": x,
         "y": y,
     }
-    run = checked(params, data, initial, lengths)
+    run = checked(params, data, initial, lengths, owns=False)
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
@@ -1271,4 +1302,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:0b9743696c25f10a6e118e2c4fd66a34486b2cff0a30999cc9c12c8145e3fe2a
+# rnnsym-seal: sha256:33f38694c88a06290bc35de1d3f87fe5b27235595e5f27171c7cb4175683d364
