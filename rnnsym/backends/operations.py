@@ -171,7 +171,8 @@ def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
     others = p.sum(axis, keepdims=True)
     np.put_along_axis(p, places, own, axis)
     is_near = own > 0.5
-    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
+    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
     hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
         columns_ = np.moveaxis(z, axis, 0)[:, hard]

@@ -670,6 +670,8 @@ class PlannedBody:
             return f"np.{function}(({shape},), dtype)" if "," not in shape else f"np.{function}(({shape}), dtype)"
         if function == "eye":
             return f"np.eye({self.size(self.cells[op.out].shape[0])}, dtype=dtype)"
+        if function == "array":
+            return f"np.asarray({args[0]}, dtype)"
         if function == "for_each":
             return f"batch * {args[0]}"
         if function == "excess":
@@ -742,7 +744,7 @@ class PlannedBody:
         operand, rank = op.args[0], self.cells[op.out].rank
         shape = {0: "(steps, batch)", 1: "(steps, {0}, batch)", 2: "(steps, batch, {0}, {1})"}[rank]
         shape = shape.format(*map(self.size, self.cells[op.out].shape))
-        text = args[0]
+        text = f"np.asarray({args[0]}, dtype)" if isinstance(operand, Amount) or operand.name in self.weak else args[0]
         if rank == 1 and self._axes(operand) == ALONE and not text.endswith("[:, None]"):
             text = f"{text}[:, None]"
         return f"np.broadcast_to({text}, {shape})[{WHOLE}]" if self.kind == "map" else f"np.broadcast_to({text}, {shape})"
@@ -767,7 +769,13 @@ class PlannedBody:
         else:
             args = [self.text(a, self._rank_of(a, op), axes) for a in op.args]
             expression = self._expression(op, args, rank, axes)
-            if op.args and all(isinstance(a, Amount) or a.name in self.weak for a in op.args) and axes == ALONE and not rank:
+            if (
+                op.function != "array"
+                and op.args
+                and all(isinstance(a, Amount) or a.name in self.weak for a in op.args)
+                and axes == ALONE
+                and not rank
+            ):
                 if cell.kind == "part":
                     self.weak.add(op.out)
                 expression = f"float({expression})" if cell.kind == "part" else f"np.asarray({expression}, dtype)"

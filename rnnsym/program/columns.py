@@ -488,16 +488,22 @@ def _vector_function(columns: Columns, node: Tensor) -> Operand:
 # ---------------------------------------------------------------- losses
 
 
+def _as_array(columns: Columns, operand: Operand) -> Operand:
+    """A number as an array, so that what is computed of it keeps the working precision."""
+    is_number = columns.axes(operand) == ALONE and not columns.rank(operand)
+    return columns.emit("array", operand, shape=(), axes=ALONE) if is_number else operand
+
+
 @lowering(*LOSS_TERMS)
 def _loss(columns: Columns, node: Tensor) -> Operand:
-    terms = columns.emit(LOSS_TERMS[type(node)], *columns.all(node.args))
+    terms = columns.emit(LOSS_TERMS[type(node)], *(_as_array(columns, a) for a in columns.all(node.args)))
     return columns.emit("sum", terms, shape=()) if columns.rank(terms) else terms
 
 
 @lowering(op.SoftmaxCrossEntropy)
 def _softmax_cross_entropy(columns: Columns, node: Tensor) -> Operand:
     y, z = node.args
-    given = leaf(columns, y) if isinstance(y, Quantity) and y.name in columns.classes else columns.lower(y)
+    given = leaf(columns, y) if isinstance(y, Quantity) and y.name in columns.classes else _as_array(columns, columns.lower(y))
     return columns.emit("softmax_cross_entropy", given, columns.lower(z), shape=())
 
 

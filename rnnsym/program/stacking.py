@@ -278,7 +278,8 @@ class _Stacking:
             if not isinstance(first, Ref) or first.delay != 0 or first.rows is not None or first.turned:
                 return None
             found.add(first.name)
-        return found.pop() if len(found) == 1 else None
+        error = found.pop() if len(found) == 1 else None
+        return error if error is not None and same_shape(self.cells[error].shape, self.cells[op.out].shape) else None
 
     def _gradients(self, stack: Stack) -> None:
         """One product for the gradients of all parameters of a stack, where they are the products that the stack suggests."""
