@@ -405,7 +405,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
-        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
+        self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -844,7 +844,8 @@ def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
     others = p.sum(axis, keepdims=True)
     np.put_along_axis(p, places, own, axis)
     is_near = own > 0.5
-    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
+    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
     hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
         columns_ = np.moveaxis(z, axis, 0)[:, hard]
@@ -1684,4 +1685,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:981322c50b8eacc0f71523512d044bd58a349b65f3778e2f4dad56479d07bd86
+# rnnsym-seal: sha256:27113e799b6f0422942b7fa5d2a7eaa24ebc9406ccdfc8d67f34c71bdc3c64f3

@@ -348,7 +348,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
-        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
+        self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -794,7 +794,8 @@ def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
     others = p.sum(axis, keepdims=True)
     np.put_along_axis(p, places, own, axis)
     is_near = own > 0.5
-    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
+    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
     hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
         columns_ = np.moveaxis(z, axis, 0)[:, hard]
@@ -1302,4 +1303,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:b6ba5a3c6a28bbf652c9d9ac1fcd58368bad94ca7c100d36e0c1ebbb1bf97c9d
+# rnnsym-seal: sha256:bf6349cddea5e62ae485ff667c242c03d9052ffc4626cb6fca5a054f114adde8

@@ -347,7 +347,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
-        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
+        self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -786,7 +786,8 @@ def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
     others = p.sum(axis, keepdims=True)
     np.put_along_axis(p, places, own, axis)
     is_near = own > 0.5
-    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
+    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
     hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
         columns_ = np.moveaxis(z, axis, 0)[:, hard]
@@ -1271,4 +1272,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:3e490c5cc21a261712583fc9728f2f63171ac21244e50641140e0e1e58e0c935
+# rnnsym-seal: sha256:9ca747e2ed416232463e6b2fef6b3dc6fd18127059c00e63e7b930b02905ee7d

@@ -363,7 +363,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
-        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
+        self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -825,7 +825,8 @@ def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
     others = p.sum(axis, keepdims=True)
     np.put_along_axis(p, places, own, axis)
     is_near = own > 0.5
-    losses = np.squeeze(-np.where(is_near, np.log1p(-np.where(is_near, others, 0)), np.log(np.where(own > 0, own, 1))), axis)
+    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
+    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
     hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
         columns_ = np.moveaxis(z, axis, 0)[:, hard]
@@ -1491,4 +1492,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:7a74ae5078f5a6d1f58341bddaeb412a893592ed1319eae11b284ff1f0126652
+# rnnsym-seal: sha256:e85f67da13a684b5b5e3e5f8e0d3872662c646bad6c7afa86f443c31ceb1122d

@@ -366,7 +366,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
-        self.owns = True  # whether data are copied, so that the caller may change them while a trace lives
+        self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
 
@@ -1302,4 +1302,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e8b325a44a9f00fdf50dd39ee56c36ea8e1b1bb85576a882f6cd4113fcbc548f
+# rnnsym-seal: sha256:418f29119414697f6cfa1e0221ef404823733d4a70c51fc5fc983df7ec1a3b41
