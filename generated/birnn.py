@@ -996,13 +996,13 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (17)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V_f[...] = np.dot(
+    grads.V_f[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_f + n_x, 1 : steps + 1].reshape(n_f, -1).T,
     )
     # (18)
     operands2_flat = work.flat("operands2_flat", operands2)
-    grads.V_b[...] = np.dot(
+    grads.V_b[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat[n_x : n_b + n_x, :steps].reshape(n_b, -1).T,
     )
@@ -1032,7 +1032,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_b_atT1 = U_b.T @ at_end_d_b_bar
     # (14, 16, 20)
     d_b_bar_flat = work.flat("d_b_bar_flat", d_b_bar_all)
-    np.dot(
+    np.matmul(
         d_b_bar_flat[:, 1 : steps + 1].reshape(n_b, -1),
         operands2_flat[:, 1 : steps + 1].reshape(n_b + n_x + 1, -1).T,
         out=grads.stack("weights2"),
@@ -1062,7 +1062,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_f_at0 = U_f.T @ at_step_d_f_bar
     # (13, 15, 19)
     d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
-    np.dot(
+    np.matmul(
         d_f_bar_flat[:, :steps].reshape(n_f, -1),
         operands_flat[:, :steps].reshape(n_f + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1423,4 +1423,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:9b9c20cc3745ec458193d1b7c13033af134fcb0c098dc5a84e2b3f2db843b19c
+# rnnsym-seal: sha256:17f5dabb6f01992c4e6d197d2a65e2f586fbfc5a895772732f0a047e05bcd956

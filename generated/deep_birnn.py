@@ -1128,7 +1128,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33, 38)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands5_flat = work.flat("operands5_flat", operands5)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands5_flat.reshape(len(operands5_flat), -1).T,
         out=grads.stack("weights5"),
@@ -1160,7 +1160,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (31, 32, 37)
     d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all)
     operands4_flat = work.flat("operands4_flat", operands4)
-    np.dot(
+    np.matmul(
         d_b2_bar_flat[:, 1 : steps + 1].reshape(n_2, -1),
         operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
         out=grads.stack("weights4"),
@@ -1192,7 +1192,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (29, 30, 36)
     d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all)
     operands3_flat = work.flat("operands3_flat", operands3)
-    np.dot(
+    np.matmul(
         d_f2_bar_flat[:, :steps].reshape(n_2, -1),
         operands3_flat[:, :steps].reshape(2 * n_1 + n_2 + 1, -1).T,
         out=grads.stack("weights3"),
@@ -1226,7 +1226,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (26, 28, 35)
     d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_b1_bar_flat[:, 1 : steps + 1].reshape(n_1, -1),
         operands2_flat[:, 1 : steps + 1].reshape(n_1 + n_x + 1, -1).T,
         out=grads.stack("weights2"),
@@ -1258,7 +1258,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (25, 27, 34)
     d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_f1_bar_flat[:, :steps].reshape(n_1, -1),
         operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1685,4 +1685,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:27113e799b6f0422942b7fa5d2a7eaa24ebc9406ccdfc8d67f34c71bdc3c64f3
+# rnnsym-seal: sha256:ae7948a71da090c1b31e2034279c0279fb393aa9fc0a8fcae154f0aa9534005f

@@ -1127,7 +1127,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (35, 36)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
@@ -1200,7 +1200,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33)
     d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
     x_flat = work.flat("x_flat", x)
-    grads.W_v[...] = np.dot(
+    grads.W_v[...] = np.matmul(
         d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1241,7 +1241,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # (32)
     d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
-    grads.W_k[...] = np.dot(
+    grads.W_k[...] = np.matmul(
         d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1292,7 +1292,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
 
     # (31)
     d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    grads.W_q[...] = np.dot(
+    grads.W_q[...] = np.matmul(
         d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1711,4 +1711,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:b42c6a4dfdd94bb5ef197b8b2c639673a65c651a71c3fd76569d5f1dc27c14b5
+# rnnsym-seal: sha256:77308179b9ac470e5ab86de955bcd0748564ce9ce377544346896654ce966d0a

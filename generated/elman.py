@@ -935,7 +935,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -965,7 +965,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = U.T @ at_step_d_h_bar
     # (9, 10, 12)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-    np.dot(
+    np.matmul(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1303,4 +1303,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:bf6349cddea5e62ae485ff667c242c03d9052ffc4626cb6fca5a054f114adde8
+# rnnsym-seal: sha256:c8f61faecb708b61572e3adbabe0fa4e7152ed16978d49202b4601b7f60711eb

@@ -1071,7 +1071,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (27)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -1146,21 +1146,21 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
     # (21, 22, 24, 25, 28, 29)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(2 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
     )
     # (23)
     d_n_bar_flat = work.flat("d_n_bar_flat", d_n_bar)
-    grads.W_n[...] = np.dot(
+    grads.W_n[...] = np.matmul(
         d_n_bar_flat.reshape(len(d_n_bar_flat), -1), operands_flat[:n_x, :steps].reshape(n_x, -1).T
     )
     grads.b_n[...] = d_n_bar_flat.reshape(len(d_n_bar_flat), -1).sum(-1)  # (30) gradient of b_n
     # (26, 31)
     d_n_hat_flat = work.flat("d_n_hat_flat", d_n_hat_all)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_n_hat_flat[:, :steps].reshape(n_h, -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1561,4 +1561,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:3ea341bab5c875a9d921f874bfb04b79557e3cbfbee9e9c2fcdb672e9bfc53e8
+# rnnsym-seal: sha256:94e20cfbc856b6df72fec0c856fc4fbc36bea39e7a287ce2c3c5efcc94a7e08e

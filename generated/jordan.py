@@ -990,7 +990,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (12, 13, 15)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_h_bar_flat.reshape(len(d_h_bar_flat), -1),
         operands_flat[:, 1 : steps + 1].reshape(n_x + n_y + 1, -1).T,
         out=grads.stack("weights"),
@@ -998,7 +998,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (14, 16)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1374,4 +1374,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:66324496fe75aa0ffcca485b8d6008b19301024958542b7aef19a55cbeed2415
+# rnnsym-seal: sha256:6a9436e95a49bbfaaf66f58cbe012e2d76060efd542a3b58a3aaa80c7529b3f0

@@ -944,7 +944,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     s_flat = work.flat("s_flat", s_all)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1), s_flat[:, 1 : steps + 1].reshape(n_s, -1).T
     )
 
@@ -973,7 +973,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.E[...] = scattered(d_s_bar, w, n_w)  # (9) gradient of E
     # (10)
     d_s_bar_flat = work.flat("d_s_bar_flat", d_s_bar_all)
-    grads.U[...] = np.dot(
+    grads.U[...] = np.matmul(
         d_s_bar_flat[:, :steps].reshape(n_s, -1), s_flat[:, :steps].reshape(n_s, -1).T
     )
 
@@ -1286,4 +1286,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:ea715f0e77a72d219932adcd580efbdbbd3cd9b940a8c63ae947813cdaca5986
+# rnnsym-seal: sha256:7d7c18565e7a53d8a2f32406db306ab619764f01a8369e47f59d9b74a7b4495e

@@ -1222,7 +1222,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (39, 41)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
         out=grads.stack("weights"),
@@ -1377,7 +1377,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (34)
     d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
-    grads.W_h[...] = np.dot(
+    grads.W_h[...] = np.matmul(
         d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:n_h, :steps].reshape(n_h, -1).T,
     )
@@ -1434,7 +1434,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (40)
     d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
     x_flat = work.flat("x_flat", x)
-    grads.W_x[...] = np.dot(
+    grads.W_x[...] = np.matmul(
         d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
     )
 
@@ -1901,4 +1901,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:a59b4b9353517f5f161067ce64d4d582dc85094fdf06f11eb70979ebad92c3b8
+# rnnsym-seal: sha256:d1a18cd54279dd3ffa77d6f573588dbf89984cefe1dc4d2337c48a636fa1a90f

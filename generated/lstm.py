@@ -1054,7 +1054,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (38)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -1134,7 +1134,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = at_step(d_c_back, 1)
     # (25-28, 30-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(4 * n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1564,4 +1564,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:ebc423f8a9ad69f6e3645e8b3ca28ae16db5d7790b6b5c693e2f82bda06d77e5
+# rnnsym-seal: sha256:15402ccd05967549a89d39930ca2add6d249547a0a6284c412f74cd96214cd9e

@@ -1067,7 +1067,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (33)
     d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
     operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
         operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
     )
@@ -1163,7 +1163,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c_at0 = np.add(add, at_step_d_c_back)
     # (25-32, 34-37)
     d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.dot(
+    np.matmul(
         d_sums_flat[:, :steps].reshape(4 * n, -1),
         operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1627,4 +1627,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:8c4eea4846ee16f7c7b2f36f59a643977bc6a55265cf01dadad83739d073b17d
+# rnnsym-seal: sha256:66f4d26fd897bdc87a7f86f08caa319722b37d7cfd1b1ecf3cb1c8e324c1312e

@@ -944,7 +944,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (9-11)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1272,4 +1272,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:9ca747e2ed416232463e6b2fef6b3dc6fd18127059c00e63e7b930b02905ee7d
+# rnnsym-seal: sha256:ff44962b563292133bf695da13c60ec4e6ac85e11da9fb4930853b0839cabdc5

@@ -1044,7 +1044,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (20, 22)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands3_flat = work.flat("operands3_flat", operands3)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands3_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
         out=grads.stack("weights3"),
@@ -1117,7 +1117,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (17, 18)
     d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_f_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
@@ -1125,7 +1125,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (19, 21)
     d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1492,4 +1492,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e85f67da13a684b5b5e3e5f8e0d3872662c646bad6c7afa86f443c31ceb1122d
+# rnnsym-seal: sha256:8c90422a236d46a71635db537c97d9afc6784bf703cebf033d613f6061e96789

@@ -1344,7 +1344,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (51, 57)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1580,20 +1580,20 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (44, 47)
     d_q_flat = work.flat("d_q_flat", d_q)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_q_flat.reshape(len(d_q_flat), -1),
         operands_flat.reshape(len(operands_flat), -1).T,
         out=grads.stack("weights"),
     )
     # (52)
     d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
-    grads.W_k[...] = np.dot(
+    grads.W_k[...] = np.matmul(
         d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
     # (45)
     d_v_flat = work.flat("d_v_flat", d_v)
-    grads.W_v[...] = np.dot(
+    grads.W_v[...] = np.matmul(
         d_v_flat.reshape(len(d_v_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_v[...] = d_v_flat.reshape(len(d_v_flat), -1).sum(-1)  # (49) gradient of b_v
@@ -1601,7 +1601,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     grads.b_f[...] = d_f_tilde.sum()  # (56) gradient of b_f
     # (46)
     d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar)
-    grads.W_o[...] = np.dot(
+    grads.W_o[...] = np.matmul(
         d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
     )
     grads.b_o[...] = d_o_bar_flat.reshape(len(d_o_bar_flat), -1).sum(-1)  # (50) gradient of b_o
@@ -2132,4 +2132,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:b4a99cfb93b7f9bad546f981de60c5bc11f3f3a1ca83d7acaceeb6cdffcb2ead
+# rnnsym-seal: sha256:8eb9ffb3fb5ac78b159f4a882797225f00f6f9841d4659572df0d7ee9eab0ce3

@@ -924,7 +924,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (8-13, 15)
     d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_h_bar_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
         out=grads.stack("weights"),
@@ -932,7 +932,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (14, 16)
     d_v_flat = work.flat("d_v_flat", d_v)
     operands2_flat = work.flat("operands2_flat", operands2)
-    np.dot(
+    np.matmul(
         d_v_flat.reshape(len(d_v_flat), -1),
         operands2_flat.reshape(len(operands2_flat), -1).T,
         out=grads.stack("weights2"),
@@ -1302,4 +1302,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:418f29119414697f6cfa1e0221ef404823733d4a70c51fc5fc983df7ec1a3b41
+# rnnsym-seal: sha256:f975d165eed0311fef3512772f16ae38aa6cb388c35298982aca83645c987d30

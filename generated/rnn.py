@@ -928,7 +928,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (11)
     d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
     operands_flat = work.flat("operands_flat", operands)
-    grads.W_y[...] = np.dot(
+    grads.W_y[...] = np.matmul(
         d_z_y_flat.reshape(len(d_z_y_flat), -1),
         operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
     )
@@ -958,7 +958,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_a_x_at0 = W_h.T @ at_step_d_z_x
     # (9, 10, 12)
     d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
-    np.dot(
+    np.matmul(
         d_z_x_flat[:, :steps].reshape(n_h, -1),
         operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1303,4 +1303,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:cefa76a4da397018723b196fd874ca9637e9b07a6651a420b52dc42c1fbb09fc
+# rnnsym-seal: sha256:539dd29b1b06c21c19a98bd3a6e0515a8a328b65e22e03d172ef30789481dc91

@@ -1203,7 +1203,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (41)
     d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
     operands2_flat = work.flat("operands2_flat", operands2)
-    grads.V[...] = np.dot(
+    grads.V[...] = np.matmul(
         d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
         operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
     )
@@ -1280,7 +1280,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
         d_c2_at0 = at_step(d_c2_back, 1)
     # (39, 40, 43)
     d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
-    np.dot(
+    np.matmul(
         d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
         operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
         out=grads.stack("weights2"),
@@ -1358,7 +1358,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     # (37, 38, 42)
     d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all)
     operands_flat = work.flat("operands_flat", operands)
-    np.dot(
+    np.matmul(
         d_c1_bar_sub_flat[:, :steps].reshape(4 * n_1, -1),
         operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
         out=grads.stack("weights"),
@@ -1815,4 +1815,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:8d508ab8468cfe57ba0fb5f3667d3ebe0d0591bdfc8434a417d9fe8315eff655
+# rnnsym-seal: sha256:055f047e1b5b936b68878da3714b5d68b1d49873a24df6a2e50b13d64b1ab0cb
