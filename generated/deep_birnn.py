@@ -351,7 +351,9 @@ def layout(numbers: tuple[int, ...]) -> Any:
     """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
     if numbers not in _LAYOUTS:
         sizes = dict(zip(SIZES, numbers))
-        matrices, places, start = [], [], 0
+        matrices: list[Any] = []
+        places: list[Any] = []
+        start = 0
         for name, axes in STACKS.items():
             rows, columns = (length_of(axis, sizes) for axis in axes)
             matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
@@ -402,6 +404,7 @@ class Run:
         self.dtype = params.vector.dtype
         self.data: dict[str, NDArray] = {}
         self.given: dict[str, NDArray] = {}
+        self.places: dict[str, list[str]] = {}  # which of them each argument gave
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
@@ -521,12 +524,17 @@ def checked(
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
-    for name, (value, shape) in FIXED.items():
-        if name not in run.data:
-            lengths_ = tuple(length_of(axis, run.sizes) for axis in shape)
-            run.data[name] = np.full(lengths_, value, run.dtype)
+    fill_fixed(run)
     read_initial(run, initial)
     return run
+
+
+def fill_fixed(run: Run) -> None:
+    """Constants that have a value where the caller gives none."""
+    for name, (value, shape) in FIXED.items():
+        if name not in run.data:
+            lengths = tuple(length_of(axis, run.sizes) for axis in shape)
+            run.data[name] = np.full(lengths, value, run.dtype)
 
 
 def is_classes(name: str, array: NDArray, lead: int) -> bool:
@@ -600,6 +608,7 @@ def read_initial(run: Run, initial: Any) -> None:
         if array.shape != expected:
             raise ValueError(f"initial[{key!r}]: expected shape {expected}, found {array.shape}")
         run.given |= dict(zip(keys, array if len(keys) > 1 else [array]))
+        run.places[key] = keys
 
 
 def state_batch(initial: Any) -> int:
@@ -1666,6 +1675,7 @@ def step(
     /,
     *,
     x: ArrayLike,
+    work: Workspace | None = None,
 ) -> tuple[State, Values]:
     """One step of every sequence, for streams: the new state, and every variable that needs no target.
 
@@ -1685,4 +1695,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:ae7948a71da090c1b31e2034279c0279fb393aa9fc0a8fcae154f0aa9534005f
+# rnnsym-seal: sha256:e5c36d21d91da8a92c62760cff522a142f8e7b203424225361c77bee0ea57994

@@ -293,7 +293,9 @@ def layout(numbers: tuple[int, ...]) -> Any:
     """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
     if numbers not in _LAYOUTS:
         sizes = dict(zip(SIZES, numbers))
-        matrices, places, start = [], [], 0
+        matrices: list[Any] = []
+        places: list[Any] = []
+        start = 0
         for name, axes in STACKS.items():
             rows, columns = (length_of(axis, sizes) for axis in axes)
             matrices.append((name, slice(start, start + rows * columns), (rows, columns)))
@@ -344,6 +346,7 @@ class Run:
         self.dtype = params.vector.dtype
         self.data: dict[str, NDArray] = {}
         self.given: dict[str, NDArray] = {}
+        self.places: dict[str, list[str]] = {}  # which of them each argument gave
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
@@ -463,12 +466,17 @@ def checked(
     set_lengths(run, lengths)
     for name, array in arrays.items():
         run.data[name] = read_data(run, name, array[None] if single and DATA[name][1] else array)
-    for name, (value, shape) in FIXED.items():
-        if name not in run.data:
-            lengths_ = tuple(length_of(axis, run.sizes) for axis in shape)
-            run.data[name] = np.full(lengths_, value, run.dtype)
+    fill_fixed(run)
     read_initial(run, initial)
     return run
+
+
+def fill_fixed(run: Run) -> None:
+    """Constants that have a value where the caller gives none."""
+    for name, (value, shape) in FIXED.items():
+        if name not in run.data:
+            lengths = tuple(length_of(axis, run.sizes) for axis in shape)
+            run.data[name] = np.full(lengths, value, run.dtype)
 
 
 def is_classes(name: str, array: NDArray, lead: int) -> bool:
@@ -542,6 +550,7 @@ def read_initial(run: Run, initial: Any) -> None:
         if array.shape != expected:
             raise ValueError(f"initial[{key!r}]: expected shape {expected}, found {array.shape}")
         run.given |= dict(zip(keys, array if len(keys) > 1 else [array]))
+        run.places[key] = keys
 
 
 def state_batch(initial: Any) -> int:
@@ -1253,6 +1262,7 @@ def step(
     /,
     *,
     x: ArrayLike,
+    work: Workspace | None = None,
 ) -> tuple[State, Values]:
     """One step of every sequence, for streams: the new state, and every variable that needs no target.
 
@@ -1272,4 +1282,4 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:ff44962b563292133bf695da13c60ec4e6ac85e11da9fb4930853b0839cabdc5
+# rnnsym-seal: sha256:2dfb91f64cc81809b50579113908a5f6593f996eebfce44519c452444852df6f

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rnnsym.backends.numpy_module import Parts
 
 
-def public_functions(parts: Parts, initial_lines: list[str], planned: bool = False) -> tuple[list[str], set[str]]:
+def public_functions(parts: Parts, initial_lines: list[str], planned: bool = False, streams: bool = False) -> tuple[list[str], set[str]]:
     """The functions in the order of the module, and the helper functions that they use."""
-    calls = _Calls(parts, planned)
+    calls = _Calls(parts, planned, streams)
     return [
         calls.initial_state(initial_lines), calls.forward(), calls.cost(), calls.loss(), calls.loss_and_grads(), calls.backward(),
         calls.step(), SGD_STEP,
@@ -34,8 +34,8 @@ def signature(name: str, positional: Sequence[str], keywords: Sequence[str], ret
 
 
 class _Calls:
-    def __init__(self, parts: Parts, planned: bool):
-        self.parts, self.planned = parts, planned
+    def __init__(self, parts: Parts, planned: bool, streams: bool):
+        self.parts, self.planned, self.streams = parts, planned, streams
         self.public = parts.names.public
         system = parts.prepared
         self.data: list[Declaration] = [*system.data, *system.constants]
@@ -212,15 +212,19 @@ class _Calls:
     def step(self) -> str:
         parts = self.parts
         only = [d for d in self.data if d.kind != "target" or d.name in parts.stream.targets]
-        rows = signature("step", ["params: Params", "state: Any", "/"], self.keywords(only=only), "tuple[State, Values]")
+        keywords = [*self.keywords(only=only), *self.work()]
+        rows = signature("step", ["params: Params", "state: Any", "/"], keywords, "tuple[State, Values]")
         rows += ['    """One step of every sequence, for streams: the new state, and every variable that needs no target.', ""]
         rows += ["    Data are as in `forward`, without the time axis: (B, ...).", '    """']
         if parts.stream.obstacle:
             return "\n".join([*rows, "    raise ValueError(NO_CHUNKS)"])
         outputs = [d for d in parts.model.variables if d.name in parts.stream.outputs]
-        rows += [*self.dictionary(only), "    run = checked(params, data, state, single=True)"]
-        rows += ["    with run.quiet():", f"        trace = {self.pass_forward('Workspace()')}"]
-        inner = [f"        {string(self.public[d.name])}: trace.{self.public[d.name]}{'[0]' if d.timed else ''}," for d in outputs]
+        rows += [*self.dictionary(only), "    run = checked_step(params, data, state)"]
+        if self.streams:
+            return "\n".join([*rows, "    with run.quiet():", f"        return _step(params, run, {self.room()})"])
+        rows += ["    with run.quiet():", f"        trace = {self.pass_forward(self.room())}"]
+        own = "np.array(trace.{}[0])" if self.planned else "trace.{}[0]"
+        inner = [f"        {string(self.public[d.name])}: {(own if d.timed else 'trace.{}').format(self.public[d.name])}," for d in outputs]
         rows += ["    out = {", *inner, "    }"] if inner else ["    out: dict[str, NDArray] = {}"]
         return "\n".join([*rows, "    return trace.state, Values(out)"])
 

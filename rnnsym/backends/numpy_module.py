@@ -23,6 +23,7 @@ from rnnsym.backends.head import classes_allowed, docstring, tables
 from rnnsym.backends.parts import Parts, program_parts
 from rnnsym.backends.planned import cost_adjoint, plan_parts
 from rnnsym.backends.planned_module import planned_text
+from rnnsym.backends.planned_step import step_text
 from rnnsym.backends.printing import WIDTH
 from rnnsym.backends.starts import start_lines
 from rnnsym.backends.tables import string
@@ -101,30 +102,37 @@ def module_view(
     vectors = frozenset(classes_allowed(parts.model)) if planned else frozenset()
     backward, backward_lines = _backward_lines(parts, vectors)
     initial, initial_lines = _initial_lines(parts)
-    public, used = public_functions(parts, initial_lines, planned)
     starts, start_functions = start_lines(parts.model, parts.names)
-    functions = backward.printer.functions | initial | used | start_functions | {"valid", "clear", "one_hot"}  # checks use them too
+    functions = backward.printer.functions | initial | start_functions | {"valid", "clear", "one_hot"}  # checks use them too
     view: dict[str, object] = {
         "planned": planned,
         "stack_tables": "",
         "gradient_lines": [],
+        "step_lines": [],
+        "has_step": not parts.stream.obstacle,
         "kernels": string(file) if compiled is not None else "",
     }
     if planned:
         adj = cost_adjoint(parts.prepared)
         numbers = {**parts.numbers, **_numbers_of(adj, parts.numbers)}
         traced = frozenset(name for name, _ in backward.printer.loads if name in parts.prepared.by_name)
-        text = planned_text(parts, adj, plan_parts(parts, adj, numbers, traced, passes), numbers, compiled)
+        plan = plan_parts(parts, adj, numbers, traced, passes)
+        text = planned_text(parts, adj, plan, numbers, compiled)
         functions |= text.functions
+        step = step_text(parts, adj, plan, text.described)
+        if step is not None:
+            functions |= step.functions
+            view["step_lines"] = step.lines
         view |= {"stack_tables": text.tables, "gradient_lines": text.gradient if adj.seeds else []}
         forward_lines = text.forward
     else:
         forward, forward_lines = _forward_lines(parts)
         functions |= forward.printer.functions
+    public, used = public_functions(parts, initial_lines, planned, bool(view["step_lines"]))
     return view | {
         "docstring": docstring(parts, command, fingerprint),
         "tables": tables(parts),
-        "functions": sources(functions),
+        "functions": sources(functions | used),
         "forward_lines": forward_lines,
         "backward_lines": backward_lines,
         "public": [starts, *public],

@@ -45,7 +45,7 @@ def program_parts(system: System, numbers: Mapping[str, int] | None = None) -> P
     prepared = prepare(system)
     wanted = {d.name for d in prepared.declarations if d.kind in ("param", "constant", "input")} | {INITIAL}
     adj = adjoint(prepared, wrt=sorted(wanted), upstream=True)
-    stream = replace(streaming(prepared), obstacle=streaming(system).obstacle)  # said in the user's own names
+    stream = replace(streaming(prepared, system.by_name), obstacle=streaming(system).obstacle)  # said in the user's own names
     optional = frozenset(d.name for d in prepared.of_kind("target")) - stream.targets
     cited = numbers or _numbered(adj)
     needs = {key: found & optional for key, found in needed_targets(prepared).items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import sympy
 
@@ -59,6 +60,8 @@ class PlannedBody:
     flows: Mapping[str, str] = field(default_factory=dict)
     public: Mapping[str, str] = field(default_factory=dict)
     compiled: list[CFunction] | None = None
+
+    walks: ClassVar[bool] = True  # loops over steps, and operands that are worth a copy before them
 
     def __post_init__(self) -> None:
         self.cells = self.plan.cells
@@ -266,7 +269,11 @@ class PlannedBody:
             return self.late[key][0]
         if key not in self.views:
             word = "_T" if ref.turned else "_column" if tail.endswith("None]") else "_part"
-            text = f"np.ascontiguousarray({name}{tail})" if ref.turned and cell.axes == ALONE and self.kind == "scan" else name + tail
+            text = (
+                f"np.ascontiguousarray({name}{tail})"
+                if ref.turned and cell.axes == ALONE and self.kind == "scan" and self.walks
+                else name + tail
+            )
             found = (self.fresh(name + word), text)
             if ref.name in self.sometimes:
                 return name + tail
@@ -320,6 +327,10 @@ class PlannedBody:
         count = [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if counted else []
         head = [f"{' ' * (INDENT + 4)}{name} = {text}" for name, text in self.stretch_rooms.items()]
         return lines[:2] + self._late_lines() + lines[2:] + count + head + rows
+
+    def pooled(self, phase: Phase) -> dict[str, str]:
+        """Local arrays that share one."""
+        return _pooled(phase, self)
 
     def _late_lines(self) -> list[str]:
         return [f"{' ' * INDENT}{name} = {text}" for name, text in self.late.values()]
@@ -849,7 +860,7 @@ class PlannedBody:
 
 def _affine(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     count = op.details[0]
-    word = "np.dot" if body.kind == "scan" else "np.matmul"
+    word = "np.dot" if body.kind == "scan" and body.walks else "np.matmul"
     rows = []
     for k in range(count):
         matrix, vector = body.text(op.args[2 * k], 2), body.text(op.args[2 * k + 1], 1)

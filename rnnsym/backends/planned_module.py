@@ -37,6 +37,7 @@ class PlannedText:
     gradient: list[str]
     tables: str
     functions: frozenset[str]
+    described: Mapping[int, str]
 
 
 def planned_text(
@@ -45,16 +46,16 @@ def planned_text(
     """Both passes as text; `compiled`, if given, is filled with the C functions that they call."""
     described = {numbers[d.key]: d.description for d in adj.system.every_definition if d.key in numbers and d.description}
     forward = PlannedBody(plan, Locals(adj.system), "forward", described, public=parts.names.public, compiled=compiled)
-    front = [*_preamble(forward, parts, adj), *forward.lines, *_trace(forward, parts)]
+    front = [*preamble(forward, parts, adj), *forward.lines, *_trace(forward, parts)]
     results, flows = _results(parts, adj, plan), {flow: key for key, (_, flow) in adj.initial.items() if flow}
     flows = {name: _public_key(parts, key) for name, key in flows.items()}
     gradient = PlannedBody(plan, Locals(adj.system), "gradient", described, results, flows, parts.names.public, compiled)
     tail = _extras(gradient, parts, adj)
-    back = [*_preamble(gradient, parts, adj), *gradient.lines, *tail, f"{PAD}return grads"]
-    return PlannedText(_tidy(front), _tidy(back), stack_tables(parts, plan), frozenset(forward.functions | gradient.functions))
+    back = [*preamble(gradient, parts, adj), *gradient.lines, *tail, f"{PAD}return grads"]
+    return PlannedText(tidy(front), tidy(back), stack_tables(parts, plan), frozenset(forward.functions | gradient.functions), described)
 
 
-def _tidy(lines: Iterable[str]) -> list[str]:
+def tidy(lines: Iterable[str]) -> list[str]:
     """Never two empty lines in a row."""
     found: list[str] = []
     for line in lines:
@@ -81,11 +82,11 @@ def _results(parts: Parts, adj: Adjoint, plan: Plan) -> dict[str, str]:
 # ---------------------------------------------------------------- what stands before the loops
 
 
-def _preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
+def preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
     forward = body.side == "forward"
     fills = _fills(body, parts) if forward else []
     slots = _slots(body, parts) if forward else _zero_slots(body)
-    ends = [row for name in _with_ends(body, parts) for row in _end_rows(body, parts, name)] if forward else []
+    ends = [row for name in _with_ends(body, parts) for row in _end_rows(body, parts, name)] if forward and body.walks else []
     marks = _marks(body)
     statics = _statics(body, parts, adj)
     arrays = _arrays(body, parts)
@@ -277,9 +278,23 @@ def _slots(body: PlannedBody, parts: Parts) -> list[str]:
         array = body.plan.storage.array(name)
         if array not in body.arrays:
             continue
+        if not body.walks and not cell.lead:
+            rows += _given_rows(body, parts, name)
+            continue
         text, lag = body.outside(name)
         rows.append(f'run.fill_outside("{parts.names.public[name]}", {text}, {cell.lag}, {cell.lead}, {lag})')
     return rows
+
+
+def _given_rows(body: PlannedBody, parts: Parts, name: str) -> list[str]:
+    """Values before step 1, one by one."""
+    ref = resolved(Ref(name, 0), body.places)
+    whole, cell = body.whole(ref.name), body.cells[name]
+    first = body.cells[ref.name].lag + (ref.delay or 0)
+    rows = "" if ref.rows is None else f", {body._bounds(ref.rows)}"
+    turn = ".T" if cell.rank == 1 else ""
+    public = parts.names.public[name]
+    return [f'{whole}[{first - 1 - k}{rows}] = run.outside("{public}[{-k}]"){turn}' for k in range(cell.lag)]
 
 
 def _zero_slots(body: PlannedBody) -> list[str]:
@@ -317,7 +332,7 @@ def _trace(body: PlannedBody, parts: Parts) -> list[str]:
     public = parts.names.public
     rows, late, whole = [], [], []
     for declaration in parts.prepared.variables:
-        if not _is_there(body, declaration):
+        if not is_there(body, declaration):
             continue
         text = _turned_view(body, declaration)
         if parts.forward.buffers[declaration.name].lead:
@@ -328,8 +343,8 @@ def _trace(body: PlannedBody, parts: Parts) -> list[str]:
         else:
             rows.append((public[declaration.name], text))
     for name, buffer in parts.forward.buffers.items():
-        if buffer.is_extended and (buffer.kind != "variable" or _is_there(body, parts.prepared.by_name[name])):
-            whole.append((public[name], _whole_text(body, name, buffer.lag, buffer.lead)))
+        if buffer.is_extended and (buffer.kind != "variable" or is_there(body, parts.prepared.by_name[name])):
+            whole.append((public[name], whole_text(body, name, buffer.lag, buffer.lead)))
     lines = ["", *_dictionary("values", rows)]
     for name, text in late:
         given = " and ".join(f'"{public[n]}" in run.data' for n in parts.needs(name))
@@ -337,7 +352,7 @@ def _trace(body: PlannedBody, parts: Parts) -> list[str]:
     return [*lines, *_dictionary("whole", whole), "    return Trace(values, whole, run)"]
 
 
-def _is_there(body: PlannedBody, declaration: Declaration) -> bool:
+def is_there(body: PlannedBody, declaration: Declaration) -> bool:
     cell = body.cells[declaration.name]
     if cell.axes < PER_STEP:
         return declaration.name in body.made
@@ -353,7 +368,7 @@ def _turned_view(body: PlannedBody, declaration: Declaration) -> str:
     return f"{body.function('turned')}({text})" if cell.rank == 1 else text
 
 
-def _whole_text(body: PlannedBody, name: str, lag: int, lead: int) -> str:
+def whole_text(body: PlannedBody, name: str, lag: int, lead: int) -> str:
     ref = resolved(Ref(name, 0), body.places)
     cell = body.cells[ref.name]
     start = cell.lag + (ref.delay or 0) - lag
@@ -444,4 +459,4 @@ def stack_tables(parts: Parts, plan: Plan) -> str:
     )
 
 
-__all__ = ["PlannedText", "planned_text"]
+__all__ = ["PlannedText", "is_there", "planned_text", "preamble", "tidy", "whole_text"]

@@ -7,7 +7,7 @@ read shifted) and which statements can be left out (targets that the caller does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sympy import preorder_traversal
@@ -122,10 +122,10 @@ class Streaming:
     obstacle: tuple[str, str] | None
 
 
-def streaming(system: System) -> Streaming:
-    """What of a System can be computed step by step."""
+def streaming(system: System, among: Container[str] | None = None) -> Streaming:
+    """What of a System can be computed step by step; `among`: the variables that are wanted, if not all."""
     late = _depends_on_target_now(system)
-    outputs = tuple(d.name for d in system.variables if d.name not in late)
+    outputs = tuple(d.name for d in system.variables if d.name not in late and (among is None or d.name in among))
     needed = _closure(_names_read(system), outputs)
     rows = [d for d in system.every_definition if d.name in needed]
     obstacle = next(((d.key, text) for d in rows for text in _looks_ahead(d)), None)

@@ -6,6 +6,7 @@ time, each to its own end; the module runs the padded batch, in chunks, in float
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,6 +128,7 @@ def check(system: System, sizes: dict[str, int], seed: int) -> None:
         agrees_with_interpreter(bench, runs, whole, None)
         agrees_with_interpreter(bench, bench.runs(bench.lengths), bench.lengths, np.asarray(bench.lengths))
         chunks_are_one_run(bench)
+        single_steps_are_one_run(bench)
         cotangents_flow_back(bench, seed)
         given_initial_values_are_seen(bench, seed)
     if system.params:  # the dtype of a call follows its parameters
@@ -211,6 +213,33 @@ def chunks_are_one_run(bench: Bench) -> None:
         if names[key] in judged:
             continue
         assert_same(f"state of {key}", second.state[key], value)
+
+
+def single_steps_are_one_run(bench: Bench) -> None:
+    """Steps of a stream in one workspace: the values of one long run, in memory that no later step writes to."""
+    module = bench.module
+    if module.NO_CHUNKS or any("t == T" in str(d.rhs) for d in bench.system.every_definition):
+        return
+    params, work, seen = bench.params(), module.Workspace(), []
+    everything = bench.data()
+    whole = module.forward(params, **everything)
+    timed = {bench.public[d.name] for d in bench.system.data if d.timed}
+    taken = inspect.signature(module.step).parameters.keys() & {bench.public[d.name] for d in bench.system.declarations}
+    batched = taken & {bench.public[d.name] for d in bench.system.data}
+    state = None if batched else module.initial_state(params, batch=BATCH)
+    for t in range(bench.steps):
+        now = {k: v[t] if k in timed else v for k, v in everything.items() if k in taken}
+        state, out = module.step(params, state, **now, work=work)
+        for name, value in out.items():
+            assert_same(f"{name} in step {t + 1}", value, whole[name][t] if name in module.TIMED else whole[name])
+        seen.append(({**out}, {**state}, {k: np.array(v) for k, v in out.items()}, {k: np.array(v) for k, v in state.items()}))
+    for out, state, *copies in seen:
+        for given, copy in zip((out, state), copies, strict=True):
+            for name, value in given.items():
+                assert not differ(value, copy[name], 0.0), f"a later step wrote over {name}"
+    assert state.keys() == whole.state.keys() - module.LATE.keys(), f"the state is {list(state)}"
+    for name, value in state.items():
+        assert_same(f"{name} after the last step", value, whole.state[name])
 
 
 def cotangents_flow_back(bench: Bench, seed: int) -> None:

@@ -1,0 +1,144 @@
+"""A single step of a stream: arguments are checked as strictly the second time, nothing that is returned is written to later."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from rnnsym.backends.live import compile_module
+from rnnsym.backends.numpy_module import generate
+from rnnsym.backends.parts import program_parts
+from rnnsym.backends.planned import plan_of
+from rnnsym.backends.planned_step import single_step
+from rnnsym.language import parse
+
+CELL = "x: input[n]\nh: vector[m]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + 0.5 * h[t-2] + b)\np[t] = softmax(V @ h[t])\nq: vector[n]\np: vector[n]\nq[t] = p[t]\n"
+WORDS = "w: token[k]\nx: input[n]\nh: vector[n]\nE: param[n, k]\nh[t] = tanh(E @ w[t] + E @ w[t-1] + x[t-1] + U @ h[t-1])\n"
+TAUGHT = "y: target[n]\nh: vector[n]\np: vector[n]\nh[t] = tanh(U @ h[t-1] + W @ y[t-1] + b)\np[t] = softmax(V @ h[t])\nloss[t] = cross_entropy(y[t], p[t])\n"
+
+
+@pytest.fixture(scope="module", params=[0, 1])
+def level(request):
+    return request.param
+
+
+def module_of(text, level=1):
+    return compile_module(generate(parse(text, name="streamed"), level=level), "streamed")
+
+
+def some(module, dtype=np.float64, **sizes):
+    return module.init_params(**sizes, rng=0, dtype=dtype)
+
+
+def test_what_was_right_once_is_not_right_in_another_shape_or_dtype(level):
+    module = module_of(WORDS, level)
+    params, x, w = some(module, n=2, k=4), np.ones((3, 2)), np.array([0, 1, 3])
+    state, _ = module.step(params, None, x=x, w=w)
+    module.step(params, state, x=x, w=w)
+    wrong = [
+        (state, {"x": x[:2], "w": w}, "x: expected shape|w: expected shape"),
+        (state, {"x": x[:, :1], "w": w}, "x: expected shape"),
+        (state, {"x": x.astype(str), "w": w}, "x: expected numbers, found"),
+        (state, {"x": x, "w": w.astype(float)}, "w: expected whole numbers, found float64"),
+        (state, {"x": x, "w": w + 1}, "w: expected classes 0 to 3, found 4"),
+        (state, {"x": x, "w": -w}, "w: expected classes 0 to 3, found -1"),
+        ({**state, "h": np.ones((3, 3))}, {"x": x, "w": w}, r"initial\['h'\]: expected shape \(3, 2\), found \(3, 3\)"),
+        ({**state, "g": np.ones(3)}, {"x": x, "w": w}, "initial: expected .*, found 'g'"),
+        (list(state), {"x": x, "w": w}, "initial: expected a State or a dictionary"),
+    ]
+    for given, data, said in wrong:
+        for _ in range(2):  # what was wrong once is not taken for right either
+            with pytest.raises(ValueError, match=said):
+                module.step(params, given, **data)
+            module.step(params, state, x=x, w=w)
+    with pytest.raises(ValueError, match="params: expected Params"):
+        module.step({}, state, x=x, w=w)
+
+
+def test_lists_and_arrays_are_the_same_step(level):
+    module = module_of(CELL, level)
+    params, x = some(module, n=2, m=3), np.ones((2, 2))
+    state, _ = module.step(params, None, x=x)
+    for given in (state, dict(state), {"h[0]": state["h"][1], "h[-1]": state["h"][0]}, {"h": state["h"].tolist()}):
+        _, first = module.step(params, state, x=x)
+        _, second = module.step(params, given, x=x.tolist())
+        _, third = module.step(params, given, x=x)
+        for name, value in first.items():
+            assert np.array_equal(value, second[name]), name
+            assert np.array_equal(value, third[name]), name
+
+
+@pytest.mark.parametrize("text", [CELL, WORDS, TAUGHT])
+def test_what_is_returned_lies_in_memory_of_its_own(text):
+    module = module_of(text)
+    params, work = some(module, **{n: 3 for n in module.SIZES}), module.Workspace()
+    data = {n: np.ones(2, int) if kind == "token" else np.ones((2, 3)) for n, (kind, *_) in module.DATA.items()}
+    state, out = module.step(params, None, **data, work=work)
+    again, _ = module.step(params, state, **data, work=work)
+    arrays = [*state.values(), *out.values(), *again.values()]
+    others = [*work.arrays.values(), params.vector, *data.values()]
+    assert len(work.arrays) > 0
+    for k, array in enumerate(arrays):
+        assert not any(np.shares_memory(array, other) for other in (*others, *arrays[k + 1 :]))
+
+
+def test_parameters_may_change_between_steps_and_workspaces_may_be_shared():
+    module = module_of(TAUGHT)
+    params, work = some(module, n=3), module.Workspace()
+    y, one = np.eye(3)[np.zeros((4, 2), int)], np.eye(3)[[0, 1]]
+    state, _ = module.step(params, None, y=one, work=work)
+    for _ in range(3):
+        _, grads, _ = module.loss_and_grads(params, y=y, work=work)
+        module.sgd_step(params, grads, learning_rate=0.5)
+        _, found = module.step(params, state, y=one, work=work)
+        wanted = module.forward(params, y=one[None], initial=state)
+        for name, value in found.items():
+            assert np.allclose(value, wanted[name][0], atol=1e-14, rtol=0), name
+        module.step(params, None, y=one[:1], work=work)  # another batch in the same workspace
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_dtypes_and_batches_are_kept(dtype, batch):
+    module = module_of(CELL)
+    params, x = some(module, dtype, n=2, m=3), np.linspace(-1, 1, 2 * batch).reshape(batch, 2).astype(dtype)
+    state = module.initial_state(params, batch=batch)
+    for _ in range(3):
+        whole = module.forward(params, x=x[None], initial=state)
+        state, out = module.step(params, state, x=x)
+        for name, value in (*out.items(), *state.items()):
+            assert value.dtype == dtype, name
+        for name, value in out.items():
+            assert np.allclose(value, whole[name][0], atol=1e-6, rtol=0), name
+            assert value.shape == whole[name][0].shape
+
+
+def test_a_real_model_takes_complex_data():
+    module = module_of(CELL)
+    params, x = some(module, n=2, m=3), np.full((1, 2), 0.3 + 1e-20j)
+    state, out = module.step(params, None, x=x)
+    assert out.h.dtype == complex
+    assert np.array_equal(out.p, module.forward(params, x=x[None]).p[0])
+    state, out = module.step(params, state, x=x.real)
+    assert out.h.dtype == complex
+
+
+def test_a_step_is_planned_only_where_nothing_is_gathered_over_the_steps():
+    system = parse("x: input[n]\ns: vector[n]\ns[t] = tanh(a * x[t])\nr: vector[n]\nr = total(s[t])\nloss = sum(r * a)\n", name="gathers")
+    plan = plan_of(system)
+    assert single_step(plan, {"r"}) is None
+    assert single_step(plan, {"s"}) is not None
+
+
+def test_a_step_leaves_out_what_needs_a_target():
+    system = parse(TAUGHT, name="taught")
+    assert not {"loss"} & set(program_parts(system).stream.outputs)
+    source = generate(system)
+    step = source[source.index("def _step(") : source.index("def _gradients(")]
+    assert "softmax_loss" not in step
+    assert "loss" in source
