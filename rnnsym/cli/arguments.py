@@ -101,10 +101,12 @@ def _show(commands: Any) -> None:
         "show",
         "rnnsym.cli.show:show",
         "What a model is: its equations, everything that was inferred, its parameters, its schedule over time.",
-        "rnnsym show lstm\nrnnsym show lstm --sizes n_x=28,n_h=128,n_y=10\nrnnsym show cells/mine.rnn",
+        "rnnsym show lstm\nrnnsym show lstm --sizes n_x=28,n_h=128,n_y=10\nrnnsym show cells/mine.rnn\n"
+        "rnnsym show lstm --schedule --sizes n_h=256,B=32,T=100",
     )
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("--sizes", metavar="n_h=128,…", default="", help="sizes for which parameters are counted in numbers too")
+    command.add_argument("--schedule", action="store_true", help="the plan of the module: phases, stacks, what is kept, and its cost")
 
 
 def _check(commands: Any) -> None:

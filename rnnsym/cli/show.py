@@ -20,6 +20,7 @@ from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
 from rnnsym.backends.names import python_names
 from rnnsym.backends.starts import multipliers
 from rnnsym.cli.make import read
+from rnnsym.cli.schedule_text import schedule_sections
 from rnnsym.cli.terminal import BOLD, paint, table
 from rnnsym.errors import UsageError
 from rnnsym.library import nearest
@@ -31,17 +32,18 @@ LONG = 80  # characters of an equation, beyond which it does not widen the colum
 def show(options: Namespace) -> int:
     """Print the sections of a model; warnings go to stderr, where they stand first."""
     system = read(options.model)
-    values = size_values(system, options.sizes)
+    values = size_values(system, options.sizes, ("B", "T") if options.schedule else ())
+    parts = schedule_sections if options.schedule else sections
     print(f"{paint(system.name, BOLD)}: {system.doc.strip()}\n" if system.doc else f"{paint(system.name, BOLD)}\n")
-    print("\n\n".join(f"{paint(title, BOLD)}\n{body}" for title, body in sections(system, values)))
+    print("\n\n".join(f"{paint(title, BOLD)}\n{body}" for title, body in parts(system, values)))
     if system.warnings:
         print(f"\n{len(system.warnings)} warning{'s' if len(system.warnings) > 1 else ''}, printed above", file=sys.stderr)
     return 0
 
 
-def size_values(system: System, text: str) -> dict[str, int]:
+def size_values(system: System, text: str, more: tuple[str, ...] = ()) -> dict[str, int]:
     """`n_x=28,n_h=128` as numbers. Raises UsageError for what is not a size of the model or not a whole number ≥ 1."""
-    known = [s.name for s in system.sizes]
+    known = [*(s.name for s in system.sizes), *more]
     values = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, number = (p.strip() for p in part.partition("="))
