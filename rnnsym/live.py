@@ -5,7 +5,11 @@ Comes in: a System. Goes out: the module's source, or the module itself, made on
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from functools import lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -55,6 +59,23 @@ def compile(system: System) -> ModuleType:
     (5, 1, 4)
     """
     return compile_module(generate(system), system.name)
+
+
+def compile_with_kernels(system: System) -> ModuleType | None:
+    """The live module whose loops call compiled kernels, from files of its own in a temporary folder; None where it has no such loop."""
+    text, source = generate_with_kernels(system, f"{system.name}_kernels.c")
+    if "run.kernels.bind(" not in text:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="rnnsym-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / f"{system.name}_kernels.c").write_text(source, encoding="utf-8")
+    path = folder / f"{system.name}.py"
+    path.write_text(text, encoding="utf-8")
+    spec = spec_from_file_location(f"rnnsym_kernels_{system.name}", path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def model_word(system: System) -> str:

@@ -5,4 +5,4 @@ same cell as a loop of PyTorch operations and as a JAX scan, and whether PyTorch
 Contestants are checked to agree before they are timed, in turn, in a process of their own (`contest`, `process`).
 """
 
-CONTESTANTS = ("limit", "naive", "torch", "torch-loop", "jax")  # beside the module itself, in the order of every table
+CONTESTANTS = ("limit", "kernels", "naive", "torch", "torch-loop", "jax")  # beside the module itself, in the order of every table

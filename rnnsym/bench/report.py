@@ -14,6 +14,7 @@ Row = tuple[str, ...]
 WORDS = {
     "limit": "the bare matrix products",
     "rnnsym": "the generated module",
+    "kernels": "the module with compiled kernels",
     "naive": "the module at -O0",
     "torch": "PyTorch, fused layer",
     "torch-loop": "PyTorch, Python loop",

@@ -20,7 +20,7 @@ from rnnsym.bench.contest import TOLERANCES, Contestant, Timing, disagreement, r
 from rnnsym.bench.peers.layers import find_layers
 from rnnsym.bench.profile import profile
 from rnnsym.bench.schedule import Plan, plan
-from rnnsym.live import compile, generate
+from rnnsym.live import compile, compile_with_kernels, generate
 
 OURS = "rnnsym"
 Built = Contestant | str  # a contestant, or why there is none
@@ -149,6 +149,13 @@ def _ours(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
     return training.contestant(OURS, case, module)
 
 
+def _kernels(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
+    compiled = compile_with_kernels(case.system)
+    if compiled is None or compiled.kernels_for(case.dtype) is None:
+        return "the model has no loop to compile, or no C compiler is found"
+    return training.contestant("kernels", case, compiled)
+
+
 def _naive(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
     return training.contestant("naive", case, compile_module(generate(case.system, level=0), case.system.name))
 
@@ -187,6 +194,7 @@ def _jax(case: Case, module: Any, schedule: Plan, threads: int) -> Built:
 BUILDERS: dict[str, Callable[[Case, Any, Plan, int], Built]] = {
     "limit": _limit,
     OURS: _ours,
+    "kernels": _kernels,
     "naive": _naive,
     "torch": _torch,
     "torch-loop": _torch_loop,
