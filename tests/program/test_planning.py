@@ -23,7 +23,8 @@ from rnnsym.program.planning import PASSES, Plan
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "cells"))
 from cells import EVERY, LIBRARY, system_of
 
-VARIED = ("lstm", "gru", "mlstm", "narx", "birnn", "many_to_one", "lmu", "indrnn")
+VARIED = ("lstm", "gru", "mlstm", "narx", "birnn", "lmu", "indrnn")
+LARGE = {"mlstm", "delta_net", "deep_birnn", "stacked_lstm", "ln_lstm", "lstm_peephole"}
 
 
 # ---------------------------------------------------------------- leaving one out
@@ -122,13 +123,13 @@ def anonymous(plan: Plan) -> list:
     return [*rows, sorted((number(n), number(p.array), str(p.rows), p.shift) for n, p in plan.storage.places.items())]
 
 
-@pytest.mark.parametrize("name", sorted(LIBRARY))
+@pytest.mark.parametrize("name", sorted(set(LIBRARY) - LARGE))
 def test_other_names_give_the_same_plan(name):
     assert anonymous(plan_of(renamed(system_of(name)))) == anonymous(plan_of(system_of(name)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(EVERY) - set(LIBRARY)))
+@pytest.mark.parametrize("name", sorted(set(EVERY) - set(LIBRARY) | LARGE))
 def test_other_names_give_the_same_plan_of_any_cell(name):
     assert anonymous(plan_of(renamed(system_of(name)))) == anonymous(plan_of(system_of(name)))
 
