@@ -19,7 +19,7 @@ MEMBERS = frozenset(
 )
 MODULE = frozenset(
     {"np", "Params", "Gradients", "State", "Trace", "Values", "init_params", "initial_state", "forward", "backward", "loss_and_grads"}
-    | {"step", "sgd_step", "Mapping", "Iterator", "Any", "NDArray", "ArrayLike", "annotations"}
+    | {"step", "sgd_step", "plan", "layout", "Mapping", "Iterator", "Any", "NDArray", "ArrayLike", "annotations"}
 )
 BUILTINS = frozenset(
     {"max", "min", "zip", "range", "reversed", "float", "frozenset", "dict", "len", "slice", "tuple", "bool", "None", "True", "False"}

@@ -112,6 +112,7 @@ def module_view(
         "has_step": not parts.stream.obstacle,
         "kernels": string(file) if compiled is not None else "",
     }
+    memory: list[str] = []
     if planned:
         adj = cost_adjoint(parts.prepared)
         numbers = {**parts.numbers, **_numbers_of(adj, parts.numbers)}
@@ -124,7 +125,7 @@ def module_view(
             functions |= step.functions
             view["step_lines"] = step.lines
         view |= {"stack_tables": text.tables, "gradient_lines": text.gradient if adj.seeds else []}
-        forward_lines = text.forward
+        forward_lines, memory = text.forward, [text.memory]
     else:
         forward, forward_lines = _forward_lines(parts)
         functions |= forward.printer.functions
@@ -135,7 +136,7 @@ def module_view(
         "functions": sources(functions | used),
         "forward_lines": forward_lines,
         "backward_lines": backward_lines,
-        "public": [starts, *public],
+        "public": [starts, *public, *memory],
     }
 
 

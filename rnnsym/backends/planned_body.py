@@ -14,6 +14,7 @@ from typing import ClassVar
 import sympy
 
 from rnnsym.algebra.sizes import Shape, same_shape
+from rnnsym.algebra.tensor import DATA
 from rnnsym.backends.body import plain
 from rnnsym.backends.c_kernels import CFunction, c_function, needed_outside
 from rnnsym.backends.names import Locals
@@ -71,6 +72,7 @@ class PlannedBody:
         self.arrays: dict[str, None] = {}
         self.views: dict[tuple, tuple[str, str]] = {}  # key → (name, definition)
         self.late: dict[tuple, tuple[str, str]] = {}  # views of what this body computes, made before the loop that reads them
+        self.room_cells: dict[str, tuple[str, str]] = {}  # local array → whose shape it has, the span of its loop
         self.rooms: dict[str, str] = {}  # local arrays of a step or a stretch → definition
         self.flat: dict[str, str] = {}
         self.statics: dict[str, None] = {}
@@ -296,6 +298,13 @@ class PlannedBody:
             name = "over" if source == "run.masks" else re.sub(r"\W.*", "", source) + "_t"
             self.loop.walked[text] = self.fresh(name)
         return self.loop.walked[text]
+
+    def is_made(self, array: str) -> bool:
+        """Whether this pass asks for an array of all steps (otherwise an earlier one has), data that are only looked at apart."""
+        cell = self.cells[array]
+        if cell.kind in DATA:
+            return self.side == "forward" and cell.kind == "input" and cell.rank == 1 and cell.axes == PER_STEP and cell.entries == "number"
+        return self.side == "forward" or array in self.made or any(self.plan.storage.array(n) == array for n in self.made)
 
     def room(self, name: str) -> str:
         """The local array of a value that is held for a step or a stretch."""
@@ -612,6 +621,7 @@ class PlannedBody:
     def _make_room(self, array: str, name: str) -> None:
         axes = self.lengths(array)
         room = self.fresh_room(name)
+        self.room_cells[room if self.held[array] == STRETCH else name] = (array, self.span)
         if self.held[array] == STRETCH:
             self.rooms.setdefault(room, f'work.array("{room}", ({self.span}, {", ".join(axes)}), dtype)')
             self.stretch_rooms.setdefault(name, f"{room}[:count]")

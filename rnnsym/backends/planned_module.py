@@ -16,6 +16,7 @@ from rnnsym.algebra.sizes import size, size_text
 from rnnsym.algebra.system import Declaration
 from rnnsym.algebra.tensor import DATA
 from rnnsym.backends.c_kernels import CFunction
+from rnnsym.backends.memory import memory_function
 from rnnsym.backends.names import Locals
 from rnnsym.backends.parts import Parts
 from rnnsym.backends.planned_body import INDENT, PlannedBody, data_names, slice_text, wrapped
@@ -38,6 +39,7 @@ class PlannedText:
     tables: str
     functions: frozenset[str]
     described: Mapping[int, str]
+    memory: str
 
 
 def planned_text(
@@ -52,7 +54,9 @@ def planned_text(
     gradient = PlannedBody(plan, Locals(adj.system), "gradient", described, results, flows, parts.names.public, compiled)
     tail = _extras(gradient, parts, adj)
     back = [*preamble(gradient, parts, adj), *gradient.lines, *tail, f"{PAD}return grads"]
-    return PlannedText(tidy(front), tidy(back), stack_tables(parts, plan), frozenset(forward.functions | gradient.functions), described)
+    memory, used = memory_function(parts, (forward, gradient))
+    functions = frozenset(forward.functions | gradient.functions | used)
+    return PlannedText(tidy(front), tidy(back), stack_tables(parts, plan), functions, described, memory)
 
 
 def tidy(lines: Iterable[str]) -> list[str]:
