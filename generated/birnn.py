@@ -57,6 +57,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1433,4 +1434,54 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:dc820ffe0ab3a8a1fa7a413e80312017c048d523d3805f6164bcea08af535432
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_f: int,
+    n_b: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_x + n_b + n_f + 2))
+    forward_span_2 = stretch(T, B * (2 * n_x + 3 * n_y + n_b + n_f + 3))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (4 * n_b + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (4 * n_f + n_x + n_y + 1))
+    gradient_span_4 = stretch(T, B * (n_b + n_f + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_f + n_x + 1, B),
+        "operands2": (T + 1, n_b + n_x + 1, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "f_bar": (n_f, B),
+        "b_bar": (n_b, B),
+        "p_bar_room": (forward_span_2, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_f + n_x + 1, B),
+        "operands2_flat": (T + 1, n_b + n_x + 1, B),
+        "d_b_bar": (T + 1, n_b, B),
+        "d_b_bar_flat": (T + 1, n_b, B),
+        "d_f_bar": (T + 1, n_f, B),
+        "d_f_bar_flat": (T + 1, n_f, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_b, B),
+        "part_3_room": (gradient_span_2, n_b, B),
+        "part_4": (n_b, B),
+        "part_5_room": (gradient_span_3, n_f, B),
+        "part_6_room": (gradient_span_3, n_f, B),
+        "part_7": (n_f, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:9756c6bd541ab41b810fe5b60262fdbc38f3b0a27c9dcc4e8b7d9b68d5303f75

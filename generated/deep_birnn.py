@@ -68,6 +68,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1695,4 +1696,75 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e5c36d21d91da8a92c62760cff522a142f8e7b203424225361c77bee0ea57994
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_1: int,
+    n_2: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_1 + 2 * n_x + 2))
+    forward_span_2 = stretch(T, B * (2 * n_x + 4 * n_1 + n_2 + 3))
+    forward_span_3 = stretch(T, B * (2 * n_2 + 4 * n_1 + 2))
+    forward_span_4 = stretch(T, B * (4 * n_1 + 4 * n_2 + 3))
+    forward_span_5 = stretch(T, B * (2 * n_2 + 3 * n_y + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (2 * n_1 + 5 * n_2 + n_y + 1))
+    gradient_span_3 = stretch(T, B * (2 * n_1 + 5 * n_2 + 1))
+    gradient_span_4 = stretch(T, B * (2 * n_2 + 5 * n_1 + n_x + 1))
+    gradient_span_5 = stretch(T, B * (5 * n_1 + n_x + 1))
+    gradient_span_6 = stretch(T, B * (2 * n_1 + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_1 + n_x + 1, B),
+        "operands2": (T + 1, n_1 + n_x + 1, B),
+        "operands3": (T + 1, 2 * n_1 + n_2 + 1, B),
+        "operands4": (T + 1, 2 * n_1 + n_2 + 1, B),
+        "operands5": (T, 2 * n_2 + 1, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "f1_bar": (n_1, B),
+        "b1_bar": (n_1, B),
+        "f2_bar": (n_2, B),
+        "b2_bar": (n_2, B),
+        "p_bar_room": (forward_span_5, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands5_flat": (T, 2 * n_2 + 1, B),
+        "d_h2": (T, 2 * n_2, B),
+        "operands4_flat": (T + 1, 2 * n_1 + n_2 + 1, B),
+        "d_b2_bar": (T + 1, n_2, B),
+        "d_b2_bar_flat": (T + 1, n_2, B),
+        "operands3_flat": (T + 1, 2 * n_1 + n_2 + 1, B),
+        "d_f2_bar": (T + 1, n_2, B),
+        "d_f2_bar_flat": (T + 1, n_2, B),
+        "d_h1": (T, 2 * n_1, B),
+        "operands2_flat": (T + 1, n_1 + n_x + 1, B),
+        "d_b1_bar": (T + 1, n_1, B),
+        "d_b1_bar_flat": (T + 1, n_1, B),
+        "operands_flat": (T + 1, n_1 + n_x + 1, B),
+        "d_f1_bar": (T + 1, n_1, B),
+        "d_f1_bar_flat": (T + 1, n_1, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_2, B),
+        "part_3": (n_2, B),
+        "part_4_room": (gradient_span_3, n_2, B),
+        "part_5": (n_2, B),
+        "part_6_room": (gradient_span_4, n_1, B),
+        "part_7": (n_1, B),
+        "part_8_room": (gradient_span_5, n_1, B),
+        "part_9": (n_1, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:8f636083ab3c922e648237ea58bccf9cb2681f0f305923e58ee9ff9583095d56

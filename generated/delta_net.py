@@ -57,6 +57,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1856,4 +1857,94 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:50388a9a514d3408b7eb993e3699436d0751e52ce28c2b77137f32380c201101
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_v: int,
+    n_k: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_v + 8 * n_k + n_x + 8))
+    forward_span_2 = stretch(T, B * (n_k + n_k * n_v + n_v + 1))
+    forward_span_3 = stretch(T, B * (3 * n_y + n_v + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (2 * n_k + 3 * n_k * n_v + 3 * n_v + n_y + 1))
+    gradient_span_3 = stretch(T, B * (11 * n_v + 2))
+    gradient_span_4 = stretch(T, B * (17 * n_k + 2 * n_k * n_v + 2 * n_v + 8))
+    gradient_span_5 = stretch(T, B * (16 * n_k + 2 * n_v + 5 * n_x + n_k * n_v + 11))
+    gradient_span_6 = stretch(T, B * (2 * n_x + 5))
+    shapes: dict[str, tuple[int, ...]] = {
+        "q_bar": (T, n_k, B),
+        "x": (T, n_x, B),
+        "q_sub": (T, n_k, B),
+        "q": (T, n_k, B),
+        "k_bar": (T, n_k, B),
+        "k_sub": (T, n_k, B),
+        "k": (T, n_k, B),
+        "v_bar2": (T, n_v, B),
+        "v": (T, n_v, B),
+        "beta": (T, B),
+        "v_bar": (T, n_v, B),
+        "S": (T + 1, B, n_v, n_k),
+        "S_hat": (T, n_v, B),
+        "operands": (T, n_v + 1, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, B, n_v, n_k),
+        "part_4": (n_v, B),
+        "part_5": (B, n_v, n_k),
+        "p_bar_room": (forward_span_3, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T, n_v + 1, B),
+        "d_o": (T, n_v, B),
+        "d_S_back": (T + 1, B, n_v, n_k),
+        "d_S": (T + 1, B, n_v, n_k),
+        "d_S_hat": (T, n_v, B),
+        "d_v_bar": (T, n_v, B),
+        "d_beta": (T, B),
+        "d_v_bar2": (T, n_v, B),
+        "d_v_bar2_flat": (T, n_v, B),
+        "x_flat": (T, n_x, B),
+        "d_k_bar": (T, n_k, B),
+        "d_k_bar_flat": (T, n_k, B),
+        "d_q_bar": (T, n_k, B),
+        "d_q_bar_flat": (T, n_k, B),
+        "d_x": (T, n_x, B),
+        "multiply_x": (T, n_x, B),
+        "part_3": (B, n_v, n_k),
+        "part_5_room": (gradient_span_3, n_v, B),
+        "d_v_room": (gradient_span_3, n_v, B),
+        "part_6_room": (gradient_span_3, n_v, B),
+        "d_k_room": (gradient_span_4, n_k, B),
+        "part_7_room": (gradient_span_4, n_k, B),
+        "part_8_room": (gradient_span_4, B),
+        "d_k_sub_sub_room": (gradient_span_4, B),
+        "part_9_room": (gradient_span_4, n_k, B),
+        "part_10_room": (gradient_span_4, B),
+        "d_k_sub_room": (gradient_span_4, n_k, B),
+        "part_13_room": (gradient_span_5, n_k, B),
+        "part_14_room": (gradient_span_5, B),
+        "d_q_sub_sub_room": (gradient_span_5, B),
+        "part_15_room": (gradient_span_5, n_k, B),
+        "part_16_room": (gradient_span_5, B),
+        "d_q_sub_room": (gradient_span_5, n_k, B),
+        "part_17_room": (gradient_span_5, n_x, B),
+        "part_18_room": (gradient_span_5, n_x, B),
+        "part_19_room": (gradient_span_6, B),
+        "part_20_room": (gradient_span_6, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:8b6f861a8b0cd22a6177983510fdb651b9eaaede7a77aebbf505d57807712e1b

@@ -48,6 +48,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1396,4 +1397,43 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:9ca5e086e14a6ac3bfd75b994951c77408bc99c1b713d1946f773d1e9c4d4b61
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (4 * n_h + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "h_bar": (n_h, B),
+        "p_bar_room": (forward_span, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_h_bar": (T + 1, n_h, B),
+        "d_h_bar_flat": (T + 1, n_h, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:426fa1e7e6dda64d990114772c1f4fcac7c6dd80bd51851b6ee71ded5584fec2

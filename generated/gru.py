@@ -59,6 +59,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1642,4 +1643,59 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:b7d6936bc1030ec6563c49813ce44f07ebdeb4a41e636884441077b2280d4d32
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_h + 2 * n_x + 2))
+    forward_span_2 = stretch(T, B * (3 * n_y + n_h + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (18 * n_h + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (3 * n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands2": (T, n_h + n_x + 1, B),
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "sums": (T, 2 * n_h, B),
+        "z": (T, n_h, B),
+        "h_tilde": (T, n_h, B),
+        "complement_z_bar": (T, n_h, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "h_tilde_bar": (n_h, B),
+        "part": (n_h, B),
+        "part_2": (n_h, B),
+        "p_bar_room": (forward_span_2, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_h_tilde_bar": (T, n_h, B),
+        "d_h_tilde_bar_flat": (T, n_h, B),
+        "d_sums": (T + 1, 2 * n_h, B),
+        "d_sums_flat": (T + 1, 2 * n_h, B),
+        "d_h_back": (T + 1, n_h, B),
+        "operands2_flat": (T, n_h + n_x + 1, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4_room": (gradient_span_2, n_h, B),
+        "part_5": (n_h, B),
+        "d_h": (n_h, B),
+        "d_h_tilde_hat": (n_h, B),
+        "part_6": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:46fd315762d5e3d235d8cf684c79e669509b3fc920e5fe0e6682239344e04d5a

@@ -60,6 +60,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1690,4 +1691,60 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4d3a6210617dd2e7fe4e1ce0efcf5982f21f6854e6bfed22b2c77497df1f0b12
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (9 * n_h + n_x + 2))
+    forward_span_2 = stretch(T, B * (3 * n_y + n_h + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (20 * n_h + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (3 * n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "sums": (T, 2 * n_h, B),
+        "z": (T, n_h, B),
+        "operands2": (T, n_h + 1, B),
+        "n_hat": (T, n_h, B),
+        "n": (T, n_h, B),
+        "complement_z_bar": (T, n_h, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2": (n_h, B),
+        "n_bar": (n_h, B),
+        "part_3": (n_h, B),
+        "p_bar_room": (forward_span_2, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_n_bar": (T, n_h, B),
+        "d_n_bar_flat": (T, n_h, B),
+        "d_sums": (T + 1, 2 * n_h, B),
+        "d_sums_flat": (T + 1, 2 * n_h, B),
+        "d_n_hat": (T + 1, n_h, B),
+        "d_n_hat_flat": (T + 1, n_h, B),
+        "d_h_back": (T + 1, n_h, B),
+        "operands2_flat": (T, n_h + 1, B),
+        "d_x": (T, n_x, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4_room": (gradient_span_2, n_h, B),
+        "part_5": (n_h, B),
+        "d_h": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:0af7d72a7d715dda4bacf2a40b10a3e14a4cc1b3bcbeb15aa66a169be5f4291a

@@ -53,6 +53,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1476,4 +1477,49 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e614c88cb89658b71707ce12ea4dc54d7355188af133678925523cf2bc4e9db4
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_y + 1))
+    gradient_span = stretch(T, B * (3 * n_h + 5 * n_y + 1))
+    gradient_span_2 = stretch(T, B * (2 * n_x + 2 * n_y + n_h + 2))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_x + n_y + 1, B),
+        "p": (T + 1, n_y, B),
+        "operands2": (T, n_h + 1, B),
+        "p_bar": (T, n_y, B),
+        "loss": (T, B),
+        "part": (n_y, B),
+        "h_bar": (n_h, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands2_flat": (T, n_h + 1, B),
+        "d_h_bar": (T, n_h, B),
+        "d_h_bar_flat": (T, n_h, B),
+        "d_s": (T + 1, n_y, B),
+        "operands_flat": (T + 1, n_x + n_y + 1, B),
+        "d_x": (T, n_x, B),
+        "dot_d_s": (T, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span, n_h, B),
+        "d_p": (n_y, B),
+        "part_3": (n_y, B),
+        "part_4": (n_h, B),
+        "part_5": (n_y, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:ddee8ac30bc70ed7a85c10157bf9b81fedd5ef4e20ee7118ef2b05532fbdf51c

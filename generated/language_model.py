@@ -48,6 +48,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1377,4 +1378,42 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:4ead2af92b1bc8b4bfd3f93fd68ce47da184f0a0ebf59f6fa5c32291e8f364f4
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_w: int,
+    n_s: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_s + 1))
+    forward_span_2 = stretch(T, B * (3 * n_w + n_s + 1))
+    gradient_span = stretch(T, B * (4 * n_w))
+    gradient_span_2 = stretch(T, B * (4 * n_s + n_w))
+    shapes: dict[str, tuple[int, ...]] = {
+        "s": (T + 1, n_s, B),
+        "p": (T, n_w, B),
+        "loss": (T, B),
+        "part": (n_s, B),
+        "s_bar": (n_s, B),
+        "p_bar_room": (forward_span_2, n_w, B),
+        "d_p_bar": (T, n_w, B),
+        "d_p_bar_flat": (T, n_w, B),
+        "s_flat": (T + 1, n_s, B),
+        "d_s_bar": (T + 1, n_s, B),
+        "d_s_bar_flat": (T + 1, n_s, B),
+        "part_room": (gradient_span, n_w, B),
+        "part_2_room": (gradient_span_2, n_s, B),
+        "part_3_room": (gradient_span_2, n_s, B),
+        "part_4": (n_s, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:78ba12f51f06f7f3147d01986bc87ca05cadc8114f4495b64f033b71ab5b7012

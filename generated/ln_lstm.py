@@ -78,6 +78,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -2092,4 +2093,108 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:956b9fad91be1b2d3213a53a0778581fa1e3ebb06542d30dcee4e61e11ff835b
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (8 * n_h + n_x + 1))
+    forward_span_2 = stretch(T, B * (41 * n_h + 4))
+    forward_span_3 = stretch(T, B * (3 * n_y + n_h + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (61 * n_h + n_y + 10))
+    gradient_span_3 = stretch(T, B * (64 * n_h + n_x + 11))
+    gradient_span_4 = stretch(T, B * (12 * n_h))
+    gradient_span_5 = stretch(T, B * (3 * n_h))
+    shapes: dict[str, tuple[int, ...]] = {
+        "x": (T, n_x, B),
+        "z_hat2": (T, 4 * n_h, B),
+        "operands": (T + 1, n_h + 1, B),
+        "z_hat": (T, 4 * n_h, B),
+        "z": (T, 4 * n_h, B),
+        "f": (T, n_h, B),
+        "i": (T, n_h, B),
+        "o": (T, n_h, B),
+        "g": (T, n_h, B),
+        "sigmoid_f": (T, n_h, B),
+        "c": (T + 1, n_h, B),
+        "sigmoid_i": (T, n_h, B),
+        "tanh_g": (T, n_h, B),
+        "h_bar": (T, n_h, B),
+        "h_bar2": (T, n_h, B),
+        "sigmoid_o": (T, n_h, B),
+        "tanh_h_bar2": (T, n_h, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "z_hat2_sub_room": (forward_span, 4 * n_h, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, B),
+        "part_4_room": (gradient_span_2, 4 * n_h, B),
+        "z_hat_sub": (4 * n_h, B),
+        "part_5": (B,),
+        "part_6": (4 * n_h, B),
+        "part_7": (4 * n_h, B),
+        "part_8": (n_h, B),
+        "part_9": (n_h, B),
+        "p_bar_room": (forward_span_3, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + 1, B),
+        "d_h_bar2": (T, n_h, B),
+        "d_z_hat_sub": (T + 1, 4 * n_h, B),
+        "d_z_hat_sub_flat": (T + 1, 4 * n_h, B),
+        "d_h_bar_sub2": (T, n_h, B),
+        "d_c_back": (T + 1, n_h, B),
+        "d_z": (T, 4 * n_h, B),
+        "d_z_hat_sub3": (T, 4 * n_h, B),
+        "d_z_hat2_sub3": (T, 4 * n_h, B),
+        "d_z_hat2_sub": (T, 4 * n_h, B),
+        "d_z_hat2_sub_flat": (T, 4 * n_h, B),
+        "d_x": (T, n_x, B),
+        "multiply_d_z_hat_sub3": (T, 4 * n_h, B),
+        "x_flat": (T, n_x, B),
+        "multiply_d_z_hat2_sub3": (T, 4 * n_h, B),
+        "multiply_d_h_bar_sub2": (T, n_h, B),
+        "d_h_bar_sub_room": (gradient_span_2, B),
+        "d_z_hat_sub2_room": (gradient_span_2, B),
+        "part_5_room": (gradient_span_2, n_h, B),
+        "part_6_room": (gradient_span_2, n_h, B),
+        "part_7_room": (gradient_span_2, n_h, B),
+        "part_8_room": (gradient_span_2, n_h, B),
+        "part_9_room": (gradient_span_2, n_h, B),
+        "part_10_room": (gradient_span_2, n_h, B),
+        "part_11_room": (gradient_span_2, B),
+        "part_12_room": (gradient_span_2, 4 * n_h, B),
+        "part_13": (n_h, B),
+        "d_h": (n_h, B),
+        "part_14": (n_h, B),
+        "part_15": (B,),
+        "d_h_bar": (n_h, B),
+        "d_c": (n_h, B),
+        "part_16": (n_h, B),
+        "part_17": (n_h, B),
+        "part_18": (4 * n_h, B),
+        "part_19": (4 * n_h, B),
+        "d_z_hat": (4 * n_h, B),
+        "part_20_room": (gradient_span_3, 4 * n_h, B),
+        "part_21_room": (gradient_span_3, B),
+        "d_z_hat2_sub2_room": (gradient_span_3, B),
+        "part_22_room": (gradient_span_3, 4 * n_h, B),
+        "part_23_room": (gradient_span_3, B),
+        "d_z_hat2_room": (gradient_span_3, 4 * n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:a88866811aacccabdfcea0ffc462e0a0044e7b5f918af7b17df3197b78a56967

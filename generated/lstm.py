@@ -65,6 +65,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1678,4 +1679,52 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:812e20333a9e0c7a814c45066b81b0e17d9f4420b109f6b8e1a90083cc6ec6cb
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (23 * n_h + n_y))
+    gradient_span_3 = stretch(T, B * (4 * n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "sums": (T, 4 * n_h, B),
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "c": (T + 1, n_h, B),
+        "tanh_c": (T, n_h, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "part": (n_h, B),
+        "part_2": (n_h, B),
+        "p_bar_room": (forward_span, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_sums": (T + 1, 4 * n_h, B),
+        "d_sums_flat": (T + 1, 4 * n_h, B),
+        "d_c_back": (T + 1, n_h, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4_room": (gradient_span_2, n_h, B),
+        "part_5_room": (gradient_span_2, n_h, B),
+        "part_6": (n_h, B),
+        "d_h": (n_h, B),
+        "d_c": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:657bd8c80533104218059f34c378f24df6abb1e658b9bde46eb996833c7a4e9c

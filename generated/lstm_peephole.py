@@ -69,6 +69,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1754,4 +1755,60 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:48494907eeaeb3ddd3e7ae44f25d03d500311fffe7ec007282deeb4dac7ecf43
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_d: int,
+    n: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_d + n + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_d))
+    gradient_span_2 = stretch(T, B * (23 * n + n_d))
+    gradient_span_3 = stretch(T, B * (6 * n + n_x))
+    gradient_span_4 = stretch(T, B * (6 * n))
+    gradient_span_5 = stretch(T, B * (6 * n))
+    shapes: dict[str, tuple[int, ...]] = {
+        "sums": (T, 4 * n, B),
+        "operands": (T + 1, n + n_x + 1, B),
+        "c": (T + 1, n, B),
+        "tanh_c": (T, n, B),
+        "q": (T, n_d, B),
+        "loss": (T, B),
+        "part": (n, B),
+        "part_2": (n, B),
+        "q_bar_room": (forward_span, n_d, B),
+        "d_q_bar": (T, n_d, B),
+        "d_q_bar_flat": (T, n_d, B),
+        "operands_flat": (T + 1, n + n_x + 1, B),
+        "d_sums": (T + 1, 4 * n, B),
+        "d_sums_flat": (T + 1, 4 * n, B),
+        "d_c_back": (T + 1, n, B),
+        "d_x": (T, n_x, B),
+        "multiply_d_i_bar": (T, n, B),
+        "multiply_d_f_bar": (T, n, B),
+        "multiply_d_o_bar": (T, n, B),
+        "part_room": (gradient_span, n_d, B),
+        "part_2_room": (gradient_span_2, n, B),
+        "part_3_room": (gradient_span_2, n, B),
+        "part_4_room": (gradient_span_2, n, B),
+        "part_5_room": (gradient_span_2, n, B),
+        "part_6": (n, B),
+        "d_y": (n, B),
+        "part_7": (n, B),
+        "part_8": (n, B),
+        "part_9": (n, B),
+        "d_c": (n, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:9faf444d8e25fd5e104871d666bc3b7cfeac47a6f84ed1cbc5d963e08a733f9d

@@ -50,6 +50,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1282,4 +1283,35 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:2dfb91f64cc81809b50579113908a5f6593f996eebfce44519c452444852df6f
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    gradient_span = stretch(T, B * (4 * n_h + n_x + 3))
+    gradient_span_2 = stretch(T, B * (n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "h_bar": (n_h, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_h_bar": (T + 1, n_h, B),
+        "d_h_bar_flat": (T + 1, n_h, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_h, B),
+        "part_2_room": (gradient_span, n_h, B),
+        "part_3": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:7d33639ed6b2ef2a8e810d026ac28fc64c8c3e608adf6fe7327fd3d86885364a

@@ -53,6 +53,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1611,4 +1612,63 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:e0be5678db4c469e2bd1cf0d7b70f3822615c2132e62f7800fe608ba6e7fcb38
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_y + n_h + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (13 * n_h + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (3 * n_h + 3 * n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T, n_h + n_x + 1, B),
+        "operands3": (T + 1, n_h + 1, B),
+        "x": (T, n_x, B),
+        "f_bar": (T, n_h, B),
+        "f": (T, n_h, B),
+        "operands2": (T, n_h + n_x + 1, B),
+        "h_tilde": (T, n_h, B),
+        "complement_f_bar": (T, n_h, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "part": (n_h, B),
+        "h_tilde_bar": (n_h, B),
+        "part_2": (n_h, B),
+        "p_bar_room": (forward_span, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands3_flat": (T + 1, n_h + 1, B),
+        "d_h_tilde_bar": (T, n_h, B),
+        "d_h_tilde_bar_flat": (T, n_h, B),
+        "d_f_bar": (T + 1, n_h, B),
+        "d_f_bar_flat": (T + 1, n_h, B),
+        "d_h_back": (T + 1, n_h, B),
+        "d_h_tilde_hat": (T, n_h + n_x, B),
+        "operands_flat": (T, n_h + n_x + 1, B),
+        "operands2_flat": (T, n_h + n_x + 1, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4_room": (gradient_span_2, n_h, B),
+        "part_5": (n_h + n_x, B),
+        "part_6": (n_h, B),
+        "d_h": (n_h, B),
+        "part_7": (n_h, B),
+        "part_8_room": (gradient_span_3, n_h + n_x, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:b0a92f531c41e5b6fb2dadf4f6167a4f2e51a627d38b42deaf4f53b36192886f

@@ -73,6 +73,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -2330,4 +2331,128 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:45b7f6b1bcf4769f34bdaa7384b15c16185984a39f3191446a1efd4b94b081c2
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_v: int,
+    n_k: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (4 * n_k + n_v + n_x + 5))
+    forward_span_2 = stretch(T, B * (2 * n_v + n_x + 5))
+    forward_span_3 = stretch(T, B * (4))
+    forward_span_4 = stretch(T, B * (5))
+    forward_span_5 = stretch(T, B * (2 * n_k * n_v + n_k + n_v + 2))
+    forward_span_6 = stretch(T, B * (2 * n_k + 2))
+    forward_span_7 = stretch(T, B * (2 * n_k + 4 * n_v + n_k * n_v + 7))
+    forward_span_8 = stretch(T, B * (3 * n_y + n_v + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (3 * n_k + 7 * n_v + n_y + 18))
+    gradient_span_3 = stretch(T, B * (2 * n_k * n_v + n_k + n_v + 1))
+    gradient_span_4 = stretch(T, B * (2 * n_k + 3 * n_k * n_v + 5))
+    gradient_span_5 = stretch(T, B * (2 * n_k + 3 * n_k * n_v + 4 * n_v + 24))
+    gradient_span_6 = stretch(T, B * (10 * n_k + 10 * n_v + 4 * n_k * n_v + 5 * n_x + 19))
+    gradient_span_7 = stretch(T, B * (2 * n_x + 2))
+    gradient_span_8 = stretch(T, B * (2 * n_x + 2))
+    shapes: dict[str, tuple[int, ...]] = {
+        "m": (T + 1, B),
+        "q": (T, n_k, B),
+        "operands": (T, n_x + 1, B),
+        "k": (T, n_k, B),
+        "v": (T, n_v, B),
+        "i_tilde": (T, B),
+        "f_tilde": (T, B),
+        "o": (T, n_v, B),
+        "l": (T, B),
+        "m_bar": (T, B),
+        "i": (T, B),
+        "f": (T, B),
+        "outer_v": (T, B, n_v, n_k),
+        "C": (T + 1, B, n_v, n_k),
+        "n": (T + 1, n_k, B),
+        "h_hat": (T, n_v, B),
+        "h_bar": (T, B),
+        "operands2": (T, n_v + 1, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "part_room": (gradient_span, n_y, B),
+        "o_bar_room": (forward_span_2, n_v, B),
+        "part_4_room": (gradient_span_2, B),
+        "i_bar_room": (forward_span_3, B),
+        "part_6_room": (forward_span_4, B),
+        "f_bar_room": (forward_span_4, B),
+        "part_7": (B, n_v, n_k),
+        "part_8": (n_k, B),
+        "part_9_room": (gradient_span_4, B, n_v, n_k),
+        "part_10_room": (gradient_span_4, B),
+        "p_bar_room": (forward_span_8, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands2_flat": (T, n_v + 1, B),
+        "d_h": (T, n_v, B),
+        "d_h_bar_sub": (T, B),
+        "d_h_bar_sub2": (T, B),
+        "d_h_bar_sub3": (T, B),
+        "d_h_bar": (T, B),
+        "d_h_hat_sub": (T, n_v, B),
+        "d_h_hat": (T, n_v, B),
+        "d_n": (T, n_k, B),
+        "d_n_back": (T + 1, n_k, B),
+        "d_C": (T, B, n_v, n_k),
+        "d_C_back": (T + 1, B, n_v, n_k),
+        "d_f_bar": (T + 1, B),
+        "d_i_bar": (T, B),
+        "d_m": (T, B),
+        "d_m_bar": (T + 1, B),
+        "d_o_bar": (T, n_v, B),
+        "d_o_bar_flat": (T, n_v, B),
+        "d_f_tilde": (T, B),
+        "d_i_tilde": (T, B),
+        "d_v": (T, n_v, B),
+        "d_v_flat": (T, n_v, B),
+        "d_k": (T, n_k, B),
+        "d_q": (T, n_k, B),
+        "d_q_flat": (T, n_k, B),
+        "d_x_sub": (T, n_k, B),
+        "d_x_sub_flat": (T, n_k, B),
+        "d_x": (T, n_x, B),
+        "operands_flat": (T, n_x + 1, B),
+        "multiply_d_i_tilde": (T, n_x, B),
+        "multiply_d_f_tilde": (T, n_x, B),
+        "part_2_room": (gradient_span_2, B),
+        "part_3_room": (gradient_span_2, n_v, B),
+        "part_5_room": (gradient_span_2, B),
+        "d_f_room": (gradient_span_4, B),
+        "part_12_room": (gradient_span_5, B, n_v, n_k),
+        "part_13_room": (gradient_span_5, B),
+        "d_i_room": (gradient_span_5, B),
+        "part_14_room": (gradient_span_5, n_v, B),
+        "part_15_room": (gradient_span_5, B),
+        "part_16_room": (gradient_span_5, B),
+        "part_17": (B,),
+        "part_18": (B,),
+        "d_l_room": (gradient_span_6, B),
+        "d_o_room": (gradient_span_6, n_v, B),
+        "part_24_room": (gradient_span_6, n_v, B),
+        "part_25_room": (gradient_span_6, n_v, B),
+        "part_26_room": (gradient_span_6, B),
+        "part_27_room": (gradient_span_6, B),
+        "part_28_room": (gradient_span_6, B, n_v, n_k),
+        "part_29_room": (gradient_span_6, n_k, B),
+        "part_30_room": (gradient_span_6, n_x, B),
+        "part_31_room": (gradient_span_6, n_x, B),
+        "part_32_room": (gradient_span_6, n_x, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:838361c068468f908a36613018b4138f84b2c59e1de91cbf55264d1c812e8468

@@ -54,6 +54,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1408,4 +1409,43 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:de7f07660d5b7d5fdf7e9ef29bba48d9e27dfbbd8f8490355befe1a518f18ec4
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_u: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_u + 3 * n_y + 1))
+    forward_span_2 = stretch(T, B * (3 * n_u + 5 * n_y + 3))
+    gradient_span = stretch(T, B * (3 * n_h + 3 * n_u + 6 * n_y + 2))
+    gradient_span_2 = stretch(T, B * (n_h + n_u))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 3, 3 * n_u + 3 * n_y + 1, B),
+        "operands2": (T, n_h + 1, B),
+        "loss": (T, B),
+        "h_bar": (n_h, B),
+        "part_room": (gradient_span, n_y, B),
+        "operands_flat": (T + 3, 3 * n_u + 3 * n_y + 1, B),
+        "d_v": (T, n_y, B),
+        "d_v_flat": (T, n_y, B),
+        "operands2_flat": (T, n_h + 1, B),
+        "d_h_bar": (T + 3, n_h, B),
+        "d_h_bar_flat": (T + 3, n_h, B),
+        "d_u": (T, n_u, B),
+        "part_2_room": (gradient_span, n_h, B),
+        "part_3": (n_y, B),
+        "part_4": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:55bd08b54f82f144648a558e94e23c99eedba8fdafc5d7bb59f66e8a5b86474a

@@ -57,6 +57,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1398,4 +1399,43 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:3947730c5d259b4c2595e5093ed664172a9e43b9d9dabe919795f9e0a4c893f3
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (4 * n_h + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "z_x": (T, n_h, B),
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "z_y": (T, n_y, B),
+        "a_y": (T, n_y, B),
+        "loss": (T, B),
+        "d_z_y": (T, n_y, B),
+        "d_z_y_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_z_x": (T + 1, n_h, B),
+        "d_z_x_flat": (T + 1, n_h, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:fd9b2f2cf0973d0c883ac9f0b898fee9766854f6c35255dcb06b603376a70786

@@ -72,6 +72,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1941,4 +1942,66 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:2b45fa49538e8219de9c1b1148e98e31cc61b5d944a790561ea93825e5f2bc33
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_h: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (26 * n_h + n_x + n_y + 1))
+    gradient_span_3 = stretch(T, B * (4 * n_h + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "m": (T + 1, n_h, B),
+        "sums": (T, 4 * n_h, B),
+        "operands": (T + 1, n_h + n_x + 1, B),
+        "l": (T, n_h, B),
+        "m_bar": (T, n_h, B),
+        "i": (T, n_h, B),
+        "f": (T, n_h, B),
+        "c": (T + 1, n_h, B),
+        "n": (T + 1, n_h, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "part": (n_h, B),
+        "i_bar": (n_h, B),
+        "f_bar": (n_h, B),
+        "part_2": (n_h, B),
+        "p_bar_room": (forward_span, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands_flat": (T + 1, n_h + n_x + 1, B),
+        "d_sums": (T + 1, 4 * n_h, B),
+        "d_sums_flat": (T + 1, 4 * n_h, B),
+        "d_n_back": (T + 1, n_h, B),
+        "d_c_back": (T + 1, n_h, B),
+        "d_f_bar": (T + 1, n_h, B),
+        "d_m_bar": (T + 1, n_h, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_h, B),
+        "part_3_room": (gradient_span_2, n_h, B),
+        "part_4_room": (gradient_span_2, n_h, B),
+        "part_5": (n_h, B),
+        "d_h": (n_h, B),
+        "d_n": (n_h, B),
+        "d_c_sub": (n_h, B),
+        "d_c": (n_h, B),
+        "part_6": (n_h, B),
+        "d_i_bar": (n_h, B),
+        "d_m": (n_h, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:3d87ed6f986435d18c3d988aece75fc9011216fff627b27b828303804d0fbec7

@@ -70,6 +70,7 @@ __all__ = [
     "initial_state",
     "loss",
     "loss_and_grads",
+    "plan",
     "sgd_step",
     "step",
 ]
@@ -1993,4 +1994,98 @@ def sgd_step(
     params.vector[...] -= scale * grads.vector
 
 
-# rnnsym-seal: sha256:bbdff6118053915e68fd89a6e9d90b150de633a8b55b376751116955543166a1
+def plan(
+    *,
+    T: int,
+    B: int,
+    n_x: int,
+    n_y: int,
+    n_1: int,
+    n_2: int,
+    dtype: Any = np.float32,
+) -> dict[str, int]:
+    """Bytes of the arrays in which a training step works, by name, for sequences of T steps in a batch of B.
+
+    With `work=` they are made in the first call and used again. Beside them a call makes its results,
+    and a copy of data that have not the parameters' type.
+    """
+    forward_span = stretch(T, B * (2 * n_1 + n_2 + n_x + 2))
+    forward_span_2 = stretch(T, B * (3 * n_y + n_1 + n_2 + 2))
+    gradient_span = stretch(T, B * (4 * n_y))
+    gradient_span_2 = stretch(T, B * (27 * n_2 + n_y))
+    gradient_span_3 = stretch(T, B * (27 * n_1 + 4 * n_2))
+    gradient_span_4 = stretch(T, B * (4 * n_1 + n_x))
+    shapes: dict[str, tuple[int, ...]] = {
+        "operands": (T + 1, n_1 + n_x + 1, B),
+        "c1_bar": (T, n_1, B),
+        "c1_bar2": (T, n_1, B),
+        "c1_bar3": (T, n_1, B),
+        "sigmoid_c1_bar": (T, n_1, B),
+        "c1": (T + 1, n_1, B),
+        "sigmoid_c1_bar2": (T, n_1, B),
+        "tanh_c1_bar3": (T, n_1, B),
+        "o1": (T, n_1, B),
+        "tanh_c1": (T, n_1, B),
+        "operands2": (T + 1, n_1 + n_2 + 1, B),
+        "c2_bar": (T, n_2, B),
+        "c2_bar2": (T, n_2, B),
+        "c2_bar3": (T, n_2, B),
+        "sigmoid_c2_bar": (T, n_2, B),
+        "c2": (T + 1, n_2, B),
+        "sigmoid_c2_bar2": (T, n_2, B),
+        "tanh_c2_bar3": (T, n_2, B),
+        "o2": (T, n_2, B),
+        "tanh_c2": (T, n_2, B),
+        "p": (T, n_y, B),
+        "loss": (T, B),
+        "c1_bar_sub": (4 * n_1, B),
+        "part": (n_1, B),
+        "part_2": (n_1, B),
+        "o1_bar": (n_1, B),
+        "c2_bar_sub": (4 * n_2, B),
+        "part_3": (n_2, B),
+        "part_4": (n_2, B),
+        "o2_bar": (n_2, B),
+        "p_bar_room": (forward_span_2, n_y, B),
+        "d_p_bar": (T, n_y, B),
+        "d_p_bar_flat": (T, n_y, B),
+        "operands2_flat": (T + 1, n_1 + n_2 + 1, B),
+        "d_c2_bar_sub": (T + 1, 4 * n_2, B),
+        "d_c2_bar_sub_flat": (T + 1, 4 * n_2, B),
+        "d_c2_back": (T + 1, n_2, B),
+        "d_c1_bar_sub": (T + 1, 4 * n_1, B),
+        "d_c1_bar_sub_flat": (T + 1, 4 * n_1, B),
+        "d_c1_back": (T + 1, n_1, B),
+        "operands_flat": (T + 1, n_1 + n_x + 1, B),
+        "d_x": (T, n_x, B),
+        "part_room": (gradient_span, n_y, B),
+        "part_2_room": (gradient_span_2, n_2, B),
+        "part_3_room": (gradient_span_2, n_2, B),
+        "part_4_room": (gradient_span_2, n_2, B),
+        "part_5_room": (gradient_span_2, n_2, B),
+        "part_6_room": (gradient_span_2, n_2, B),
+        "part_7_room": (gradient_span_2, n_2, B),
+        "part_8": (n_2, B),
+        "d_h2": (n_2, B),
+        "d_c2": (n_2, B),
+        "part_9": (n_2, B),
+        "part_10": (n_2, B),
+        "part_11": (n_2, B),
+        "part_12_room": (gradient_span_3, n_1, B),
+        "part_13_room": (gradient_span_3, n_1, B),
+        "part_14_room": (gradient_span_3, n_1, B),
+        "part_15_room": (gradient_span_3, n_1, B),
+        "part_16_room": (gradient_span_3, n_1, B),
+        "part_17_room": (gradient_span_3, n_1, B),
+        "part_18": (n_1, B),
+        "d_h1": (n_1, B),
+        "d_c1": (n_1, B),
+        "part_19": (n_1, B),
+        "part_20": (n_1, B),
+        "part_21": (n_1, B),
+    }
+    each = np.dtype(dtype).itemsize
+    return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
+
+
+# rnnsym-seal: sha256:49336fcf9aafd9596510f6e74ec8d1e6eced589733b4ad0d1e96a586fd87a0f4
