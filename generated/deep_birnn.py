@@ -1711,17 +1711,12 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (2 * n_1 + 2 * n_x + 2))
-    forward_span_2 = stretch(T, B * (2 * n_x + 4 * n_1 + n_2 + 3))
-    forward_span_3 = stretch(T, B * (2 * n_2 + 4 * n_1 + 2))
-    forward_span_4 = stretch(T, B * (4 * n_1 + 4 * n_2 + 3))
     forward_span_5 = stretch(T, B * (2 * n_2 + 3 * n_y + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (2 * n_1 + 5 * n_2 + n_y + 1))
     gradient_span_3 = stretch(T, B * (2 * n_1 + 5 * n_2 + 1))
     gradient_span_4 = stretch(T, B * (2 * n_2 + 5 * n_1 + n_x + 1))
     gradient_span_5 = stretch(T, B * (5 * n_1 + n_x + 1))
-    gradient_span_6 = stretch(T, B * (2 * n_1 + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "operands": (T + 1, n_1 + n_x + 1, B),
         "operands2": (T + 1, n_1 + n_x + 1, B),
@@ -1767,4 +1762,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8f636083ab3c922e648237ea58bccf9cb2681f0f305923e58ee9ff9583095d56
+# rnnsym-seal: sha256:2136277c22f8de99ed7522092f85b19adc0e3395e987fe3582df7b8db776e205

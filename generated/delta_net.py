@@ -1872,8 +1872,6 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (2 * n_v + 8 * n_k + n_x + 8))
-    forward_span_2 = stretch(T, B * (n_k + n_k * n_v + n_v + 1))
     forward_span_3 = stretch(T, B * (3 * n_y + n_v + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (2 * n_k + 3 * n_k * n_v + 3 * n_v + n_y + 1))
@@ -1947,4 +1945,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8b6f861a8b0cd22a6177983510fdb651b9eaaede7a77aebbf505d57807712e1b
+# rnnsym-seal: sha256:f3c7604f41a5d1387a19b6000f2359192e00e3f43fb29eb80f90a6d1c14d9ce9

@@ -1414,7 +1414,6 @@ def plan(
     forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (4 * n_h + n_x + n_y + 1))
-    gradient_span_3 = stretch(T, B * (n_h + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "operands": (T + 1, n_h + n_x + 1, B),
         "p": (T, n_y, B),
@@ -1436,4 +1435,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:426fa1e7e6dda64d990114772c1f4fcac7c6dd80bd51851b6ee71ded5584fec2
+# rnnsym-seal: sha256:0c267feb86ca692b5a93ef6431115a9e37ff411fbdf633583d88a21abdbbe893

@@ -1657,11 +1657,9 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (2 * n_h + 2 * n_x + 2))
     forward_span_2 = stretch(T, B * (3 * n_y + n_h + n_x + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (18 * n_h + n_x + n_y + 1))
-    gradient_span_3 = stretch(T, B * (3 * n_h + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "operands2": (T, n_h + n_x + 1, B),
         "operands": (T + 1, n_h + n_x + 1, B),
@@ -1698,4 +1696,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:46fd315762d5e3d235d8cf684c79e669509b3fc920e5fe0e6682239344e04d5a
+# rnnsym-seal: sha256:c7e3401e1a529d4acd10a16fa45d41eb2421342980b9665c20d6065d2b3d6280

@@ -1705,11 +1705,9 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (9 * n_h + n_x + 2))
     forward_span_2 = stretch(T, B * (3 * n_y + n_h + n_x + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (20 * n_h + n_x + n_y + 1))
-    gradient_span_3 = stretch(T, B * (3 * n_h + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "operands": (T + 1, n_h + n_x + 1, B),
         "sums": (T, 2 * n_h, B),
@@ -1747,4 +1745,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:0af7d72a7d715dda4bacf2a40b10a3e14a4cc1b3bcbeb15aa66a169be5f4291a
+# rnnsym-seal: sha256:e830f34e335e4e1559ce93ece111545e55782e9e853f3dc430cf0442b4a4adfc

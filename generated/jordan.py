@@ -1491,9 +1491,7 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (2 * n_y + 1))
     gradient_span = stretch(T, B * (3 * n_h + 5 * n_y + 1))
-    gradient_span_2 = stretch(T, B * (2 * n_x + 2 * n_y + n_h + 2))
     shapes: dict[str, tuple[int, ...]] = {
         "operands": (T + 1, n_x + n_y + 1, B),
         "p": (T + 1, n_y, B),
@@ -1522,4 +1520,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:ddee8ac30bc70ed7a85c10157bf9b81fedd5ef4e20ee7118ef2b05532fbdf51c
+# rnnsym-seal: sha256:f55cd4baa60a26860da80350adf1f1fad4b19905bc6d0332d83384476a09d845

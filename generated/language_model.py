@@ -1391,7 +1391,6 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (2 * n_s + 1))
     forward_span_2 = stretch(T, B * (3 * n_w + n_s + 1))
     gradient_span = stretch(T, B * (4 * n_w))
     gradient_span_2 = stretch(T, B * (4 * n_s + n_w))
@@ -1416,4 +1415,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:78ba12f51f06f7f3147d01986bc87ca05cadc8114f4495b64f033b71ab5b7012
+# rnnsym-seal: sha256:b7832591aa1d003e886ca0ee004304acbbc3d17358b268fe0910bee2c8cc1933

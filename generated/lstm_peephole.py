@@ -1772,9 +1772,6 @@ def plan(
     forward_span = stretch(T, B * (3 * n_d + n + n_x + 2))
     gradient_span = stretch(T, B * (4 * n_d))
     gradient_span_2 = stretch(T, B * (23 * n + n_d))
-    gradient_span_3 = stretch(T, B * (6 * n + n_x))
-    gradient_span_4 = stretch(T, B * (6 * n))
-    gradient_span_5 = stretch(T, B * (6 * n))
     shapes: dict[str, tuple[int, ...]] = {
         "sums": (T, 4 * n, B),
         "operands": (T + 1, n + n_x + 1, B),
@@ -1811,4 +1808,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:9faf444d8e25fd5e104871d666bc3b7cfeac47a6f84ed1cbc5d963e08a733f9d
+# rnnsym-seal: sha256:a386e4b06dcd7d72a0142b7c81a785842e4fe8e33ba857c9e0ceb62f7e7e05da

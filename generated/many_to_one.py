@@ -1298,7 +1298,6 @@ def plan(
     and a copy of data that have not the parameters' type.
     """
     gradient_span = stretch(T, B * (4 * n_h + n_x + 3))
-    gradient_span_2 = stretch(T, B * (n_h + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "operands": (T + 1, n_h + n_x + 1, B),
         "h_bar": (n_h, B),
@@ -1314,4 +1313,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:7d33639ed6b2ef2a8e810d026ac28fc64c8c3e608adf6fe7327fd3d86885364a
+# rnnsym-seal: sha256:bc0b321a46c307ee89c537158a42ed4fbc3675505a8ea3614ce440731bddbb82

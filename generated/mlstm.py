@@ -2346,22 +2346,15 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (4 * n_k + n_v + n_x + 5))
     forward_span_2 = stretch(T, B * (2 * n_v + n_x + 5))
-    forward_span_3 = stretch(T, B * (4))
-    forward_span_4 = stretch(T, B * (5))
-    forward_span_5 = stretch(T, B * (2 * n_k * n_v + n_k + n_v + 2))
-    forward_span_6 = stretch(T, B * (2 * n_k + 2))
-    forward_span_7 = stretch(T, B * (2 * n_k + 4 * n_v + n_k * n_v + 7))
+    forward_span_3 = stretch(T, B * 4)
+    forward_span_4 = stretch(T, B * 5)
     forward_span_8 = stretch(T, B * (3 * n_y + n_v + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (3 * n_k + 7 * n_v + n_y + 18))
-    gradient_span_3 = stretch(T, B * (2 * n_k * n_v + n_k + n_v + 1))
     gradient_span_4 = stretch(T, B * (2 * n_k + 3 * n_k * n_v + 5))
     gradient_span_5 = stretch(T, B * (2 * n_k + 3 * n_k * n_v + 4 * n_v + 24))
     gradient_span_6 = stretch(T, B * (10 * n_k + 10 * n_v + 4 * n_k * n_v + 5 * n_x + 19))
-    gradient_span_7 = stretch(T, B * (2 * n_x + 2))
-    gradient_span_8 = stretch(T, B * (2 * n_x + 2))
     shapes: dict[str, tuple[int, ...]] = {
         "m": (T + 1, B),
         "q": (T, n_k, B),
@@ -2455,4 +2448,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:838361c068468f908a36613018b4138f84b2c59e1de91cbf55264d1c812e8468
+# rnnsym-seal: sha256:b86eb2615d3f520b3a70d23a2319d8831f4163f3a5b9fa988216fe99cead618f

@@ -1423,10 +1423,7 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (3 * n_u + 3 * n_y + 1))
-    forward_span_2 = stretch(T, B * (3 * n_u + 5 * n_y + 3))
     gradient_span = stretch(T, B * (3 * n_h + 3 * n_u + 6 * n_y + 2))
-    gradient_span_2 = stretch(T, B * (n_h + n_u))
     shapes: dict[str, tuple[int, ...]] = {
         "operands": (T + 3, 3 * n_u + 3 * n_y + 1, B),
         "operands2": (T, n_h + 1, B),
@@ -1448,4 +1445,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:55bd08b54f82f144648a558e94e23c99eedba8fdafc5d7bb59f66e8a5b86474a
+# rnnsym-seal: sha256:8a98644e7f7a8866c91c28cf18971e871654f57eaa1c4e428eb1af1d60c6de5b

@@ -1413,10 +1413,8 @@ def plan(
     With `work=` they are made in the first call and used again. Beside them a call makes its results,
     and a copy of data that have not the parameters' type.
     """
-    forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (4 * n_h + n_x + n_y + 1))
-    gradient_span_3 = stretch(T, B * (n_h + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "z_x": (T, n_h, B),
         "operands": (T + 1, n_h + n_x + 1, B),
@@ -1438,4 +1436,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:fd9b2f2cf0973d0c883ac9f0b898fee9766854f6c35255dcb06b603376a70786
+# rnnsym-seal: sha256:9a84d5d5465e093024c14efa6b9e613d3dd3340022c375e5e91bf8cf7eb358d7

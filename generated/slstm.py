@@ -1959,7 +1959,6 @@ def plan(
     forward_span = stretch(T, B * (3 * n_y + n_h + n_x + 2))
     gradient_span = stretch(T, B * (4 * n_y))
     gradient_span_2 = stretch(T, B * (26 * n_h + n_x + n_y + 1))
-    gradient_span_3 = stretch(T, B * (4 * n_h + n_x))
     shapes: dict[str, tuple[int, ...]] = {
         "m": (T + 1, n_h, B),
         "sums": (T, 4 * n_h, B),
@@ -2004,4 +2003,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:3d87ed6f986435d18c3d988aece75fc9011216fff627b27b828303804d0fbec7
+# rnnsym-seal: sha256:9754caaeec6c65e7af4aa1abcc133b54e47cb6d3006c5e120be206b678e9c99b

@@ -32,7 +32,7 @@ def memory_function(parts: Parts, bodies: Iterable[PlannedBody]) -> tuple[str, s
     for body in bodies:
         for name, total in body.spans.items():
             text = size(total) if total != 0 else "1"
-            spans[f"{body.side}_{name}"] = "T" if body.compiled is not None else f"stretch(T, B * ({text}))"
+            spans[f"{body.side}_{name}"] = "T" if body.compiled is not None else f"stretch(T, B * {f'({text})' if ' ' in text else text})"
         for array in body.arrays:
             cell = body.cells[array]
             if body.is_made(array):
@@ -50,6 +50,7 @@ def memory_function(parts: Parts, bodies: Iterable[PlannedBody]) -> tuple[str, s
             axes = [size(s) for s in cell.shape] if cell.rank else []
             one = [*axes, "B"] if cell.rank == 1 else ["B", *axes]
             shapes[room] = [f"{body.side}_{span}", *one] if body.held[array] == STRETCH else one
+    spans = {name: call for name, call in spans.items() if any(axes[:1] == [name] for axes in shapes.values())}
     rows = ["def plan(", "    *,", "    T: int,", "    B: int,", *(f"    {public[s.name]}: int," for s in parts.prepared.sizes)]
     rows += ["    dtype: Any = np.float32,", ") -> dict[str, int]:", DOC]
     rows += [line for name, call in spans.items() for line in wrapped(f"    {name} = {call}", 100)]
