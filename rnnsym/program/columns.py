@@ -371,6 +371,8 @@ def _branch(columns: Columns, node: op.Branch) -> Operand:
     loud = any(isinstance(n, COMPLAINING) or _is_complaining(n) for arm in node.args[1:] for n in sympy.preorder_traversal(arm))
     for index in range(start, len(columns.ops)) if loud or _is_guard(node.args[0]) else ():
         columns.ops[index] = replace(columns.ops[index], details=(*columns.ops[index].details, QUIET))
+    if all(columns.axes(arm) == ALONE and not columns.rank(arm) for arm in (u, v)):
+        u = _as_array(columns, u)  # two Python numbers would make an array of another precision
     return columns.emit("where", condition, u, v)
 
 
