@@ -23,8 +23,7 @@ MODELS = {
     "a settled comparison between a vector and a scalar": HEAD
     + "g: vector[n]\ng[t] = a if 2 < 0.3 else sum(x[t])\nloss[t] = sum(g[t] * b)\n",
     "a start that depends on the number of steps": HEAD + "h[0] = tanh(total(0.1 * a))\nh[t] = tanh(x[t] + h[t-1])\nloss[t] = sum(h[t])\n",
-    "a branch of two whole numbers at the last step": HEAD
-    + "loss[t] = sum(a * x[t])\nloss = (2 if sum(x[T]) >= 0.1 else 1) * sum(a)\n",
+    "a branch of two whole numbers at the last step": HEAD + "loss[t] = sum(a * x[t])\nloss = (2 if sum(x[T]) >= 0.1 else 1) * sum(a)\n",
     "a loss of numbers": HEAD + "loss[t] = sum(a * x[t])\nloss = binary_cross_entropy(total(1), sigmoid(8)) * sum(a)\n",
     "an error function of a whole number": HEAD + "z = erf(1)\nloss[t] = z * sum(a * x[t])\n",
     "an error from outside alone, through a product of matrices": HEAD
