@@ -1,8 +1,10 @@
-"""The campaign's own parts: a stale mutant is an error, and the page tells what survived from what was killed."""
+"""The campaign's own parts: every mutant still fits the source, a stale one is an error, and the page tells what survived from what was killed."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+from functools import cache
 
 import pytest
 
@@ -19,6 +21,21 @@ def test_a_mutant_replaces_what_is_there_exactly_once():
             ONE.applied(text)
     with pytest.raises(StaleMutant):
         dataclasses.replace(ONE, new="-g").applied("return -g\n")
+
+
+@cache
+def source(file: str) -> tuple[str, str]:
+    """A file of the project: its text, and what it says regardless of its layout."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return text, ast.dump(ast.parse(text))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_every_mutant_still_breaks_the_source(mutant: Mutant):
+    text, meaning = source(mutant.file)
+    mutated = mutant.applied(text)
+    compile(mutated, mutant.file, "exec")
+    assert ast.dump(ast.parse(mutated)) != meaning, "only the layout or a comment is another"
 
 
 def test_every_mutant_has_a_name_of_its_own_and_tests_that_exist():
