@@ -135,7 +135,7 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        total, matrices, places = layout(tuple(sizes.items()))
         if vector.shape != (total,):
             raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
         stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
@@ -154,8 +154,8 @@ class Params:
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
         """Parameters from arrays by name; copied, dtype follows them.
 
-        `sizes` are needed only where the shapes of the parameters do not tell them. Raises ValueError for names that are unknown
-        or missing, and for wrong shapes.
+        `sizes` are needed only where neither these shapes nor the data of a call tell them. Raises ValueError for names that are
+        unknown or missing, and for wrong shapes.
         """
         given = {python_name(name): np.asarray(value) for name, value in arrays.items()}
         for name in given:
@@ -306,13 +306,13 @@ class Trace(Values):
         return State(arrays, started=True)
 
 
-_LAYOUTS: dict[tuple[int, ...], Any] = {}
+_LAYOUTS: dict[Any, Any] = {}
 
 
-def layout(numbers: tuple[int, ...]) -> Any:
+def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
     """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
     if numbers not in _LAYOUTS:
-        sizes = dict(zip(SIZES, numbers))
+        sizes = dict(numbers)
         matrices: list[Any] = []
         places: list[Any] = []
         start = 0
@@ -479,7 +479,9 @@ def checked(
     if lengths is not None and np.ndim(lengths) == 1:
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
-    run.sizes = bind(rows, run.sizes | said)
+    sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
+    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
@@ -661,13 +663,29 @@ def names_in(axis: str) -> list[str]:
     return [name for _, name in terms_of(axis) if not name.isdigit()]
 
 
+def require_sizes(names: Any, sizes: Mapping[str, int]) -> None:
+    """ValueError where a size is not known."""
+    unknown = [name for name in names if name not in sizes]
+    if unknown:
+        said = ", ".join(f"{name}=..." for name in unknown)
+        raise ValueError(
+            f"{unknown[0]}: no array tells this size; expected Params.from_arrays(arrays, {said})"
+        )
+
+
 def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     """The length of an axis in numbers."""
+    if axis in sizes:
+        return sizes[axis]
+    require_sizes(names_in(axis), sizes)
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other."""
+    """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
+
+    Where an axis has several sizes that no row tells, its length is kept under its own text: `{"n_u + n_x": 19}`.
+    """
     found = dict(sizes)
     pending = []
     for name, lead, shape, actual in rows:
@@ -694,6 +712,9 @@ def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
                     f"{name}: expected shape {shape_text(shape, found)}, found {actual}"
                 )
         pending = waiting
+    for name, shape, actual, axis, n in pending:
+        if found.setdefault(axis, n) != n:
+            raise ValueError(f"{name}: expected shape {shape_text(shape, found)}, found {actual}")
     return found
 
 
@@ -703,7 +724,7 @@ def shape_text(shape: tuple[str, ...], sizes: Mapping[str, int]) -> str:
     for axis in shape:
         try:
             numbers.append(str(length_of(axis, sizes)))
-        except KeyError:
+        except ValueError:
             numbers.append(axis)
     end = ",)" if len(shape) == 1 else ")"
     text = f"({', '.join(shape)}{end}"
@@ -1445,4 +1466,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8a98644e7f7a8866c91c28cf18971e871654f57eaa1c4e428eb1af1d60c6de5b
+# rnnsym-seal: sha256:782ba0beb8d10921cf9ca7895a02b1dbee4c22e3ef5c34027b7b8976734916ad

@@ -75,7 +75,10 @@ def in_place(stages: list[Stage], cells: Mapping[str, Cell], places: dict[str, P
 def _move_up(ops: list[Op], ref: Ref, others: list[Op], places: Mapping[str, Place]) -> bool:
     """Put the other readers of an operand right behind what computes it, where they read nothing else."""
     array = places[ref.name].array
-    position = next((k for k, op in enumerate(ops) if op.out == array and not op.details[1:]), None)
+    own = (k for k, op in enumerate(ops) if op.out == ref.name)  # what stands in a stack may have an operation of its own after it
+    position = next(own, None)
+    if position is None:
+        position = next((k for k, op in enumerate(ops) if op.out == array and not op.details[1:]), None)
     if position is None or any(set(other.reads) != {ref} or other.out == array for other in others):
         return False
     for other in others:

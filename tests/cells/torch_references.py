@@ -472,3 +472,16 @@ def mgu(p: Arrays, d: Arrays) -> Tensor:
         h = (1 - f) * h + f * torch.tanh(torch.cat([f * h, x[t]], -1) @ p["W_h"].T + p["b_h"])
         cost = cost + nll(y[t], h @ p["V"].T + p["b_y"])
     return cost.mean()
+
+
+def coupled_lstm(p: Arrays, d: Arrays) -> Tensor:
+    x, target, cost = d["x"], d["d"], 0.0
+    y, c = zeros(d, len(p["p_f"])), zeros(d, len(p["p_f"]))
+    for t in range(len(x)):
+        z = torch.tanh(x[t] @ p["W_z"].T + y @ p["R_z"].T + p["b_z"])
+        f = torch.sigmoid(x[t] @ p["W_f"].T + y @ p["R_f"].T + p["p_f"] * c + p["b_f"])
+        c = (1 - f) * z + f * c
+        o = torch.sigmoid(x[t] @ p["W_o"].T + y @ p["R_o"].T + p["p_o"] * c + p["b_o"])
+        y = o * torch.tanh(c)
+        cost = cost + nll(target[t], y @ p["W_y"].T + p["b_y"])
+    return cost.mean()
