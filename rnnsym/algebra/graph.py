@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Read:
         return self.quantity.name
 
 
+@lru_cache(maxsize=8192)  # every System that is made asks it of every equation, and most were in the System before
 def reads(expression: Basic) -> tuple[Read, ...]:
     """What an expression reads, each once, in the order of reading."""
     return tuple(dict.fromkeys(_reads(expression, False)))

@@ -7,6 +7,7 @@ order of the user's terms stays. What an operator means entry by entry stands in
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import sympy
 from sympy import Basic
@@ -608,6 +609,7 @@ class Total(Tensor):
         return _unbind(self.args[0])
 
 
+@lru_cache(maxsize=8192)
 def _unbind(node: Basic) -> Basic:
     """The bound step becomes t again, but not inside a further sum over time."""
     if node is BOUND or node == BOUND:

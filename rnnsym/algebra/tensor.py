@@ -8,6 +8,7 @@ substitute `t → t + k`. (Class names must not be those of SymPy's own classes:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -204,14 +205,12 @@ class Quantity(Tensor):
     @property
     def offset(self) -> int | None:
         """k for a quantity at `t + k`; None for a static quantity or an absolute time."""
-        if self.time is None or not self.time.has(t):
-            return None
-        return int(self.time - t)
+        return _offset(self.args[2])
 
     @property
     def is_absolute(self) -> bool:
         """Whether it is taken at a fixed time: `h[1]`, `h[T]`, `h[0]`."""
-        return self.time is not None and not self.time.has(t) and not self.time.has(BOUND)
+        return _is_absolute(self.args[2])
 
     def at(self, time: sympy.Expr | int | None) -> Quantity:
         """The same quantity at another time (None: static)."""
@@ -229,6 +228,16 @@ class Quantity(Tensor):
 
     def _hashable_content(self):
         return self._args
+
+
+@lru_cache(maxsize=1024)  # asked for every read of every equation, of a handful of times
+def _offset(when: Basic) -> int | None:
+    return int(when - t) if when.has(t) else None
+
+
+@lru_cache(maxsize=1024)
+def _is_absolute(when: Basic) -> bool:
+    return when != STATIC and not when.has(t, BOUND)
 
 
 def number(value) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import jinja2
 
@@ -49,37 +50,48 @@ def generate(
     level        0: one statement per equation, as on paper; 1: planned for speed
     passes       of the planner, where level is 1: without one of them the module computes the same, less quickly
     """
-    return _rendered(system, numbers, command, fingerprint, level, passes, None)
+    return module_text(program_parts(system, numbers), command=command, fingerprint=fingerprint, level=level, passes=passes)
 
 
 def generate_with_kernels(
     system: System, *, numbers: Mapping[str, int] | None = None, command: str = "", file: str = ""
 ) -> tuple[str, str]:
     """The module whose loops call compiled kernels, and the C file that it builds them from; `file`: what that file is called."""
+    return module_with_kernels(program_parts(system, numbers), command=command, file=file)
+
+
+def module_with_kernels(parts: Parts, *, command: str = "", file: str = "") -> tuple[str, str]:
+    """As generate_with_kernels, from what is derived already."""
     compiled: list[CFunction] = []
-    name = file or f"{plain(system.name)}_kernels.c"
-    said = command or f"rnnsym generate {plain(system.name)} --kernels c"
-    module = _rendered(system, numbers, said, "", 1, KERNEL_PASSES, compiled, name)
-    return module, c_source(plain(system.name), f"Made by rnnsym {rnnsym.__version__}: {said}", compiled)
+    plain_name = plain(parts.model.name)
+    name = file or f"{plain_name}_kernels.c"
+    said = command or f"rnnsym generate {plain_name} --kernels c"
+    module = module_text(parts, command=said, passes=KERNEL_PASSES, compiled=compiled, file=name)
+    return module, c_source(plain_name, f"Made by rnnsym {rnnsym.__version__}: {said}", compiled)
 
 
-def _rendered(
-    system: System,
-    numbers: Mapping[str, int] | None,
-    command: str,
-    fingerprint: str,
-    level: int,
-    passes: tuple[str, ...],
-    compiled: list[CFunction] | None,
+def module_text(
+    parts: Parts,
+    *,
+    command: str = "",
+    fingerprint: str = "",
+    level: int = 1,
+    passes: tuple[str, ...] = PASSES,
+    compiled: list[CFunction] | None = None,
     file: str = "",
 ) -> str:
-    parts = program_parts(system, numbers)
+    """As generate, from what is derived already. compiled: takes the C functions that the module calls, where it shall call any."""
+    system = parts.model
     mark = fingerprint or fingerprint_of(system, f"--kernels {file}" if compiled is not None else "" if level else "-O0")
     view = module_view(parts, command or f"rnnsym generate {plain(system.name)}", mark, level, passes, compiled, file)
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    template = (templates_folder() / "numpy" / "module.py.jinja").read_text(encoding="utf-8")
-    text = environment.from_string(template).render(**view)
+    text = _template().render(**view)
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n") + "\n"
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return environment.from_string((templates_folder() / "numpy" / "module.py.jinja").read_text(encoding="utf-8"))
 
 
 def fingerprint_of(system: System, options: str = "") -> str:

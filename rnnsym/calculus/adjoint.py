@@ -285,7 +285,7 @@ class _Adjoining:
                 key = f"{declaration.name}[{time_text(position)}]"
                 given = self.forward.defined.get(key)
                 flows = given is not None and any(read.name in self.active for read in reads(given.rhs))
-                if not flows and (INITIAL not in self.wanted or declaration.name not in self.active):
+                if not flows and INITIAL not in self.wanted:
                     continue
                 full = self._fresh(f"d_{declaration.name}_{_position_word(position)}")
                 flow = self._fresh(f"{full}_flow") if flows else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,13 @@ def bind_sizes(rows: list[tuple[str, Shape, tuple[int, ...]]], known: Mapping[st
     return bound
 
 
+@lru_cache(maxsize=1024)
+def _linear(time: sympy.Expr) -> tuple[int, int, int]:
+    """(a, b, c) of a time a t + b T + c."""
+    a, b = int(time.coeff(t)), int(time.coeff(T))
+    return a, b, int(time - a * t - b * T)
+
+
 @dataclass
 class Run:
     """The values of one run. `series(name)` has shape (T, …), `static(name)` the quantity's own; `at(name, s)` any step, also outside."""
@@ -122,7 +130,8 @@ class Run:
         return tuple(size_value(s, self.sizes) for s in self.system.by_name[name].shape)
 
     def _step_of(self, time: sympy.Expr, step: int | None) -> int:
-        return int(time.xreplace({t: sympy.Integer(step or 0), T: sympy.Integer(self.steps)}))
+        runs, ends, rest = _linear(time)
+        return runs * (step or 0) + ends * self.steps + rest
 
     def value(self, expression: Tensor, step: int | None) -> Array:
         """The value of an expression of the System at a step (None: a static expression)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -40,7 +41,12 @@ def _shape(node: op.Tensor, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 def number_value(value: sympy.Expr, sizes: Mapping[str, int]) -> float:
     """A number of the file as a float: literals, `pi`, `inf`, sizes used as numbers."""
-    return float(value.xreplace({s: sympy.Integer(sizes[s.name]) for s in value.free_symbols}))
+    return _as_float(value, tuple((s, sizes[s.name]) for s in value.free_symbols))
+
+
+@lru_cache(maxsize=1024)
+def _as_float(value: sympy.Expr, sizes: tuple[tuple[sympy.Symbol, int], ...]) -> float:
+    return float(value.xreplace({symbol: sympy.Integer(n) for symbol, n in sizes}))
 
 
 @meaning(Number)

@@ -1,29 +1,32 @@
 """What must agree between the generated NumPy module of a model and the reference interpreter on its equations.
 
 Comes in: a System, its sizes, a seed. Each function raises AssertionError and names what differs. The interpreter runs one sequence at a
-time, each to its own end; the module runs the padded batch, in chunks, in float32, and backwards from any error.
+time, each to its own end; the module, planned for speed, runs the padded batch, in chunks, in float32, in a workspace, and backwards from
+any error. The module of one statement per equation, and the one that calls compiled kernels, are held against the planned one.
 """
 
 from __future__ import annotations
 
 import inspect
+import os
+import tempfile
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from witnesses import STEP, Arrays, Unmeasurable, arrays_of, kinks_seen
+from witnesses import STEP, Arrays, Unmeasurable, arrays_of, joined_of, kinks_seen
 
 from rnnsym.algebra.graph import closure
 from rnnsym.algebra.operators import Compare, Elementwise, StopGradient
 from rnnsym.algebra.system import System
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.names import python_names
-from rnnsym.backends.numpy_module import generate
-from rnnsym.calculus.adjoint import INITIAL, adjoint
-from rnnsym.calculus.prepare import prepare
+from rnnsym.backends.numpy_module import module_text, module_with_kernels
+from rnnsym.backends.parts import Parts, program_parts
 from rnnsym.program.interpret import Run, interpret
 
 BATCH = 3
@@ -55,6 +58,7 @@ class Bench:
     steps: int
     lengths: tuple[int, ...]
     arrays: Arrays
+    parts: Parts
     module: ModuleType
 
     @classmethod
@@ -62,7 +66,8 @@ class Bench:
         rng = np.random.default_rng(seed)
         lengths = (*(int(n) for n in rng.integers(1, steps + 1, BATCH - 1)), steps)
         arrays = arrays_of(system, sizes, rng, steps, BATCH)
-        return cls(system, sizes, steps, lengths, arrays, compile_module(generate(system), system.name))
+        parts = program_parts(system)
+        return cls(system, sizes, steps, lengths, arrays, parts, compile_module(module_text(parts), system.name))
 
     # -------------------------------------------------------- the module's arguments
 
@@ -70,9 +75,9 @@ class Bench:
     def public(self) -> dict[str, str]:
         return python_names(self.system)
 
-    def params(self, dtype: Any = float):
+    def params(self, dtype: Any = float, module: ModuleType | None = None):
         arrays = {p.name: self.arrays[p.name].astype(dtype) for p in self.system.params}
-        return self.module.Params.from_arrays(arrays, **{self.public[n]: k for n, k in self.sizes.items()})
+        return (module or self.module).Params.from_arrays(arrays, **{self.public[n]: k for n, k in self.sizes.items()})
 
     def data(self, first: int = 0, last: int | None = None, padding: float | None = None) -> dict[str, Any]:
         """Keyword arguments for steps first … last; padding: what stands behind each sequence's end."""
@@ -108,7 +113,7 @@ class Bench:
 
     @cached_property
     def joined(self):
-        return adjoint(prepare(self.system), [*(p.name for p in self.system.params), *self.wrt, INITIAL])
+        return joined_of(self.system)
 
     def runs(self, lengths: tuple[int, ...]) -> list[Run]:
         seeds = {name: np.ones(()) for name in self.joined.seeds.values()}
@@ -116,8 +121,8 @@ class Bench:
             return [interpret(self.joined.system, {**self.one(b, n), **seeds}, steps=n, sizes=self.sizes) for b, n in enumerate(lengths)]
 
 
-def check(system: System, sizes: dict[str, int], seed: int) -> None:
-    """All that a module must satisfy."""
+def check(system: System, sizes: dict[str, int], seed: int, kernels: bool = False) -> bool:
+    """All that a module must satisfy; kernels: the one with compiled kernels, too. Returns whether there was such a one."""
     bench = Bench.of(system, sizes, seed, 1 + seed % 5)
     whole = (bench.steps,) * BATCH
     runs = bench.runs(whole)
@@ -131,8 +136,60 @@ def check(system: System, sizes: dict[str, int], seed: int) -> None:
         single_steps_are_one_run(bench)
         cotangents_flow_back(bench, seed)
         given_initial_values_are_seen(bench, seed)
+        other_modules_agree(bench, {"-O0": compile_module(module_text(bench.parts, level=0), system.name)})
+        compiled = kernels and compiled_kernels_agree(bench)
     if system.params:  # the dtype of a call follows its parameters
         single_precision_is_close(bench)
+    return compiled
+
+
+def other_modules_agree(bench: Bench, others: dict[str, ModuleType], dtype: Any = float, tolerance: float = TOLERANCE) -> None:
+    """Other modules of the model, and the module in a workspace that other lengths were computed in: the same answers."""
+    work, own = bench.module.Workspace(), [bench.public[d.name] for d in bench.system.variables]
+    for lengths in (np.asarray(bench.lengths), None):
+        given = {"lengths": lengths, "wrt": [bench.public[n] for n in bench.wrt] + ["initial"]} | bench.data()
+        wanted = _answers(bench.module.loss_and_grads(bench.params(dtype), **given))
+        _same_answers("in a workspace", _answers(bench.module.loss_and_grads(bench.params(dtype), **given, work=work)), wanted, tolerance)
+        for name, module in others.items():
+            found = module.loss_and_grads(bench.params(dtype, module), **given)
+            _same_answers(name, _answers(found), wanted, tolerance)
+            if dtype is float:
+                traces = [m.forward(bench.params(module=m), **bench.data(), lengths=lengths) for m in (module, bench.module)]
+                _same_answers(name, *({k: np.asarray(trace[k]) for k in own if k in trace} for trace in traces), tolerance)
+
+
+def _answers(found: tuple[Any, Any, Any]) -> Arrays:
+    """Cost, gradients, state: everything that loss_and_grads returns, by name."""
+    cost, grads, state = found
+    rows = {"the cost": np.asarray(cost)} | {f"the gradient of {k}": v for k, v in grads.items()}
+    for what in ("inputs", "constants", "initial"):
+        rows |= {f"the gradient of {what} {k}": np.array(v) for k, v in getattr(grads, what).items()}
+    return rows | {f"the state {k}": np.array(v) for k, v in state.items()}
+
+
+def _same_answers(where: str, found: Arrays, wanted: Arrays, tolerance: float) -> None:
+    assert found.keys() == wanted.keys(), f"{where}: {sorted(found.keys() ^ wanted.keys())} in one module alone"
+    for name, value in wanted.items():
+        assert_same(f"{name}, {where}", found[name], value, tolerance)
+
+
+def compiled_kernels_agree(bench: Bench) -> bool:
+    """The module with compiled kernels, where it has loops to call them from: they are built, used, and change no answer."""
+    source, code = module_with_kernels(bench.parts, file="drawn_kernels.c")
+    if "run.kernels.bind(" not in source:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "drawn_kernels.c").write_text(code, encoding="utf-8")
+        module = ModuleType("drawn")
+        module.__file__ = str(Path(folder, "drawn.py"))
+        exec(compile(source, module.__file__, "exec"), module.__dict__)
+        before, os.environ["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME"), folder
+        try:
+            assert module.kernels_for(np.dtype(float)) is not None, "the kernels were not built, or not the same as NumPy on a sample"
+        finally:
+            os.environ.pop("XDG_CACHE_HOME") if before is None else os.environ.update(XDG_CACHE_HOME=before)
+        other_modules_agree(bench, {"--kernels c": module})
+    return True
 
 
 def agrees_with_interpreter(bench: Bench, runs: list[Run], ends: tuple[int, ...], lengths: np.ndarray | None) -> None:

@@ -8,6 +8,7 @@ the tangent, which states the same conventions by other rules, is.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import size_value
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
-from rnnsym.calculus.adjoint import INITIAL, adjoint
+from rnnsym.calculus.adjoint import INITIAL, Adjoint, adjoint
 from rnnsym.calculus.prepare import prepare
 from rnnsym.calculus.tangent import tangent
 from rnnsym.language import parse
@@ -44,6 +45,12 @@ def arrays_of(system: System, sizes: dict[str, int], rng: np.random.Generator, s
         elif d.start is None or d.kind != "constant":
             found[d.name] = 0.7 * rng.standard_normal(lead + shape)
     return found
+
+
+@lru_cache(maxsize=2)
+def joined_of(system: System) -> Adjoint:
+    """The model with its adjoint equations for everything that can have a gradient; derived once for all that ask."""
+    return adjoint(prepare(system), [*(d.name for d in system.of_kind("param", "input", "constant")), INITIAL])
 
 
 @contextmanager
@@ -109,9 +116,8 @@ def adjoint_agrees(system: System, sizes: dict[str, int], seed: int, steps: int)
         cost = float(interpret(system, arrays, steps=steps, sizes=sizes).cost)
     if not np.isfinite(cost) or abs(cost) > 1e8:
         raise Unmeasurable(cost)
-    prepared = prepare(system)
+    joined = joined_of(system)
     moved = [d.name for d in (*system.params, *system.constants, *system.of_kind("input")) if d.name in arrays]
-    joined = adjoint(prepared, [*moved, INITIAL])
     seeds = {name: np.ones(()) for name in joined.seeds.values()}
     run = interpret(joined.system, {**arrays, **seeds}, steps=steps, sizes=sizes)
     assert _close(float(run.cost), cost, 0), f"the prepared system costs {run.cost}, the model {cost}"
