@@ -276,7 +276,7 @@ class PlannedBody:
                 if ref.turned and cell.axes == ALONE and self.kind == "scan" and self.walks
                 else name + tail
             )
-            found = (self.fresh(name + word), text)
+            found = (self.fresh(name.replace(".", "_") + word), text)  # a gradient is an attribute of `grads`
             if ref.name in self.sometimes:
                 return name + tail
             if ref.name in self.made:  # its value is computed in this body, before the loop that is being written
@@ -1014,7 +1014,7 @@ def _result(body: PlannedBody, op: Op, call: str, has_out: bool) -> str:
 
 def _unaligned(body: PlannedBody, operand: Operand) -> str:
     if isinstance(operand, Ref) and body.cells[operand.name].axes == PER_STEP and operand.delay is not None:
-        return body.view(operand)
+        return body.view(operand) + (".swapaxes(-1, -2)" if operand.turned else "")
     return body.text(operand, -1, ALONE)
 
 

@@ -35,6 +35,10 @@ MODELS = {
     "a scalar of each sequence beyond the end": HEAD
     + "z: input\nh: vector[n]\nh[T+1] = z[T]\nh[t] = tanh(x[t] + b * h[t+1])\nloss[t] = sum(h[t])\n",
     "a scalar right side of a vector": HEAD + "h: vector[n]\nh[t] = sum(a * x[t])\nk: vector[n]\nk = sum(b)\nloss[t] = sum(h[t] * b * k)\n",
+    "a parameter and an input that nothing reads": "x: input[n]\na: param[n]\nloss = 1\n",
+    "a parameter that is added as its transpose": "x: input[n]\nW: param[m, n]\nh: matrix[n, m]\nh[t] = tanh(W.T + h[t-1])\n"
+    "loss[t] = sum(h[t]) + sum(x[t])\n",
+    "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
 }
