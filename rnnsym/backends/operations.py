@@ -90,12 +90,15 @@ def batch_outer(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
     return np.multiply(a[..., :, None], b[..., None, :], out=out)
 
 
-def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
-    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
-    if y.dtype.kind not in "iu":
+def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
+    """p sum(y) - y for probabilities (..., n, B) or (n, 1), y being vectors or class numbers (..., B)."""
+    classes = y.dtype.kind in "iu"
+    if out is None:
+        out = np.empty(np.broadcast_shapes(p.shape, y[..., None, :].shape if classes else y.shape), p.dtype)
+    if not classes:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
-    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     known = y >= 0
     np.copyto(out, p)
     if not known.all():

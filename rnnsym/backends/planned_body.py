@@ -696,7 +696,7 @@ class PlannedBody:
         if function == "for_each":
             return f"batch * {args[0]}"
         if function == "excess":
-            return f"{self.function('excess')}({args[0]}, {args[1]}, np.empty_like({args[0]}))"
+            return f"{self.function('excess')}({args[0]}, {args[1]})"
         if function == "affine":
             count = details[0]
             terms = [f"{args[2 * k]} @ {args[2 * k + 1]}" for k in range(count)] + args[2 * count :]
@@ -909,7 +909,7 @@ def _outer(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> li
 def _excess(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     p, y = (body.text(x, 1) for x in op.args)
     if not bound:
-        return [f"{target} = {body.function('excess')}({p}, {y}, np.empty_like({p}))"]
+        return [f"{target} = {body.function('excess')}({p}, {y})"]
     return [f"{body.function('excess')}({p}, {y}, out={target})"]
 
 

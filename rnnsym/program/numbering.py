@@ -49,9 +49,12 @@ def numbered(parts: Sequence[Sequence[Stage]], cells: Mapping[str, Cell], kept: 
 
 def _stands_in(earlier: tuple[Op, int], op: Op, place: int, cells: Mapping[str, Cell]) -> bool:
     first, where = earlier
-    if not first.guard.covers(op.guard) or cells[first.out].shape != cells[op.out].shape or cells[first.out].axes != cells[op.out].axes:
+    mine, other = cells[op.out], cells[first.out]
+    if not first.guard.covers(op.guard) or (mine.shape, mine.axes) != (other.shape, other.axes):
         return False
-    return where == place or cells[op.out].axes < PER_STEP or op.function not in CHEAP
+    if mine.lag > other.lag or mine.lead > other.lead:  # it is read beyond 1 … T, where the other has no values
+        return False
+    return where == place or mine.axes < PER_STEP or op.function not in CHEAP
 
 
 def _renamed(operand, instead: Mapping[str, str]):

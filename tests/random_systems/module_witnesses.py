@@ -23,6 +23,7 @@ from witnesses import STEP, Arrays, Unmeasurable, arrays_of, joined_of, kinks_se
 from rnnsym.algebra.graph import closure
 from rnnsym.algebra.operators import Compare, Elementwise, StopGradient
 from rnnsym.algebra.system import System
+from rnnsym.backends.head import classes_allowed
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.names import python_names
 from rnnsym.backends.numpy_module import module_text, module_with_kernels
@@ -138,6 +139,7 @@ def check(system: System, sizes: dict[str, int], seed: int, kernels: bool = Fals
         given_initial_values_are_seen(bench, seed)
         other_modules_agree(bench, {"-O0": compile_module(module_text(bench.parts, level=0), system.name)})
         compiled = kernels and compiled_kernels_agree(bench)
+        class_numbers_are_one_hot_targets(bench, seed)
     if system.params:  # the dtype of a call follows its parameters
         single_precision_is_close(bench)
     return compiled
@@ -171,6 +173,18 @@ def _same_answers(where: str, found: Arrays, wanted: Arrays, tolerance: float) -
     assert found.keys() == wanted.keys(), f"{where}: {sorted(found.keys() ^ wanted.keys())} in one module alone"
     for name, value in wanted.items():
         assert_same(f"{name}, {where}", found[name], value, tolerance)
+
+
+def class_numbers_are_one_hot_targets(bench: Bench, seed: int) -> None:
+    """Where a target may be given as class numbers: the same answers as with one-hot vectors, -1 being the zero vector."""
+    names = classes_allowed(bench.system)
+    if not names:
+        return
+    rng, data = np.random.default_rng(seed), bench.data()
+    numbers = {bench.public[n]: rng.integers(-1, bench.arrays[n].shape[-1], bench.arrays[n].shape[:-1]) for n in names}
+    vectors = {k: (v[..., None] == np.arange(data[k].shape[-1])).astype(float) for k, v in numbers.items()}
+    found, wanted = (_answers(bench.module.loss_and_grads(bench.params(), **data | given)) for given in (numbers, vectors))
+    _same_answers("with class numbers", found, wanted, TOLERANCE)
 
 
 def compiled_kernels_agree(bench: Bench) -> bool:

@@ -38,6 +38,9 @@ MODELS = {
     "a parameter and an input that nothing reads": "x: input[n]\na: param[n]\nloss = 1\n",
     "a parameter that is added as its transpose": "x: input[n]\nW: param[m, n]\nh: matrix[n, m]\nh[t] = tanh(W.T + h[t-1])\n"
     "loss[t] = sum(h[t]) + sum(x[t])\n",
+    "classes of each sequence and probabilities of the whole call": "y: target[n]\nc: param[n]\nx: input[n]\n"
+    "loss = cross_entropy(y, softmax(c))\nloss[t] = sum(x[t] * c)\n",
+    "errors at two lags that are negatives of each other": "x: input\nk[t] = squared_error(D[t-2], D[t-3]) + x[t]\nD[t] = k[t] + 1\nloss[t] = k[t]\n",
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
