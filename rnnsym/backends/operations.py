@@ -91,10 +91,11 @@ def batch_outer(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
 
 
 def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
-    """p sum(y) - y for probabilities (..., n, B) or (n, 1), y being vectors or class numbers (..., B)."""
+    """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
     classes = y.dtype.kind in "iu"
     if out is None:
-        out = np.empty(np.broadcast_shapes(p.shape, y[..., None, :].shape if classes else y.shape), p.dtype)
+        shape = y[..., None, :].shape if classes else y.shape
+        out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
     if not classes:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
@@ -154,6 +155,10 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
 
 def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
     """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if y.dtype.kind in "iu":
+        shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
+        if shape != z.shape:  # one z for all sequences
+            z, p = np.broadcast_to(z, shape), None
     if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
         return class_loss(y, z, axis, p)
     lowered = z - highest_of(z, axis)

@@ -577,6 +577,8 @@ class PlannedBody:
         if op.function in INTO and bound:
             return [f"{self.function(INTO[op.function])}({', '.join(args)}, out={target})"]
         if op.function == "where" and bound:
+            if args[1] == target:  # in place of the first branch: what is left to write is the other
+                return [f"np.copyto({target}, {args[2]}, where=np.logical_not({args[0]}))"]
             return [f"{self.function('choose')}({', '.join(args)}, out={target})"]
         return [self._assign(target, bound, self._expression(op, args, rank, PER_STEP))]
 

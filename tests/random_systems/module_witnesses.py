@@ -176,12 +176,12 @@ def _same_answers(where: str, found: Arrays, wanted: Arrays, tolerance: float) -
 
 
 def class_numbers_are_one_hot_targets(bench: Bench, seed: int) -> None:
-    """Where a target may be given as class numbers: the same answers as with one-hot vectors, -1 being the zero vector."""
+    """Where a target may be given as class numbers: the same answers as with one-hot vectors."""
     names = classes_allowed(bench.system)
     if not names:
         return
     rng, data = np.random.default_rng(seed), bench.data()
-    numbers = {bench.public[n]: rng.integers(-1, bench.arrays[n].shape[-1], bench.arrays[n].shape[:-1]) for n in names}
+    numbers = {bench.public[n]: rng.integers(0, bench.arrays[n].shape[-1], bench.arrays[n].shape[:-1]) for n in names}
     vectors = {k: (v[..., None] == np.arange(data[k].shape[-1])).astype(float) for k, v in numbers.items()}
     found, wanted = (_answers(bench.module.loss_and_grads(bench.params(), **data | given)) for given in (numbers, vectors))
     _same_answers("with class numbers", found, wanted, TOLERANCE)

@@ -41,6 +41,8 @@ MODELS = {
     "classes of each sequence and probabilities of the whole call": "y: target[n]\nc: param[n]\nx: input[n]\n"
     "loss = cross_entropy(y, softmax(c))\nloss[t] = sum(x[t] * c)\n",
     "errors at two lags that are negatives of each other": "x: input\nk[t] = squared_error(D[t-2], D[t-3]) + x[t]\nD[t] = k[t] + 1\nloss[t] = k[t]\n",
+    "a branch between what is computed ahead and the past": HEAD + "h: vector[n]\nc: param\n"
+    "h[t] = sin(a * x[t] if c >= mean(x[t+2]) else h[t-1])\nloss[t] = sum(h[t])\n",
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
