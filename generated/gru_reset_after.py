@@ -843,12 +843,16 @@ def turned(u: NDArray) -> NDArray:
     return u.swapaxes(-1, -2)
 
 
-def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
     """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
-    if y.dtype.kind not in "iu":
+    classes = y.dtype.kind in "iu"
+    if out is None:
+        shape = y[..., None, :].shape if classes else y.shape
+        out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
+    if not classes:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
-    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     known = y >= 0
     np.copyto(out, p)
     if not known.all():
@@ -893,6 +897,10 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
 
 def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
     """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if y.dtype.kind in "iu":
+        shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
+        if shape != z.shape:  # one z for all sequences
+            z, p = np.broadcast_to(z, shape), None
     if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
         return class_loss(y, z, axis, p)
     lowered = z - highest_of(z, axis)
@@ -1766,4 +1774,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:0b3ef0a553263e903588eaf4f6a63acec4c31dd96374720936c755e02281e86a
+# rnnsym-seal: sha256:61b7e6ea0e6e10675ade9f56a50cdf90817e5a0d6b5890f135d3e87165248387

@@ -747,12 +747,16 @@ def turned(u: NDArray) -> NDArray:
     return u.swapaxes(-1, -2)
 
 
-def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
     """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
-    if y.dtype.kind not in "iu":
+    classes = y.dtype.kind in "iu"
+    if out is None:
+        shape = y[..., None, :].shape if classes else y.shape
+        out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
+    if not classes:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
-    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     known = y >= 0
     np.copyto(out, p)
     if not known.all():
@@ -797,6 +801,10 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
 
 def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
     """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if y.dtype.kind in "iu":
+        shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
+        if shape != z.shape:  # one z for all sequences
+            z, p = np.broadcast_to(z, shape), None
     if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
         return class_loss(y, z, axis, p)
     lowered = z - highest_of(z, axis)
@@ -942,7 +950,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_T = W.T
     d_h_bar_all[steps:] = 0
 
-    excess_p = excess(p, y, np.empty_like(p))  # (6) error of p_bar
+    excess_p = excess(p, y)  # (6) error of p_bar
     d_p_bar = np.multiply(d_loss_once, excess_p)  # (6) error of p_bar
     affine_V = V.T @ d_p_bar  # (7, 8)
     at_end_h_2 = at_end(turned(operands[:, n_x : n_h + n_x]), 1, run.ends, 0).T  # (12)
@@ -1334,4 +1342,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:b3bd6ce32ebe6b082634211ea338dd8dec4bee25e1a5ad04602a459c00a7eb30
+# rnnsym-seal: sha256:589d756d96cf85126867ab95bfc2bfd8d36f10476e720c3c028626ab2cbb861b

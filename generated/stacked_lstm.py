@@ -858,12 +858,16 @@ def turned(u: NDArray) -> NDArray:
     return u.swapaxes(-1, -2)
 
 
-def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
     """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
-    if y.dtype.kind not in "iu":
+    classes = y.dtype.kind in "iu"
+    if out is None:
+        shape = y[..., None, :].shape if classes else y.shape
+        out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
+    if not classes:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
-    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     known = y >= 0
     np.copyto(out, p)
     if not known.all():
@@ -908,6 +912,10 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
 
 def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
     """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
+    if y.dtype.kind in "iu":
+        shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
+        if shape != z.shape:  # one z for all sequences
+            z, p = np.broadcast_to(z, shape), None
     if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
         return class_loss(y, z, axis, p)
     lowered = z - highest_of(z, axis)
@@ -2107,4 +2115,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8195bfce6819b4069c2830f89fe1e6999d7ea4f54613c47e70a027d098683801
+# rnnsym-seal: sha256:48215fb6484bdded61fb634a16e1c38fe18844644baf3e63bfad4c6157c2cd9d
