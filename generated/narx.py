@@ -36,7 +36,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -299,7 +299,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -335,11 +340,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -350,6 +372,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -370,6 +394,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -465,7 +490,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -480,7 +505,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -513,7 +538,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -681,6 +706,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -809,11 +847,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -824,7 +872,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     weights2 = params.stack("weights2")  # C, d
     operands = work.array("operands", (steps + 3, 3 * n_u + 3 * n_y + 1, batch), dtype)
     operands2 = work.array("operands2", (steps, n_h + 1, batch), dtype)  # h, 1
-    y: Any = features_first(run.data.get("y"), 2)
     loss = work.array("loss", (steps, batch), dtype)
     span = stretch(steps, batch * (3 * n_u + 3 * n_y + 1))
     span_2 = stretch(steps, batch * (3 * n_u + 5 * n_y + 3))
@@ -844,27 +891,10 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     u = operands[2 : steps + 2, :n_u]
     operands[:, 3 * n_u + 3 * n_y] = 1
     operands2[:, n_h] = 1
-    u[...] = turned(run.data["u"])
-    run.fill_outside("u", turned(operands[:, :n_u]), 2, 0, 2)
-    run.fill_outside("v", turned(operands[:, 3 * n_u : 3 * n_u + n_y]), 3, 0, 3)
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        np.copyto(operands_rows[chunk], u_prev[chunk])
-        np.copyto(operands_rows_2[chunk], u_prev2[chunk])
-
-    # step by step, forwards
-    for (
-        operands_rows_3_t,
-        v_prev2_t,
-        operands_rows_4_t,
-        v_prev3_t,
-        operands_2_t,
-        h_t,
-        v_t,
-        operands2_t,
-        over,
-    ) in zip(
+    chunks = stretches(steps, span, True)
+    (walk,) = along(
+        [slice(0, steps)],
+        True,
         operands_rows_3,
         v_prev2,
         operands_rows_4,
@@ -873,42 +903,71 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         h,
         v,
         operands2,
-        run.masks,
-    ):
-        np.copyto(operands_rows_3_t, v_prev2_t)
-        np.copyto(operands_rows_4_t, v_prev3_t)
-        np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
-        np.tanh(h_bar, out=h_t)  # (1) hidden units
-        np.dot(weights2, operands2_t, out=v_t)  # (2) prediction
-        if over is not None:
-            clear(over, h_t.T, v_t.T)
+    )
+    chunks_2 = stretches(steps, span_2, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        u[...] = turned(run.data["u"])
+        run.fill_outside("u", turned(operands[:, :n_u]), 2, 0, 2)
+        run.fill_outside("v", turned(operands[:, 3 * n_u : 3 * n_u + n_y]), 3, 0, 3)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            np.copyto(operands_rows[chunk], u_prev[chunk])
+            np.copyto(operands_rows_2[chunk], u_prev2[chunk])
+
+        # step by step, forwards
+        for (
+            (
+                operands_rows_3_t,
+                v_prev2_t,
+                operands_rows_4_t,
+                v_prev3_t,
+                operands_2_t,
+                h_t,
+                v_t,
+                operands2_t,
+            ),
+            over,
+        ) in zip(walk, run.masks):
+            np.copyto(operands_rows_3_t, v_prev2_t)
+            np.copyto(operands_rows_4_t, v_prev3_t)
+            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            np.tanh(h_bar, out=h_t)  # (1) hidden units
+            np.dot(weights2, operands2_t, out=v_t)  # (2) prediction
+            if over is not None:
+                clear(over, h_t.T, v_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            if "y" in run.data:
+                part_2 = squared_error_terms(y[chunk], v[chunk])  # (3)
+                np.add.reduce(part_2, axis=-2, out=part)  # (3)
+                np.multiply(0.5, part, out=loss[chunk])  # (3)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h": turned(h),
+            "v": turned(v),
+        }
         if "y" in run.data:
-            part_2 = squared_error_terms(y[chunk], v[chunk])  # (3)
-            np.add.reduce(part_2, axis=-2, out=part)  # (3)
-            np.multiply(0.5, part, out=loss[chunk])  # (3)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "u": turned(operands[: steps + 2, :n_u]),
+            "v": turned(operands[:, 3 * n_u : 3 * n_u + n_y]),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h": turned(h),
-        "v": turned(v),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "u": turned(operands[: steps + 2, :n_u]),
-        "v": turned(operands[:, 3 * n_u : 3 * n_u + n_y]),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -935,42 +994,47 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     u = operands[2, :n_u]
     operands[:, 3 * n_u + 3 * n_y] = 1
     operands2[:, n_h] = 1
-    u[...] = turned(run.data["u"])
-    operands[1, :n_u] = run.outside("u[0]").T
-    operands[0, :n_u] = run.outside("u[-1]").T
-    operands[2, 3 * n_u : 3 * n_u + n_y] = run.outside("v[0]").T
-    operands[1, 3 * n_u : 3 * n_u + n_y] = run.outside("v[-1]").T
-    operands[0, 3 * n_u : 3 * n_u + n_y] = run.outside("v[-2]").T
 
-    np.copyto(operands_rows, u_prev)
-    np.copyto(operands_rows_2, u_prev2)
-    np.copyto(operands_rows_3, v_prev2)
-    np.copyto(operands_rows_4, v_prev3)
-    np.matmul(weights, operands_2, out=h_bar)  # (4) pre-activation of h
-    np.tanh(h_bar, out=h)  # (1) hidden units
-    np.matmul(weights2, operands2_now, out=v)  # (2) prediction
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        u[...] = turned(run.data["u"])
+        operands[1, :n_u] = run.outside("u[0]").T
+        operands[0, :n_u] = run.outside("u[-1]").T
+        operands[2, 3 * n_u : 3 * n_u + n_y] = run.outside("v[0]").T
+        operands[1, 3 * n_u : 3 * n_u + n_y] = run.outside("v[-1]").T
+        operands[0, 3 * n_u : 3 * n_u + n_y] = run.outside("v[-2]").T
 
-    out = {
-        "h": np.array(h.T),
-        "v": np.array(v.T),
-    }
-    carried = {
-        "u": np.array(turned(operands[: steps + 2, :n_u])[1:3]),
-        "v": np.array(turned(operands[:, 3 * n_u : 3 * n_u + n_y])[1:4]),
-    }
-    return State(carried, started=True), Values(out)
+        np.copyto(operands_rows, u_prev)
+        np.copyto(operands_rows_2, u_prev2)
+        np.copyto(operands_rows_3, v_prev2)
+        np.copyto(operands_rows_4, v_prev3)
+        np.dot(weights, operands_2, out=h_bar)  # (4) pre-activation of h
+        np.tanh(h_bar, out=h)  # (1) hidden units
+        np.dot(weights2, operands2_now, out=v)  # (2) prediction
+
+        out = {
+            "h": np.array(h.T),
+            "v": np.array(v.T),
+        }
+        carried = {
+            "u": np.array(turned(operands[: steps + 2, :n_u])[1:3]),
+            "v": np.array(turned(operands[:, 3 * n_u : 3 * n_u + n_y])[1:4]),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_u = run.sizes["n_u"]
     n_h = run.sizes["n_h"]
@@ -981,9 +1045,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     A_2 = params.A_2
     A_3 = params.A_3
     C = params.C
-    d_loss = 1 / max(batch, 1)
     operands = work.arrays["operands"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_v = work.array("d_v", (steps, n_y, batch), dtype)
     operands2 = work.arrays["operands2"]
     d_h_bar_all = work.array("d_h_bar", (steps + 3, n_h, batch), dtype)
@@ -997,100 +1059,110 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     v = operands[3 : steps + 3, 3 * n_u : 3 * n_u + n_y]
     h = operands2[:, :n_h]
     d_h_bar = d_h_bar_all[:steps]
-    A_1_T = np.ascontiguousarray(A_1.T)
     d_h_bar_next = d_h_bar_all[1 : steps + 1]
-    A_2_T = np.ascontiguousarray(A_2.T)
     d_h_bar_next2 = d_h_bar_all[2 : steps + 2]
-    A_3_T = np.ascontiguousarray(A_3.T)
     d_h_bar_next3 = d_h_bar_all[3 : steps + 3]
-    C_T = np.ascontiguousarray(C.T)
     B_0_T = B_0.T
     B_1_T = B_1.T
     B_2_T = B_2.T
     d_h_bar_all[steps:] = 0
+    chunks = stretches(steps, span, False)
+    walks = along(chunks, False, d_h_bar_next, d_h_bar_next2, d_h_bar_next3, d_v, d_h_bar)
+    chunks_2 = stretches(steps, span_2, True)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        part_2 = part_2_room[:count]
-        np.subtract(v[chunk], y[chunk], out=part)  # (5) error of v
-        np.multiply(d_loss, part, out=d_v[chunk])  # (5) error of v
-        np.square(h[chunk], out=part_2)  # (6, 7)
-        np.subtract(1, part_2, out=d_h_bar[chunk])  # (6, 7)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_v[chunk]), turned(d_h_bar[chunk]))
-        for d_h_bar_next_t, d_h_bar_next2_t, d_h_bar_next3_t, d_v_t, d_h_bar_t, over in zip(
-            d_h_bar_next[chunk][::-1],
-            d_h_bar_next2[chunk][::-1],
-            d_h_bar_next3[chunk][::-1],
-            d_v[chunk][::-1],
-            d_h_bar[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            # (5)
-            np.dot(A_1_T, d_h_bar_next_t, out=part_3)
-            np.add(part_3, np.dot(A_2_T, d_h_bar_next2_t), out=part_3)
-            np.add(part_3, np.dot(A_3_T, d_h_bar_next3_t), out=part_3)
-            np.add(d_v_t, part_3, out=d_v_t)  # (5) error of v
-            np.dot(C_T, d_v_t, out=part_4)  # (6, 7)
-            np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (6, 7)
-            if over is not None:
-                clear(over, d_v_t.T, d_h_bar_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        A_1_T = np.ascontiguousarray(A_1.T)
+        A_2_T = np.ascontiguousarray(A_2.T)
+        A_3_T = np.ascontiguousarray(A_3.T)
+        C_T = np.ascontiguousarray(C.T)
 
-    if "initial" in wrt:
-        at_step_d_h_bar = at_step(d_h_bar, 1)
-        d_u_atm1 = B_2.T @ at_step_d_h_bar
-        at_step_d_h_bar_2 = at_step(d_h_bar, 1)
-        at_step_d_h_bar_3 = at_step(d_h_bar, 2)
-        d_u_at0 = B_1.T @ at_step_d_h_bar_2 + B_2.T @ at_step_d_h_bar_3
-        at_step_d_h_bar_4 = at_step(d_h_bar, 1)
-        d_v_atm2 = A_3.T @ at_step_d_h_bar_4
-        at_step_d_h_bar_5 = at_step(d_h_bar, 1)
-        at_step_d_h_bar_6 = at_step(d_h_bar, 2)
-        d_v_atm1 = A_2.T @ at_step_d_h_bar_5 + A_3.T @ at_step_d_h_bar_6
-        at_step_d_h_bar_7 = at_step(d_h_bar, 1)
-        at_step_d_h_bar_8 = at_step(d_h_bar, 2)
-        at_step_d_h_bar_9 = at_step(d_h_bar, 3)
-        d_v_at0 = A_1.T @ at_step_d_h_bar_7 + A_2.T @ at_step_d_h_bar_8 + A_3.T @ at_step_d_h_bar_9
-    # (8-13, 15)
-    d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_h_bar_flat[:, :steps].reshape(n_h, -1),
-        operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
-        out=grads.stack("weights"),
-    )
-    # (14, 16)
-    d_v_flat = work.flat("d_v_flat", d_v)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
-        d_v_flat.reshape(len(d_v_flat), -1),
-        operands2_flat.reshape(len(operands2_flat), -1).T,
-        out=grads.stack("weights2"),
-    )
+        # step by step, backwards
+        for chunk, walk in zip(chunks, walks):
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            part_2 = part_2_room[:count]
+            np.subtract(v[chunk], y[chunk], out=part)  # (5) error of v
+            np.multiply(d_loss, part, out=d_v[chunk])  # (5) error of v
+            np.square(h[chunk], out=part_2)  # (6, 7)
+            np.subtract(1, part_2, out=d_h_bar[chunk])  # (6, 7)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_v[chunk]), turned(d_h_bar[chunk]))
+            for (
+                (d_h_bar_next_t, d_h_bar_next2_t, d_h_bar_next3_t, d_v_t, d_h_bar_t),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                # (5)
+                np.dot(A_1_T, d_h_bar_next_t, out=part_3)
+                np.add(part_3, np.dot(A_2_T, d_h_bar_next2_t), out=part_3)
+                np.add(part_3, np.dot(A_3_T, d_h_bar_next3_t), out=part_3)
+                np.add(d_v_t, part_3, out=d_v_t)  # (5) error of v
+                np.dot(C_T, d_v_t, out=part_4)  # (6, 7)
+                np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (6, 7)
+                if over is not None:
+                    clear(over, d_v_t.T, d_h_bar_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        if "u" in wrt:
-            np.matmul(B_0_T, d_h_bar[chunk], out=d_u[chunk])
-            np.add(d_u[chunk], np.matmul(B_1_T, d_h_bar_next[chunk]), out=d_u[chunk])
-            np.add(d_u[chunk], np.matmul(B_2_T, d_h_bar_next2[chunk]), out=d_u[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_u[chunk]))
-
-    if "u" in wrt:
-        grads.inputs["u"] = np.array(turned(d_u))
-    if "initial" in wrt:
-        grads.initial["u"] = np.stack([np.array(d_u_atm1.T), np.array(d_u_at0.T)])
-        grads.initial["v"] = np.stack(
-            [
-                np.array(d_v_atm2.T),
-                np.array(d_v_atm1.T),
-                np.array(d_v_at0.T),
-            ]
+        if "initial" in wrt:
+            at_step_d_h_bar = at_step(d_h_bar, 1)
+            d_u_atm1 = B_2.T @ at_step_d_h_bar
+            at_step_d_h_bar_2 = at_step(d_h_bar, 1)
+            at_step_d_h_bar_3 = at_step(d_h_bar, 2)
+            d_u_at0 = B_1.T @ at_step_d_h_bar_2 + B_2.T @ at_step_d_h_bar_3
+            at_step_d_h_bar_4 = at_step(d_h_bar, 1)
+            d_v_atm2 = A_3.T @ at_step_d_h_bar_4
+            at_step_d_h_bar_5 = at_step(d_h_bar, 1)
+            at_step_d_h_bar_6 = at_step(d_h_bar, 2)
+            d_v_atm1 = A_2.T @ at_step_d_h_bar_5 + A_3.T @ at_step_d_h_bar_6
+            at_step_d_h_bar_7 = at_step(d_h_bar, 1)
+            at_step_d_h_bar_8 = at_step(d_h_bar, 2)
+            at_step_d_h_bar_9 = at_step(d_h_bar, 3)
+            d_v_at0 = (
+                A_1.T @ at_step_d_h_bar_7 + A_2.T @ at_step_d_h_bar_8 + A_3.T @ at_step_d_h_bar_9
+            )
+        # (8-13, 15)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_h_bar_flat[:, :steps].reshape(n_h, -1),
+            operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
+            out=grads.stack("weights"),
         )
-    return grads
+        # (14, 16)
+        d_v_flat = work.flat("d_v_flat", d_v)
+        operands2_flat = work.flat("operands2_flat", operands2)
+        np.matmul(
+            d_v_flat.reshape(len(d_v_flat), -1),
+            operands2_flat.reshape(len(operands2_flat), -1).T,
+            out=grads.stack("weights2"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            if "u" in wrt:
+                np.matmul(B_0_T, d_h_bar[chunk], out=d_u[chunk])
+                np.add(d_u[chunk], np.matmul(B_1_T, d_h_bar_next[chunk]), out=d_u[chunk])
+                np.add(d_u[chunk], np.matmul(B_2_T, d_h_bar_next2[chunk]), out=d_u[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_u[chunk]))
+
+        if "u" in wrt:
+            grads.inputs["u"] = np.array(turned(d_u))
+        if "initial" in wrt:
+            grads.initial["u"] = np.stack([np.array(d_u_atm1.T), np.array(d_u_at0.T)])
+            grads.initial["v"] = np.stack(
+                [
+                    np.array(d_v_atm2.T),
+                    np.array(d_v_atm1.T),
+                    np.array(d_v_at0.T),
+                ]
+            )
+        return grads
+
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1256,14 +1328,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1297,7 +1369,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1330,9 +1402,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1416,7 +1488,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1466,4 +1538,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:782ba0beb8d10921cf9ca7895a02b1dbee4c22e3ef5c34027b7b8976734916ad
+# rnnsym-seal: sha256:c0d31927239fd2cc8a0e85828c59bb3c76430fcef9ca3db0f252b6b56bfaf392

@@ -83,10 +83,10 @@ class _Calls:
     COMMON = ("initial: Any = None", "lengths: ArrayLike | None = None")
 
     def pass_forward(self, work: str) -> str:
-        return f"_forward(params, run, {work})" if self.planned else "_forward(params, run)"
+        return f"{work}.ready(_forward, params, run)(run)" if self.planned else "_forward(params, run)"
 
     def room(self) -> str:
-        return "Workspace() if work is None else work"
+        return "(Workspace() if work is None else work)"
 
     def work(self) -> list[str]:
         """The argument by which calls share their arrays."""
@@ -130,8 +130,12 @@ class _Calls:
         """Two private functions: the cost from a trace, and the error that it starts with."""
         rows = ["def _cost(trace: Trace) -> Any:", '    """The mean over the batch of each sequence\'s loss."""']
         rows += ["    if trace._run.batch == 0:", "        return 0.0"]
-        terms = [f"trace.{self.public[n]}" + (".sum(0)" if n == STEP_LOSS else "") for n in self.losses]
-        rows += [f"    return np.mean({' + '.join(terms)}).item()"]
+        batched = {n: self.parts.forward.buffers[n].batched for n in self.losses}
+        sums = " + ".join(f"trace.{self.public[n]}.sum()" for n in self.losses if batched[n])
+        terms = [f"{f'({sums})' if ' + ' in sums else sums} / trace._run.batch"] if sums else []
+        terms += [f"trace.{self.public[n]}" for n in self.losses if not batched[n]]
+        value = " + ".join(terms)
+        rows += [f"    return {f'({value})' if sums or len(terms) > 1 else value}.item()"]
         rows += ["", "", "def _shares(run: Run) -> dict[str, NDArray]:", '    """dC/dloss: each sequence has its share of the mean."""']
         rows += ["    share = 1 / max(run.batch, 1)"] if any(self.parts.forward.buffers[n].batched for n in self.losses) else []
         rows += ["    return {"]
@@ -174,7 +178,7 @@ class _Calls:
         rows += [*self.dictionary(), f"    run = {self.checked(owns=False)}", "    extra = wanted(wrt)", "    with run.quiet():"]
         if self.planned:
             rows += ["        room = Workspace() if work is None else work", f"        trace = {self.pass_forward('room')}"]
-            rows += ["        value = _cost(trace)", "        grads = _gradients(params, trace, room, extra)"]
+            rows += ["        value = _cost(trace)", "        grads = room.ready(_gradients, params, run)(trace, extra)"]
         else:
             rows += ["        trace = _forward(params, run)", "        value = _cost(trace)"]
             rows += ["        grads = _backward(params, trace, _shares(run), extra)"]
@@ -221,7 +225,7 @@ class _Calls:
         outputs = [d for d in parts.model.variables if d.name in parts.stream.outputs]
         rows += [*self.dictionary(only), "    run = checked_step(params, data, state)"]
         if self.streams:
-            return "\n".join([*rows, "    with run.quiet():", f"        return _step(params, run, {self.room()})"])
+            return "\n".join([*rows, "    with run.quiet():", f"        return {self.room()}.ready(_step, params, run)(run)"])
         rows += ["    with run.quiet():", f"        trace = {self.pass_forward(self.room())}"]
         own = "np.array(trace.{}[0])" if self.planned else "trace.{}[0]"
         inner = [f"        {string(self.public[d.name])}: {(own if d.timed else 'trace.{}').format(self.public[d.name])}," for d in outputs]

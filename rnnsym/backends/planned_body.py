@@ -23,23 +23,30 @@ from rnnsym.backends.printing import WIDTH, _sympy_source, mark_name, size_sourc
 from rnnsym.program.checking import check_pool
 from rnnsym.program.columns import QUIET
 from rnnsym.program.kernels import Kernel, segments
-from rnnsym.program.ops import ALONE, ALWAYS, PER_SEQUENCE, PER_STEP, Amount, Bounds, Guard, Op, Operand, Ref, Stage
+from rnnsym.program.ops import ALONE, ALWAYS, PER_SEQUENCE, PER_STEP, Amount, Bounds, Cell, Guard, Op, Operand, Ref, Stage
 from rnnsym.program.phases import Phase
 from rnnsym.program.planning import Plan
 from rnnsym.program.storage import STEP, STORED, STRETCH, resolved
 from rnnsym.program.vocabulary import ELEMENTWISE
 
-INDENT = 4
+INDENT = 8  # a pass is a function within the one that makes its arrays
 ARRANGING = ("concat", "outer", "scale_rows", "scale_columns", "columns", "matvec", "matmul", "row_sums", "every_step")
 WHOLE = "chunk"  # the slice of steps that a stretch spans
 
 
 @dataclass
 class Loop:
-    """One scan's loop: what is walked along, by the source of its stretch."""
+    """One scan's loop: what is walked along, and the names of its steps' parts.
+
+    stored  arrays of all steps that calls of equal shape use again
+    rooms   arrays of one stretch of steps
+    given   what is another array in each call, or in each stretch
+    """
 
     direction: int
-    walked: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+    rooms: dict[str, str] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,6 +74,7 @@ class PlannedBody:
     def __post_init__(self) -> None:
         self.cells = self.plan.cells
         self.places, self.held = self.plan.storage.places, self.plan.storage.held
+        self.owned = {stack.name for stack in self.plan.stacks if stack.owned}
         self.functions: set[str] = set()
         self.sizes: dict[str, None] = {}
         self.arrays: dict[str, None] = {}
@@ -74,6 +82,10 @@ class PlannedBody:
         self.late: dict[tuple, tuple[str, str]] = {}  # views of what this body computes, made before the loop that reads them
         self.room_cells: dict[str, tuple[str, str]] = {}  # local array → whose shape it has, the span of its loop
         self.rooms: dict[str, str] = {}  # local arrays of a step or a stretch → definition
+        self.varying: set[str] = set()  # views that are others in each call
+        self.setup: list[str] = []  # what is made once: the stretches, the parts of steps that loops walk along, bound kernels
+        self.chunks = ""
+        self.along: dict[str, str] = {}  # of each loop over a stretch, what it walks along, and that of all stretches
         self.flat: dict[str, str] = {}
         self.statics: dict[str, None] = {}
         self.marks: dict[tuple[bool, int], None] = {}
@@ -157,10 +169,21 @@ class PlannedBody:
             text += f".reshape(steps, {groups}, {self.size(each)}, batch)"
         text += align
         plain_name = self._view_name(ref, align, groups)
+        if self.varies(ref.name):
+            self.varying.add(plain_name)
         if text == plain_name:
             return text
         self.views[key] = (plain_name, text)
         return plain_name
+
+    def varies(self, name: str) -> bool:
+        """Whether it is another array, or another value, in each call: data that are not copied, what is computed before the loops."""
+        cell = self.cells[name]
+        if cell.kind in DATA:
+            return not is_copied(cell)
+        if cell.axes == PER_STEP or name in self.owned:
+            return False
+        return cell.kind != "param"
 
     def _view_name(self, ref: Ref, align: str, groups: int) -> str:
         cell = self.cells[ref.name]
@@ -279,6 +302,8 @@ class PlannedBody:
             found = (self.fresh(name.replace(".", "_") + word), text)  # a gradient is an attribute of `grads`
             if ref.name in self.sometimes:
                 return name + tail
+            if self.varies(ref.name) or text.startswith("np.asc"):
+                self.varying.add(found[0])
             if ref.name in self.made:  # its value is computed in this body, before the loop that is being written
                 self.late[key] = found
                 return found[0]
@@ -292,18 +317,26 @@ class PlannedBody:
 
     def _walked(self, source: str, stretch: bool = False) -> str:
         """The running step's part of what a loop walks along."""
-        assert self.loop is not None
-        text = source if stretch or not self.window else f"{source}[{WHOLE}]"
-        if text not in self.loop.walked:
-            name = "over" if source == "run.masks" else re.sub(r"\W.*", "", source) + "_t"
-            self.loop.walked[text] = self.fresh(name)
-        return self.loop.walked[text]
+        loop = self.loop
+        assert loop is not None
+        chunk = f"[{WHOLE}]" if self.window else ""
+        if stretch:
+            has_room = re.sub(r"\W.*", "", source) in self.stretch_rooms
+            walked = loop.rooms if has_room else loop.given
+        elif source == "run.masks" or source in self.varying:
+            walked, source = loop.given, source + chunk
+        else:
+            walked = loop.stored
+        if source not in walked:
+            name = "over" if source.startswith("run.masks") else re.sub(r"\W.*", "", source) + "_t"
+            walked[source] = self.fresh(name)
+        return walked[source]
 
     def is_made(self, array: str) -> bool:
         """Whether this pass asks for an array of all steps (otherwise an earlier one has), data that are only looked at apart."""
         cell = self.cells[array]
         if cell.kind in DATA:
-            return self.side == "forward" and cell.kind == "input" and cell.rank == 1 and cell.axes == PER_STEP and cell.entries == "number"
+            return self.side == "forward" and is_copied(cell)
         return self.side == "forward" or array in self.made or any(self.plan.storage.array(n) == array for n in self.made)
 
     def room(self, name: str) -> str:
@@ -320,22 +353,24 @@ class PlannedBody:
         self.late, self.counts = {}, False
         only_scan = len(phase.stages) == 1 and phase.has_scan
         word = "backwards" if phase.direction < 0 else "forwards"
-        lines = ["", f"{' ' * INDENT}# step by step, {word}" if phase.has_scan else f"{' ' * INDENT}# all steps, a stretch at a time"]
+        pad = " " * INDENT
+        note = f"{pad}# step by step, {word}" if phase.has_scan else f"{pad}# all steps, a stretch at a time"
         if only_scan:
             self.window = ""
             walked = self._scan(phase.stages[0], INDENT)
-            return lines + self._late_lines() + walked
-        self.window, self.span = WHOLE, self.fresh("span")
+            return ["", note, *self._late_lines(), *walked]
+        self.window, self.span, self.chunks = WHOLE, self.fresh("span"), self.fresh("chunks")
+        self.setup.append(f"{self.chunks} = {self.function('stretches')}(steps, {self.span}, {phase.direction > 0})")
         rows: list[str] = []
-        self.stretch_rooms = {}
+        self.stretch_rooms, self.along = {}, {}
         for stage in phase.stages:
             rows += self._map(stage, INDENT + 4) if stage.kind == "map" else self._scan(stage, INDENT + 4)
         self.spans[self.span] = self._weight(phase)
-        lines += [f"{' ' * INDENT}for {WHOLE} in {self.function('stretches')}(steps, {self.span}, {phase.direction > 0}):"]
+        names, lists = [WHOLE, *self.along], [self.chunks, *self.along.values()]
         counted = self.counts or bool(self.stretch_rooms)
-        count = [f"{' ' * (INDENT + 4)}count = {WHOLE}.stop - {WHOLE}.start"] if counted else []
-        head = [f"{' ' * (INDENT + 4)}{name} = {text}" for name, text in self.stretch_rooms.items()]
-        return lines[:2] + self._late_lines() + lines[2:] + count + head + rows
+        count = [f"{pad}    count = {WHOLE}.stop - {WHOLE}.start"] if counted else []
+        head = [f"{pad}    {name} = {text}" for name, text in self.stretch_rooms.items()]
+        return ["", note, *self._late_lines(), *_for_loop(names, lists, INDENT), *count, *head, *rows]
 
     def pooled(self, phase: Phase) -> dict[str, str]:
         """Local arrays that share one."""
@@ -363,25 +398,35 @@ class PlannedBody:
     def _scan(self, stage: Stage, indent: int) -> list[str]:
         self.kind = "scan"
         guards = {op.guard for op in stage.ops}
+        walk = self.fresh("walk")
+        if self.window:
+            self.along[walk] = self.fresh("walks")
         if self.compiled is not None and guards == {ALWAYS}:
-            fast = self._kernel_scan(stage, indent + 4)
+            made, fast = self._kernel_scan(stage, indent + 4, walk)
             if fast:
-                plain_loop = self._numpy_scan(stage, indent + 4)
+                plain_made, plain_loop = self._numpy_scan(stage, indent + 4, walk)
                 pad = " " * indent
+                self.setup += ["if run.kernels is None:", *(f"    {row}" for row in plain_made)]
+                self.setup += ["else:", *(f"    {row}" for row in made)]
                 return [f"{pad}if run.kernels is None:", *plain_loop, f"{pad}else:", *fast]
-        return self._numpy_scan(stage, indent)
+        made, loop = self._numpy_scan(stage, indent, walk)
+        self.setup += made
+        return loop
 
-    def _kernel_scan(self, stage: Stage, indent: int) -> list[str]:
-        """The loop with its entrywise parts compiled; [] where there are none."""
+    def _kernel_scan(self, stage: Stage, indent: int, walk: str) -> tuple[list[str], list[str]]:
+        """What is made once, and the loop with its entrywise parts compiled; nothing where there are none.
+
+        Loops that call kernels walk all steps in one stretch.
+        """
         assert self.compiled is not None
         parts = segments(stage, self.cells, self.places)
         if not any(isinstance(part, Kernel) for part in parts):
-            return []
+            return [], []
         self.loop = Loop(stage.direction)
+        self.loop.stored["range(steps)"] = step = self.fresh("k")
+        made: list[str] = []
         binds: list[str] = []
         body: list[str] = []
-        index = "range(count)" if self.window else "range(steps)"
-        self.loop.walked[index] = step = self.fresh("k")
         for k, part in enumerate(parts):
             if not isinstance(part, Kernel):
                 body += self._guarded([part], indent + 4, shared=ALWAYS)
@@ -393,14 +438,46 @@ class PlannedBody:
             arrays = [self._handed(ref) for ref in function.arrays]
             rows = self.size(part.length) if part.length is not None else "1"
             call = f'{local} = run.kernels.bind("{function.name}", {rows}, batch, {", ".join(arrays)})'
-            binds += [" " * indent + line for line in wrapped(call, WIDTH - indent)]
+            if any(self._is_given(ref) for ref in function.arrays):
+                binds += [" " * indent + line for line in wrapped(call, WIDTH - indent)]
+            else:
+                made.append(call)
             cited = f"  # ({ranges(function.numbers)})" if function.numbers else ""
             body.append(f"{' ' * (indent + 4)}{local}({step}){cited}")
-        self.counts = self.counts or bool(self.window)
         body += self._clear_step(stage, indent + 4)
+        walked, head = self._walk(walk, indent)
+        return [*walked, *made], [*binds, *head, *body]
+
+    def _walk(self, walk: str, indent: int) -> tuple[list[str], list[str]]:
+        """What a loop walks along, made once, and the loop's head."""
         loop, self.loop = self.loop, None
-        flip = "[::-1]" if stage.direction < 0 else ""
-        return [*binds, *_for_loop(list(loop.walked.values()), [f"{text}{flip}" for text in loop.walked], indent), *body]
+        assert loop is not None
+        flip = "[::-1]" if loop.direction < 0 else ""
+        given = [f"{text}{flip}" for text in loop.given]
+        made: list[str] = []
+        names: list[str | list[str]] = list(loop.given.values())
+        sources = given
+        stored = [*loop.stored.values(), *loop.rooms.values()]
+        if stored:
+            rooms = [re.sub(r"^\w+", lambda m: self.fresh_room(m.group()), text) for text in loop.rooms]
+            arrays = [*loop.stored, *rooms, *([f"rooms={len(rooms)}"] if rooms else [])]
+            chunks = self.chunks if self.window else "[slice(0, steps)]"
+            call = f"{self.function('along')}({chunks}, {loop.direction > 0}, {', '.join(arrays)})"
+            made = [f"{self.along[walk]} = {call}" if self.window else f"({walk},) = {call}"]
+            names = [stored, *names]
+            sources = [walk, *sources]
+        elif self.window:
+            self.along.pop(walk)
+        return made, _for_loop(names, sources, indent)
+
+    def _is_given(self, ref: Ref) -> bool:
+        """Whether what a kernel is handed is another array in each call."""
+        cell = self.cells[ref.name] if not ref.name.startswith("#") else None
+        if cell is None:
+            return False
+        if cell.axes < PER_STEP or ref.delay is None:
+            return self.varies(ref.name)
+        return self.varies(resolved(ref, self.places).name)
 
     def _handed(self, ref: Ref) -> str:
         """An array as a kernel takes it: steps by features by sequences; what is missing is as if repeated."""
@@ -418,9 +495,11 @@ class PlannedBody:
         thin = "[:, None]" if cell.rank == 0 else ""
         if held == STORED:
             name = self.view(ref)
-            return f"{name}[{WHOLE}]{thin}" if self.window else f"{name}{thin}"
+            return f"{name}{thin}"
         name = self.room(place.name)
         if held == STRETCH:
+            self._make_room(place.name, name)
+            name = self.fresh_room(name)
             return f"{name}[:, {self._bounds(place.rows)}]" if place.rows is not None and cell.rank else f"{name}{thin}"
         self._make_room(place.name, name)
         rows = f"[{self._bounds(place.rows)}]" if place.rows is not None else ""
@@ -429,21 +508,18 @@ class PlannedBody:
     def _size_symbols(self) -> set[sympy.Symbol]:
         return {s for cell in self.cells.values() for length in cell.shape for s in length.free_symbols}
 
-    def _numpy_scan(self, stage: Stage, indent: int) -> list[str]:
+    def _numpy_scan(self, stage: Stage, indent: int, walk: str) -> tuple[list[str], list[str]]:
+        """What is made once, and the loop."""
         self.kind = "scan"
         self.loop = Loop(stage.direction)
         guards = {op.guard for op in stage.ops}
         shared = guards.pop() if len(guards) == 1 else None
-        pad = indent + 4 + (4 if shared and condition(shared, self.public) else 0)
-        body = self._guarded(list(stage.ops), pad, shared=shared)
-        body += self._clear_step(stage, pad)
-        loop, self.loop = self.loop, None
-        flip = "[::-1]" if stage.direction < 0 else ""
-        sources = [f"{text}{flip}" for text in loop.walked]
-        names = list(loop.walked.values())
-        outer = indent + (4 if shared and condition(shared, self.public) else 0)
-        lines = [f"{' ' * indent}if {condition(shared, self.public)}:"] if shared and condition(shared, self.public) else []
-        return lines + _for_loop(names, sources, outer) + body
+        test = condition(shared, self.public)
+        outer = indent + (4 if test else 0)
+        body = self._guarded(list(stage.ops), outer + 4, shared=shared)
+        body += self._clear_step(stage, outer + 4)
+        made, head = self._walk(walk, outer)
+        return made, [*([f"{' ' * indent}if {test}:"] if test else []), *head, *body]
 
     def _guarded(self, ops: list[Op], indent: int, first: str = "", shared: Guard | None = None) -> list[str]:
         lines: list[str] = []
@@ -872,7 +948,7 @@ class PlannedBody:
 
 def _affine(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     count = op.details[0]
-    word = "np.dot" if body.kind == "scan" and body.walks else "np.matmul"
+    word = "np.dot" if body.kind == "scan" else "np.matmul"
     rows = []
     for k in range(count):
         matrix, vector = body.text(op.args[2 * k], 2), body.text(op.args[2 * k + 1], 1)
@@ -1132,18 +1208,31 @@ def _real(text: str, operand: Operand) -> str:
     return f"{text}.real" if re.fullmatch(r"[\w\[\].:, ]+", text) else f"np.real({text})"
 
 
-def _for_loop(names: list[str], sources: list[str], indent: int) -> list[str]:
+def is_copied(cell: Cell) -> bool:
+    """Whether data are copied, features first: inputs that are vectors and run in time."""
+    return cell.kind == "input" and cell.rank == 1 and cell.axes == PER_STEP
+
+
+def _for_loop(names: Sequence[str | list[str]], sources: list[str], indent: int) -> list[str]:
+    """The head of a loop over several sources at once; what is several names comes from its source as a tuple."""
     pad = " " * indent
-    if len(names) == 1:
-        return [f"{pad}for {names[0]} in {sources[0]}:"]
-    line = f"{pad}for {', '.join(names)} in zip({', '.join(sources)}):"
+    over = sources[0] if len(sources) == 1 else f"zip({', '.join(sources)})"
+    whole = [name if isinstance(name, str) else f"({', '.join(name)}{',' if len(name) == 1 else ''})" for name in names]
+    if len(names) == 1 and not isinstance(names[0], str) and len(names[0]) > 1:
+        whole = [whole[0][1:-1]]
+    line = f"{pad}for {', '.join(whole)} in {over}:"
     if len(line) <= WIDTH:
         return [line]
-    rows = [f"{pad}for {', '.join(names)} in zip(", *(f"{pad}    {s}," for s in sources), f"{pad}):"]
-    if len(rows[0]) <= WIDTH:
-        inner = f"{pad}    {', '.join(sources)}"
-        return [rows[0], inner, f"{pad}):"] if len(inner) <= WIDTH else rows
-    return [f"{pad}for (", *(f"{pad}    {n}," for n in names), f"{pad}) in zip(", *(f"{pad}    {s}," for s in sources), f"{pad}):"]
+    rows = []
+    parts = [*names[0]] if len(names) == 1 and not isinstance(names[0], str) else names
+    for name, text in zip(parts, whole if len(parts) > 1 and len(names) > 1 else parts, strict=True):
+        if isinstance(name, str) or len(f"{pad}    {text},") <= WIDTH:
+            rows.append(f"{pad}    {text},")
+        else:
+            rows += [f"{pad}    (", *(f"{pad}        {part}," for part in name), f"{pad}    ),"]
+    if len(f"{pad}) in {over}:") <= WIDTH:
+        return [f"{pad}for (", *rows, f"{pad}) in {over}:"]
+    return [f"{pad}for (", *rows, f"{pad}) in zip(", *(f"{pad}    {s}," for s in sources), f"{pad}):"]
 
 
 def wrapped(row: str, room: int) -> list[str]:
@@ -1155,7 +1244,7 @@ def wrapped(row: str, room: int) -> list[str]:
     head, is_assignment, value = row.partition(" = ")
     terms = _top_level(value, " + ") if is_assignment else [row]
     if len(terms) > 1:
-        rows = [pad + terms[0], *(f"{pad}+ {term}" for term in terms[1:])]
+        rows = [pad + value] if len(pad + value) <= room else [pad + terms[0], *(f"{pad}+ {term}" for term in terms[1:])]
         return [f"{head} = (", *rows, " " * lead + ")"]
     depth, start = 0, None
     for index in range(len(row) - 1, -1, -1):

@@ -19,7 +19,7 @@ from rnnsym.backends.c_kernels import CFunction
 from rnnsym.backends.memory import memory_function
 from rnnsym.backends.names import Locals
 from rnnsym.backends.parts import Parts
-from rnnsym.backends.planned_body import INDENT, PlannedBody, data_names, slice_text, wrapped
+from rnnsym.backends.planned_body import INDENT, PlannedBody, data_names, is_copied, slice_text, wrapped
 from rnnsym.backends.tables import data_table, string
 from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.program.ops import ALONE, PER_STEP, Ref
@@ -28,6 +28,10 @@ from rnnsym.program.stacking import Stack
 from rnnsym.program.storage import STORED, resolved
 
 PAD = " " * INDENT
+FORWARD = '''def forward_pass(run: Run) -> Trace:
+    """All variables at all steps, in an order in which each can be computed."""'''
+GRADIENT = '''def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+    """The errors of all variables, backwards through the equations, and their sums, the gradients."""'''
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,23 @@ def planned_text(
     """Both passes as text; `compiled`, if given, is filled with the C functions that they call."""
     described = {numbers[d.key]: d.description for d in adj.system.every_definition if d.key in numbers and d.description}
     forward = PlannedBody(plan, Locals(adj.system), "forward", described, public=parts.names.public, compiled=compiled)
-    front = [*preamble(forward, parts, adj), *forward.lines, *_trace(forward, parts)]
+    leaving = _trace(forward, parts)
+    front = pass_text(preamble(forward, parts, adj), FORWARD, [*forward.lines, *leaving])
     results, flows = _results(parts, adj, plan), {flow: key for key, (_, flow) in adj.initial.items() if flow}
     flows = {name: _public_key(parts, key) for name, key in flows.items()}
     gradient = PlannedBody(plan, Locals(adj.system), "gradient", described, results, flows, parts.names.public, compiled)
     tail = _extras(gradient, parts, adj)
-    back = [*preamble(gradient, parts, adj), *gradient.lines, *tail, f"{PAD}return grads"]
+    back = pass_text(preamble(gradient, parts, adj), GRADIENT, [*gradient.lines, *tail, f"{PAD}return grads"])
     memory, used = memory_function(parts, (forward, gradient))
     functions = frozenset(forward.functions | gradient.functions | used)
-    return PlannedText(tidy(front), tidy(back), stack_tables(parts, plan), functions, described, memory)
+    return PlannedText(front, back, stack_tables(parts, plan), functions, described, memory)
+
+
+def pass_text(first: Preamble, head: str, lines: list[str]) -> list[str]:
+    """What is made once; within it, the pass itself."""
+    inner = tidy([*first.each, *lines])
+    name = head.partition("(")[0].removeprefix("def ")
+    return [*first.once, "", *(" " * (INDENT - 4) + row for row in head.split("\n")), *inner, "", f"{' ' * (INDENT - 4)}return {name}"]
 
 
 def tidy(lines: Iterable[str]) -> list[str]:
@@ -86,28 +98,41 @@ def _results(parts: Parts, adj: Adjoint, plan: Plan) -> dict[str, str]:
 # ---------------------------------------------------------------- what stands before the loops
 
 
-def preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
+@dataclass(frozen=True)
+class Preamble:
+    """What stands before the loops of a pass: what calls of equal shape use again, and what each call does."""
+
+    once: list[str]
+    each: list[str]
+
+
+def preamble(body: PlannedBody, parts: Parts, adj: Adjoint) -> Preamble:
     forward = body.side == "forward"
     fills = _fills(body, parts) if forward else []
-    slots = _slots(body, parts) if forward else _zero_slots(body)
+    slots = _slots(body, parts) if forward else []
     ends = [row for name in _with_ends(body, parts) for row in _end_rows(body, parts, name)] if forward and body.walks else []
-    marks = _marks(body)
-    statics = _statics(body, parts, adj)
-    arrays = _arrays(body, parts)
-    views = [f"{name} = {text}" for name, text in _in_order(body)]
+    statics, given = _statics(body, parts, adj)
+    arrays, data = _arrays(body, parts)
+    views = [(name, f"{name} = {text}") for name, text in body.views.values()]
     rooms = [f"{name} = {text}" for name, text in body.rooms.items()]
-    span = _spans(body)
-    given = [row for row in fills if "run.extended(" in row or row.startswith("work.kept")]
-    fills = [row for row in fills if row not in given]
-    rows = [*statics, *marks, *arrays, *given, *span, *rooms, *views, *fills, *slots, *ends]
-    text = "\n".join([re.sub("#.*", "", row) for row in (*rows, *body.lines)])
-    sizes = [n for n in body.sizes if re.search(rf"(?<![\w.\"]){re.escape(body.names.of(n))}\b(?!\")", text)]
-    first = [f"{body.names.of(n)} = run.sizes[{string(parts.names.public[n])}]" for n in sizes]
-    head = ["run = trace._run"] if not forward else []
-    head += [f"{n} = run.{n}" for n in ("steps", "batch", "dtype") if re.search(rf"(?<![\w.\"]){n}\b(?!\")", text)]
+    kept_views = [row for name, row in views if name not in body.varying]
+    own_views = [row for name, row in views if name in body.varying]
+    extended = [row for row in fills if "run.extended(" in row or row.startswith("work.kept")]
+    fills = [row for row in fills if row not in extended]
+    constants = _ones(body) if forward else _zero_slots(body)
+    once = [*statics, *arrays, *_spans(body), *rooms, *kept_views, *constants, *body.setup]
+    each = [*given, *_marks(body), *data, *extended, *own_views, *fills, *slots, *ends]
     if not forward:
-        head += ["grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))"]
-    return [PAD + line for row in [*head, *first, *rows] for line in wrapped(row, 100 - INDENT)]
+        each = ["run = trace._run", "grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))", *each]
+    text = "\n".join([re.sub("#.*", "", row) for row in (*once, *each, *body.lines)])
+    sizes = [n for n in body.sizes if re.search(rf"(?<![\w.\"]){re.escape(body.names.of(n))}\b(?!\")", text)]
+    head = [f"{n} = run.{n}" for n in ("steps", "batch", "dtype") if re.search(rf"(?<![\w.\"]){n}\b(?!\")", text)]
+    head += [f"{body.names.of(n)} = run.sizes[{string(parts.names.public[n])}]" for n in sizes]
+    return Preamble(_set([*head, *once], INDENT - 4), _set(each, INDENT))
+
+
+def _set(rows: list[str], indent: int) -> list[str]:
+    return [" " * indent + line for row in rows for line in wrapped(row, 100 - indent)]
 
 
 def _spans(body: PlannedBody) -> list[str]:
@@ -120,8 +145,9 @@ def _spans(body: PlannedBody) -> list[str]:
     return rows
 
 
-def _statics(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
-    """Parameters, stacks, constants, data of a sequence, and what the forward pass has kept."""
+def _statics(body: PlannedBody, parts: Parts, adj: Adjoint) -> tuple[list[str], list[str]]:
+    """Parameters and stacks in their vector; then constants, data of a sequence, stacks put together, what the forward pass has kept."""
+    kept: list[str] = []
     rows: list[str] = []
     public = parts.names.public
     stacks = {s.name: s for s in body.plan.stacks}
@@ -129,20 +155,20 @@ def _statics(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
     for name in sorted(body.statics, key=lambda n: list(body.cells).index(n)):
         cell, local = body.cells[name], body.local(name)
         if name in stacks:
-            rows += _stack_rows(body, parts, stacks[name])
+            (kept if stacks[name].owned else rows).extend(_stack_rows(body, parts, stacks[name]))
         elif name in seeds:
             loss = seeds[name]
             alone = not parts.forward.buffers[loss].batched
             rows.append(f"{local} = float(batch > 0)" if alone else f"{local} = 1 / max(batch, 1)")
         elif cell.kind == "param":
-            rows.append(f"{local} = params.{public[name]}")
+            kept.append(f"{local} = params.{public[name]}")
         elif cell.kind == "constant":
             rows.append(f'{local} = run.data["{public[name]}"]')
         elif cell.kind in DATA and cell.axes < PER_STEP:
             rows.append(_data_row(body, parts, name))
         elif body.side == "gradient" and name not in body.made:
             rows.append(f'{local} = work.kept["{_label(body, name)}"]')
-    return rows
+    return kept, rows
 
 
 def _label(body: PlannedBody, name: str) -> str:
@@ -166,7 +192,7 @@ def _stack_rows(body: PlannedBody, parts: Parts, stack: Stack) -> list[str]:
     note = f"  # {contents}"
     if stack.owned:
         line = f'{local} = params.stack("{stack.name[1:]}")'
-        return [line + note] if len(line + note) + INDENT <= 100 else [line]
+        return [line + note] if len(line + note) + INDENT - 4 <= 100 else [line]
     rows = []
     for k in range(len(stack.results)):
         cells = []
@@ -192,18 +218,18 @@ def _marks(body: PlannedBody) -> list[str]:
     return rows
 
 
-def _arrays(body: PlannedBody, parts: Parts) -> list[str]:
-    """Arrays of all steps: made by the forward pass, found again by the gradients."""
-    rows = []
+def _arrays(body: PlannedBody, parts: Parts) -> tuple[list[str], list[str]]:
+    """Arrays of all steps, made by the forward pass, found again by the gradients; then data that are looked at where they are."""
+    rows, data = [], []
     for name in body.arrays:
         cell = body.cells[name]
         text = body.whole(name)
         key = _label(body, name)
-        if cell.kind in DATA and not _is_copied(body, name):
+        if body.varies(name):
             if not (cell.lag or cell.lead):
-                rows.append(_data_row(body, parts, name))
+                data.append(_data_row(body, parts, name))
             elif body.side == "gradient":
-                rows.append(f'{text} = work.kept["{key}"]')
+                data.append(f'{text} = work.kept["{key}"]')
             continue
         slots = cell.lag + cell.lead
         steps = f"steps + {slots}" if slots else "steps"
@@ -216,8 +242,8 @@ def _arrays(body: PlannedBody, parts: Parts) -> list[str]:
         dtype = "bool" if cell.entries == "truth" else "dtype"
         line = f'{text} = work.array("{key}", ({", ".join(shape)}), {dtype})'
         note = _contents(body, name)
-        rows.append(line + note if len(line + note) + INDENT <= 100 else line)
-    return rows
+        rows.append(line + note if len(line + note) + INDENT - 4 <= 100 else line)
+    return rows, data
 
 
 def _contents(body: PlannedBody, name: str) -> str:
@@ -232,27 +258,14 @@ def _contents(body: PlannedBody, name: str) -> str:
     return f"  # {', '.join(rows[row] for row in order)}" if rows else ""
 
 
-def _is_copied(body: PlannedBody, name: str) -> bool:
-    """Whether data are copied, features first: inputs that are vectors and run in time."""
-    cell = body.cells[name]
-    return cell.kind == "input" and cell.rank == 1 and cell.axes == PER_STEP
-
-
-def _in_order(body: PlannedBody) -> list[tuple[str, str]]:
-    return [row for key, row in body.views.items()]
-
-
 def _fills(body: PlannedBody, parts: Parts) -> list[str]:
-    """Ones, and data."""
+    """Data that are copied, or have slots."""
     rows = []
-    for array, row in body.plan.ones:
-        if array in body.arrays:
-            rows.append(f"{body.whole(array)}[:, {body.size(sympy.sympify(row))}] = 1")
     for name in data_names(body.plan):
         cell, public = body.cells[name], parts.names.public[name]
         if cell.axes < PER_STEP:
             continue
-        if _is_copied(body, name):
+        if is_copied(cell):
             array = body.plan.storage.array(name)
             if array not in body.arrays and name not in body.arrays and array == name:
                 body.whole(name)
@@ -266,6 +279,10 @@ def _fills(body: PlannedBody, parts: Parts) -> list[str]:
     return rows
 
 
+def _ones(body: PlannedBody) -> list[str]:
+    return [f"{body.whole(array)}[:, {body.size(sympy.sympify(row))}] = 1" for array, row in body.plan.ones if array in body.arrays]
+
+
 def _slots(body: PlannedBody, parts: Parts) -> list[str]:
     """Values outside 1 … T: zero, or the caller's."""
     rows = []
@@ -277,7 +294,7 @@ def _slots(body: PlannedBody, parts: Parts) -> list[str]:
             or name not in parts.forward.buffers
         ):
             continue
-        if cell.kind == "input" and not _is_copied(body, name):
+        if cell.kind == "input" and not is_copied(cell):
             continue
         array = body.plan.storage.array(name)
         if array not in body.arrays:
@@ -352,8 +369,8 @@ def _trace(body: PlannedBody, parts: Parts) -> list[str]:
     lines = ["", *_dictionary("values", rows)]
     for name, text in late:
         given = " and ".join(f'"{public[n]}" in run.data' for n in parts.needs(name))
-        lines += [f"    if {given}:", f'        values["{public[name]}"] = {text}']
-    return [*lines, *_dictionary("whole", whole), "    return Trace(values, whole, run)"]
+        lines += [f"{PAD}if {given}:", f'{PAD}    values["{public[name]}"] = {text}']
+    return [*lines, *_dictionary("whole", whole), f"{PAD}return Trace(values, whole, run)"]
 
 
 def is_there(body: PlannedBody, declaration: Declaration) -> bool:
@@ -398,7 +415,7 @@ def _extras(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
         if declared is None or declared.kind not in ("input", "constant"):
             continue
         place = "inputs" if declared.kind == "input" else "constants"
-        lines += [f'    if "{public[name]}" in wrt:', f'        grads.{place}["{public[name]}"] = {_own(body, gradient)}']
+        lines += [f'{PAD}if "{public[name]}" in wrt:', f'{PAD}    grads.{place}["{public[name]}"] = {_own(body, gradient)}']
     rows = []
     for declaration in parts.prepared.declarations:
         lag, lead = parts.prepared.extents.get(declaration.name, (0, 0))
@@ -409,14 +426,14 @@ def _extras(body: PlannedBody, parts: Parts, adj: Adjoint) -> list[str]:
             found = [_own(body, adj.gradients[k]) for k in keys if k in adj.gradients]
             if found and len(found) == len(keys):
                 rows += _stacked(f'grads.initial["{label}"] = ', found)
-    return ["", *lines, *(['    if "initial" in wrt:', *(" " * 8 + row for row in rows)] if rows else [])] if lines or rows else []
+    return ["", *lines, *([f'{PAD}if "initial" in wrt:', *(f"{PAD}    {row}" for row in rows)] if rows else [])] if lines or rows else []
 
 
 def _stacked(head: str, found: list[str]) -> list[str]:
     if len(found) == 1:
         return [head + found[0]]
     inner = f"[{', '.join(found)}]"
-    if len(f"{head}np.stack({inner})") <= 92:
+    if len(f"{head}np.stack({inner})") <= 88:
         return [f"{head}np.stack({inner})"]
     return [f"{head}np.stack(", "    [", *(f"        {name}," for name in found), "    ]", ")"]
 
@@ -435,8 +452,8 @@ def _own(body: PlannedBody, name: str) -> str:
 
 def _dictionary(name: str, rows: list[tuple[str, str]]) -> list[str]:
     if not rows:
-        return [f"    {name}: dict[str, NDArray] = {{}}"]
-    return [f"    {name} = {{", *(f'        "{key}": {text},' for key, text in rows), "    }"]
+        return [f"{PAD}{name}: dict[str, NDArray] = {{}}"]
+    return [f"{PAD}{name} = {{", *(f'{PAD}    "{key}": {text},' for key, text in rows), f"{PAD}}}"]
 
 
 # ---------------------------------------------------------------- where parameters lie
@@ -463,4 +480,4 @@ def stack_tables(parts: Parts, plan: Plan) -> str:
     )
 
 
-__all__ = ["PlannedText", "is_there", "planned_text", "preamble", "tidy", "whole_text"]
+__all__ = ["PlannedText", "Preamble", "is_there", "pass_text", "planned_text", "preamble", "whole_text"]

@@ -15,7 +15,7 @@ from rnnsym.algebra.system import Declaration
 from rnnsym.backends.names import Locals
 from rnnsym.backends.parts import Parts
 from rnnsym.backends.planned_body import INDENT, PlannedBody, slice_text
-from rnnsym.backends.planned_module import is_there, preamble, tidy, whole_text
+from rnnsym.backends.planned_module import PAD, is_there, pass_text, preamble, whole_text
 from rnnsym.backends.printing import mark_name
 from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.program.columns import GATHERING
@@ -23,6 +23,9 @@ from rnnsym.program.ops import ALONE, PER_STEP, Op, Ref, Stage
 from rnnsym.program.phases import Phase
 from rnnsym.program.planning import Plan
 from rnnsym.program.storage import STEP, STRETCH, Storage, resolved
+
+STEPPING = '''def one_step(run: Run) -> tuple[State, Values]:
+    """Every variable that needs no target, in memory of its own."""'''
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,10 @@ def step_text(parts: Parts, adj: Adjoint, plan: Plan, described: Mapping[int, st
         return None
     body = StepBody(single, Locals(adj.system), "forward", described, public=parts.names.public)
     out, state = body.fresh("out"), body.fresh("carried")
-    tail = [*_outputs(body, parts, out), *_state(body, parts, state), f"    return State({state}, started=True), Values({out})"]
-    lines = [row for row in preamble(body, parts, adj) if not row.lstrip().startswith("work.kept[")]
-    return StepText(tidy([*lines, *body.lines, *tail]), frozenset(body.functions))
+    tail = [*_outputs(body, parts, out), *_state(body, parts, state), f"{PAD}return State({state}, started=True), Values({out})"]
+    first = preamble(body, parts, adj)
+    first = replace(first, each=[row for row in first.each if not row.lstrip().startswith("work.kept[")])
+    return StepText(pass_text(first, STEPPING, [*body.lines, *tail]), frozenset(body.functions))
 
 
 def _leaving(parts: Parts) -> set[str]:
@@ -111,6 +115,8 @@ class StepBody(PlannedBody):
         name = self._view_name(ref, align, groups)
         name = self.fresh(f"{name}_now") if name == self.whole(ref.name) else name
         self.views[key] = (name, text + align)
+        if self.varies(ref.name):
+            self.varying.add(name)
         return name
 
     def _walked(self, source: str, stretch: bool = False) -> str:
@@ -150,8 +156,8 @@ def _outputs(body: StepBody, parts: Parts, local: str) -> list[str]:
     rows = []
     for declaration in parts.model.variables:
         if declaration.name in parts.stream.outputs and is_there(body, declaration):
-            rows.append(f'        "{parts.names.public[declaration.name]}": {_own(body, declaration)},')
-    return ["", f"    {local} = {{", *rows, "    }"] if rows else ["", f"    {local}: dict[str, NDArray] = {{}}"]
+            rows.append(f'{PAD}    "{parts.names.public[declaration.name]}": {_own(body, declaration)},')
+    return ["", f"{PAD}{local} = {{", *rows, f"{PAD}}}"] if rows else ["", f"{PAD}{local}: dict[str, NDArray] = {{}}"]
 
 
 def _own(body: StepBody, declaration: Declaration) -> str:
@@ -172,8 +178,8 @@ def _state(body: StepBody, parts: Parts, local: str) -> list[str]:
         else:
             whole = whole_text(body, name, buffer.lag, buffer.lead)
             text = f"{whole}[{slice_text(str(buffer.lag + 1 - count), str(buffer.lag + 1))}]"
-        rows.append(f'        "{parts.names.public[name]}": np.array({text}),')
-    return [f"    {local} = {{", *rows, "    }"] if rows else [f"    {local}: dict[str, NDArray] = {{}}"]
+        rows.append(f'{PAD}    "{parts.names.public[name]}": np.array({text}),')
+    return [f"{PAD}{local} = {{", *rows, f"{PAD}}}"] if rows else [f"{PAD}{local}: dict[str, NDArray] = {{}}"]
 
 
 __all__ = ["StepText", "single_step", "step_text"]

@@ -80,13 +80,16 @@ def profile(source: str, name: str, run: Callable[[Any], None], repeats: int) ->
             kind = "check" if where == "call" else "loop" if isinstance(statement, ast.For) else _kind(statement)
             spent = max(0.0, seconds - calls * cost) / repeats
             text = " ".join(row.strip() for row in texts[statement.lineno - 1 : _last_row(statement)])
-            text = "(the arrays of the call before are freed)" if isinstance(statement, ast.FunctionDef) else text
+            if isinstance(statement, ast.FunctionDef):
+                text = "(the arrays of the call before are freed)" if kind == "check" else "(the pass is called)"
             lines.append(Line(statement.lineno, where + (", loop" if in_loop else ""), text, kind, calls / repeats, spent))
     return lines
 
 
 def _last_row(statement: ast.stmt) -> int:
     """Of a loop its head alone."""
+    if isinstance(statement, ast.FunctionDef):
+        return statement.lineno
     if isinstance(statement, ast.For):
         return statement.iter.end_lineno or statement.lineno
     return statement.end_lineno or statement.lineno
@@ -113,6 +116,10 @@ def _timed(body: list[ast.stmt], where: str, in_loop: bool, places: list[tuple[a
         if isinstance(statement, ast.For):
             head = reading(statement, True)
             statement.body = [head, *_timed(statement.body, where, True, places)]
+            yield statement
+        elif isinstance(statement, ast.FunctionDef):  # a pass within the function that makes its arrays
+            head = reading(statement, False)
+            statement.body = [head, *_timed(statement.body, where, False, places)]
             yield statement
         elif isinstance(statement, (ast.With, ast.If)):
             statement.body = list(_timed(statement.body, where, in_loop, places))

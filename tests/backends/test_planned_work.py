@@ -10,6 +10,7 @@ import pytest
 
 import rnnsym
 from rnnsym.backends.numpy_module import generate
+from rnnsym.live import compile_with_kernels
 
 
 def passes_of(model: str) -> str:
@@ -66,3 +67,59 @@ def test_a_second_step_keeps_to_its_workspace(model):
     grown = peak(module, 400, batch, sizes) - peak(module, 100, batch, sizes)
     copies = 300 * batch * (4 * sizes["n_x"] + 32)
     assert grown < copies < 300 * batch * sizes["n_h"] * 4 / 3, f"{grown:,} bytes more for 300 steps more"
+
+
+def call(module, params, steps: int, batch: int, work, seed: int = 0, **more):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((steps, batch, 3)), rng.integers(0, 4, (steps, batch))
+    cost, grads, state = module.loss_and_grads(params, x=x, y=y, work=work, **more)
+    return [cost, grads.vector, *state.values(), *grads.inputs.values(), *grads.initial.values()]
+
+
+@pytest.mark.parametrize("build", [rnnsym.compile, compile_with_kernels])
+def test_a_shared_workspace_changes_nothing(build):
+    """Other lengths, batches, parameters, requests, models, single steps in between: each call is as with a workspace of its own."""
+    first, second = (build(rnnsym.load(name)) for name in ("lstm", "gru"))
+    sizes = dict(n_x=3, n_h=5, n_y=4)
+    one, two, other = (m.init_params(**sizes, rng=k, dtype=np.float64) for k, m in enumerate((first, first, second)))
+    work = first.Workspace()
+    calls = [
+        (first, one, 6, 3, {}),
+        (first, one, 6, 3, {"wrt": ("x", "initial")}),
+        (first, two, 6, 3, {}),
+        (second, other, 6, 3, {}),
+        (first, two, 6, 3, {"lengths": [6, 2, 4]}),
+        (first, two, 6, 3, {}),
+        (first, two, 1, 3, {}),
+        (first, two, 9, 2, {"wrt": "x"}),
+        (second, other, 9, 2, {}),
+        (first, one, 6, 3, {}),
+    ]
+    for number, (module, params, steps, batch, more) in enumerate([*calls, *calls]):
+        expected = call(module, params, steps, batch, None, number, **more)
+        found = call(module, params, steps, batch, work, number, **more)
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True)), number
+        if number % 3 == 0:
+            state = module.initial_state(params, batch)
+            module.step(params, state, x=np.ones((batch, 3)), work=work)
+            module.loss(params, x=np.ones((steps, batch, 3)), y=np.zeros((steps, batch), int), work=work)
+
+
+def test_parameters_changed_in_place_are_seen():
+    module = rnnsym.compile(rnnsym.load("lstm"))
+    params, work = module.init_params(n_x=3, n_h=5, n_y=4, rng=0, dtype=np.float64), module.Workspace()
+    before = call(module, params, 6, 3, work)
+    params.vector[...] *= 1.5
+    params.U_f = params.U_f * 2
+    after = call(module, params, 6, 3, work)
+    assert not np.allclose(before[1], after[1])
+    assert np.array_equal(after[1], call(module, params.copy(), 6, 3, None)[1])
+
+
+def test_what_a_call_gave_stays_when_its_workspace_is_used_again():
+    module = rnnsym.compile(rnnsym.load("lstm"))
+    params, work = module.init_params(n_x=3, n_h=5, n_y=4, rng=0, dtype=np.float64), module.Workspace()
+    first = call(module, params, 6, 3, work, wrt=("x", "initial"))
+    copies = [np.array(value) for value in first]
+    call(module, params, 6, 3, work, seed=1, wrt=("x", "initial"))
+    assert all(np.array_equal(a, b) for a, b in zip(first, copies, strict=True))
