@@ -50,7 +50,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -338,7 +338,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -374,11 +379,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -389,6 +411,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -409,6 +433,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -500,7 +525,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -515,7 +540,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -673,6 +698,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -815,13 +853,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -863,8 +906,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -874,20 +917,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -921,11 +964,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -945,7 +998,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands5 = work.array("operands5", (steps, 2 * n_2 + 1, batch), dtype)  # h2, 1
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (2 * n_1 + 2 * n_x + 2))
     span_2 = stretch(steps, batch * (2 * n_x + 4 * n_1 + n_2 + 3))
     span_3 = stretch(steps, batch * (2 * n_2 + 4 * n_1 + 2))
@@ -974,113 +1026,128 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands3[:, 2 * n_1 + n_2] = 1
     operands4[:, 2 * n_1 + n_2] = 1
     operands5[:, 2 * n_2] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("f1", turned(operands[:, n_x : n_1 + n_x]), 1, 0, 1)
-    run.fill_outside("b1", turned(operands2[:, n_x : n_1 + n_x]), 0, 1, 0)
-    run.fill_outside("f2", turned(operands3[:, 2 * n_1 : 2 * n_1 + n_2]), 1, 0, 1)
-    run.fill_outside("b2", turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, 1, 0)
-    b1_end = run.after("b1", n_1, lead=1)
-    place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
-    b2_end = run.after("b2", n_2, lead=1)
-    place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
+    (walk,) = along([slice(0, steps)], True, operands_2, f1)
+    chunks = stretches(steps, span, True)
+    (walk_2,) = along([slice(0, steps)], False, operands2_2, b1)
+    chunks_2 = stretches(steps, span_2, True)
+    (walk_3,) = along([slice(0, steps)], True, operands3_2, f2)
+    chunks_3 = stretches(steps, span_3, True)
+    (walk_4,) = along([slice(0, steps)], False, operands4_2, b2)
+    chunks_4 = stretches(steps, span_4, True)
+    chunks_5 = stretches(steps, span_5, True)
 
-    # step by step, forwards
-    for operands_2_t, f1_t, over in zip(operands_2, f1, run.masks):
-        np.dot(weights, operands_2_t, out=f1_bar)  # (9) pre-activation of f1
-        np.tanh(f1_bar, out=f1_t)  # (1) first layer, forwards
-        if over is not None:
-            clear(over, f1_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("f1", turned(operands[:, n_x : n_1 + n_x]), 1, 0, 1)
+        run.fill_outside("b1", turned(operands2[:, n_x : n_1 + n_x]), 0, 1, 0)
+        run.fill_outside("f2", turned(operands3[:, 2 * n_1 : 2 * n_1 + n_2]), 1, 0, 1)
+        run.fill_outside("b2", turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, 1, 0)
+        b1_end = run.after("b1", n_1, lead=1)
+        place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
+        b2_end = run.after("b2", n_2, lead=1)
+        place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        np.copyto(operands2_rows[chunk], x[chunk])
-        if run.padding is not None:
-            place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
+        # step by step, forwards
+        for (operands_2_t, f1_t), over in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=f1_bar)  # (9) pre-activation of f1
+            np.tanh(f1_bar, out=f1_t)  # (1) first layer, forwards
+            if over is not None:
+                clear(over, f1_t.T)
 
-    # step by step, backwards
-    for operands2_2_t, b1_t, over_2 in zip(operands2_2[::-1], b1[::-1], run.masks[::-1]):
-        np.dot(weights2, operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
-        np.tanh(b1_bar, out=b1_t)  # (2) first layer, backwards
-        if over_2 is not None:
-            clear(over_2, b1_t.T)
-            place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            np.copyto(operands2_rows[chunk], x[chunk])
+            if run.padding is not None:
+                place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        joined(f1[chunk], b1[chunk], out=h1[chunk])  # (3) both halves
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(h1[chunk]))
+        # step by step, backwards
+        for (operands2_2_t, b1_t), over_2 in zip(walk_2, run.masks[::-1]):
+            np.dot(weights2, operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
+            np.tanh(b1_bar, out=b1_t)  # (2) first layer, backwards
+            if over_2 is not None:
+                clear(over_2, b1_t.T)
+                place_end(turned(operands2[:, n_x : n_1 + n_x]), 0, b1_end, run.ends)
 
-    # step by step, forwards
-    for operands3_2_t, f2_t, over_3 in zip(operands3_2, f2, run.masks):
-        np.dot(weights3, operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
-        np.tanh(f2_bar, out=f2_t)  # (4) second layer, forwards
-        if over_3 is not None:
-            clear(over_3, f2_t.T)
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            joined(f1[chunk], b1[chunk], out=h1[chunk])  # (3) both halves
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(h1[chunk]))
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
-        np.copyto(operands4_rows[chunk], h1[chunk])
-        if run.padding is not None:
-            place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
+        # step by step, forwards
+        for (operands3_2_t, f2_t), over_3 in zip(walk_3, run.masks):
+            np.dot(weights3, operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
+            np.tanh(f2_bar, out=f2_t)  # (4) second layer, forwards
+            if over_3 is not None:
+                clear(over_3, f2_t.T)
 
-    # step by step, backwards
-    for operands4_2_t, b2_t, over_4 in zip(operands4_2[::-1], b2[::-1], run.masks[::-1]):
-        np.dot(weights4, operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
-        np.tanh(b2_bar, out=b2_t)  # (5) second layer, backwards
-        if over_4 is not None:
-            clear(over_4, b2_t.T)
-            place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            np.copyto(operands4_rows[chunk], h1[chunk])
+            if run.padding is not None:
+                place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
-        joined(f2[chunk], b2[chunk], out=h2[chunk])  # (6) both halves
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(h2[chunk]))
+        # step by step, backwards
+        for (operands4_2_t, b2_t), over_4 in zip(walk_4, run.masks[::-1]):
+            np.dot(weights4, operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
+            np.tanh(b2_bar, out=b2_t)  # (5) second layer, backwards
+            if over_4 is not None:
+                clear(over_4, b2_t.T)
+                place_end(turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]), 0, b2_end, run.ends)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_5, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        np.matmul(weights5, operands5[chunk], out=p_bar)  # (13) pre-activation of p
-        softmax_rows(p_bar, -2, out=p[chunk])  # (7) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            joined(f2[chunk], b2[chunk], out=h2[chunk])  # (6) both halves
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(h2[chunk]))
+
+        # all steps, a stretch at a time
+        for chunk in chunks_5:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            np.matmul(weights5, operands5[chunk], out=p_bar)  # (13) pre-activation of p
+            softmax_rows(p_bar, -2, out=p[chunk])  # (7) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (8)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "f1": turned(f1),
+            "b1": valid(turned(b1), run.padding),
+            "f2": turned(f2),
+            "b2": valid(turned(b2), run.padding),
+            "h1": turned(h1),
+            "h2": turned(h2),
+            "p": turned(p),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (8)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "f1": turned(operands[:, n_x : n_1 + n_x]),
+            "b1": turned(operands2[:, n_x : n_1 + n_x]),
+            "f2": turned(operands3[:, 2 * n_1 : 2 * n_1 + n_2]),
+            "b2": turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "f1": turned(f1),
-        "b1": valid(turned(b1), run.padding),
-        "f2": turned(f2),
-        "b2": valid(turned(b2), run.padding),
-        "h1": turned(h1),
-        "h2": turned(h2),
-        "p": turned(p),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "f1": turned(operands[:, n_x : n_1 + n_x]),
-        "b1": turned(operands2[:, n_x : n_1 + n_x]),
-        "f2": turned(operands3[:, 2 * n_1 : 2 * n_1 + n_2]),
-        "b2": turned(operands4[:, 2 * n_1 : 2 * n_1 + n_2]),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_2 = run.sizes["n_2"]
     n_1 = run.sizes["n_1"]
@@ -1094,9 +1161,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_b2 = params.W_b2
     U_b2 = params.U_b2
     V = params.V
-    d_loss = 1 / max(batch, 1)
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands5 = work.arrays["operands5"]
     d_h2 = work.array("d_h2", (steps, 2 * n_2, batch), dtype)
@@ -1128,24 +1193,20 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     V_T = V.T
     b2 = operands4[:steps, 2 * n_1 : 2 * n_1 + n_2]
     d_b2_bar = d_b2_bar_all[1 : steps + 1]
-    U_b2_T = np.ascontiguousarray(U_b2.T)
     d_b2_bar_prev = d_b2_bar_all[:steps]
     d_h2_rows = d_h2[:, n_2 : 2 * n_2]
     f2 = operands3[1 : steps + 1, 2 * n_1 : 2 * n_1 + n_2]
     d_f2_bar = d_f2_bar_all[:steps]
-    U_f2_T = np.ascontiguousarray(U_f2.T)
     d_f2_bar_next = d_f2_bar_all[1 : steps + 1]
     d_h2_rows_2 = d_h2[:, :n_2]
     W_f2_T = W_f2.T
     W_b2_T = W_b2.T
     b1 = operands2[:steps, n_x : n_1 + n_x]
     d_b1_bar = d_b1_bar_all[1 : steps + 1]
-    U_b1_T = np.ascontiguousarray(U_b1.T)
     d_b1_bar_prev = d_b1_bar_all[:steps]
     d_h1_rows = d_h1[:, n_1 : 2 * n_1]
     f1 = operands[1 : steps + 1, n_x : n_1 + n_x]
     d_f1_bar = d_f1_bar_all[:steps]
-    U_f1_T = np.ascontiguousarray(U_f1.T)
     d_f1_bar_next = d_f1_bar_all[1 : steps + 1]
     d_h1_rows_2 = d_h1[:, :n_1]
     W_f1_T = W_f1.T
@@ -1154,171 +1215,186 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_f2_bar_all[steps:] = 0
     d_b1_bar_all[:1] = 0
     d_f1_bar_all[steps:] = 0
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, True)
+    walks = along(chunks_2, True, d_b2_bar_prev, d_h2_rows, d_b2_bar)
+    chunks_3 = stretches(steps, span_3, False)
+    walks_2 = along(chunks_3, False, d_f2_bar_next, d_h2_rows_2, d_f2_bar)
+    chunks_4 = stretches(steps, span_4, True)
+    walks_3 = along(chunks_4, True, d_b1_bar_prev, d_h1_rows, d_b1_bar)
+    chunks_5 = stretches(steps, span_5, False)
+    walks_4 = along(chunks_5, False, d_f1_bar_next, d_h1_rows_2, d_f1_bar)
+    chunks_6 = stretches(steps, span_6, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (14) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (14) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        U_b2_T = np.ascontiguousarray(U_b2.T)
+        U_f2_T = np.ascontiguousarray(U_f2.T)
+        U_b1_T = np.ascontiguousarray(U_b1.T)
+        U_f1_T = np.ascontiguousarray(U_f1.T)
 
-    # (33, 38)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands5_flat = work.flat("operands5_flat", operands5)
-    np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands5_flat.reshape(len(operands5_flat), -1).T,
-        out=grads.stack("weights5"),
-    )
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (14) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (14) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
-    # step by step, forwards
-    for chunk in stretches(steps, span_2, True):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        np.matmul(V_T, d_p_bar[chunk], out=d_h2[chunk])  # (15) error of h2
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h2[chunk]))
-        np.square(b2[chunk], out=part_2)  # (16, 17)
-        np.subtract(1, part_2, out=d_b2_bar[chunk])  # (16, 17)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_b2_bar[chunk]))
-        for d_b2_bar_prev_t, d_h2_rows_t, d_b2_bar_t, over in zip(
-            d_b2_bar_prev[chunk], d_h2_rows[chunk], d_b2_bar[chunk], run.masks[chunk]
-        ):
-            np.dot(U_b2_T, d_b2_bar_prev_t, out=part_3)  # (16, 17)
-            np.add(d_h2_rows_t, part_3, out=part_3)  # (16, 17)
-            np.multiply(d_b2_bar_t, part_3, out=d_b2_bar_t)  # (16, 17)
-            if over is not None:
-                clear(over, d_b2_bar_t.T)
+        # (33, 38)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands5_flat = work.flat("operands5_flat", operands5)
+        np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands5_flat.reshape(len(operands5_flat), -1).T,
+            out=grads.stack("weights5"),
+        )
 
-    if "initial" in wrt:
-        at_end_d_b2_bar = at_end(turned(d_b2_bar_all), 1, run.ends, 0).T
-        d_b2_atT1 = U_b2.T @ at_end_d_b2_bar
-    # (31, 32, 37)
-    d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all)
-    operands4_flat = work.flat("operands4_flat", operands4)
-    np.matmul(
-        d_b2_bar_flat[:, 1 : steps + 1].reshape(n_2, -1),
-        operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
-        out=grads.stack("weights4"),
-    )
+        # step by step, forwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            np.matmul(V_T, d_p_bar[chunk], out=d_h2[chunk])  # (15) error of h2
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h2[chunk]))
+            np.square(b2[chunk], out=part_2)  # (16, 17)
+            np.subtract(1, part_2, out=d_b2_bar[chunk])  # (16, 17)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_b2_bar[chunk]))
+            for (d_b2_bar_prev_t, d_h2_rows_t, d_b2_bar_t), over in zip(walk, run.masks[chunk]):
+                np.dot(U_b2_T, d_b2_bar_prev_t, out=part_3)  # (16, 17)
+                np.add(d_h2_rows_t, part_3, out=part_3)  # (16, 17)
+                np.multiply(d_b2_bar_t, part_3, out=d_b2_bar_t)  # (16, 17)
+                if over is not None:
+                    clear(over, d_b2_bar_t.T)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_3, False):
-        count = chunk.stop - chunk.start
-        part_4 = part_4_room[:count]
-        np.square(f2[chunk], out=part_4)  # (18, 19)
-        np.subtract(1, part_4, out=d_f2_bar[chunk])  # (18, 19)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_f2_bar[chunk]))
-        for d_f2_bar_next_t, d_h2_rows_2_t, d_f2_bar_t, over_2 in zip(
-            d_f2_bar_next[chunk][::-1],
-            d_h2_rows_2[chunk][::-1],
-            d_f2_bar[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(U_f2_T, d_f2_bar_next_t, out=part_5)  # (18, 19)
-            np.add(d_h2_rows_2_t, part_5, out=part_5)  # (18, 19)
-            np.multiply(d_f2_bar_t, part_5, out=d_f2_bar_t)  # (18, 19)
-            if over_2 is not None:
-                clear(over_2, d_f2_bar_t.T)
+        if "initial" in wrt:
+            at_end_d_b2_bar = at_end(turned(d_b2_bar_all), 1, run.ends, 0).T
+            d_b2_atT1 = U_b2.T @ at_end_d_b2_bar
+        # (31, 32, 37)
+        d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all)
+        operands4_flat = work.flat("operands4_flat", operands4)
+        np.matmul(
+            d_b2_bar_flat[:, 1 : steps + 1].reshape(n_2, -1),
+            operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
+            out=grads.stack("weights4"),
+        )
 
-    if "initial" in wrt:
-        at_step_d_f2_bar = at_step(d_f2_bar, 1)
-        d_f2_at0 = U_f2.T @ at_step_d_f2_bar
-    # (29, 30, 36)
-    d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all)
-    operands3_flat = work.flat("operands3_flat", operands3)
-    np.matmul(
-        d_f2_bar_flat[:, :steps].reshape(n_2, -1),
-        operands3_flat[:, :steps].reshape(2 * n_1 + n_2 + 1, -1).T,
-        out=grads.stack("weights3"),
-    )
+        # step by step, backwards
+        for chunk, walk_2 in zip(chunks_3, walks_2):
+            count = chunk.stop - chunk.start
+            part_4 = part_4_room[:count]
+            np.square(f2[chunk], out=part_4)  # (18, 19)
+            np.subtract(1, part_4, out=d_f2_bar[chunk])  # (18, 19)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_f2_bar[chunk]))
+            for (
+                (d_f2_bar_next_t, d_h2_rows_2_t, d_f2_bar_t),
+                over_2,
+            ) in zip(walk_2, run.masks[chunk][::-1]):
+                np.dot(U_f2_T, d_f2_bar_next_t, out=part_5)  # (18, 19)
+                np.add(d_h2_rows_2_t, part_5, out=part_5)  # (18, 19)
+                np.multiply(d_f2_bar_t, part_5, out=d_f2_bar_t)  # (18, 19)
+                if over_2 is not None:
+                    clear(over_2, d_f2_bar_t.T)
 
-    # step by step, forwards
-    for chunk in stretches(steps, span_4, True):
-        count = chunk.stop - chunk.start
-        part_6 = part_6_room[:count]
-        # (20)
-        np.matmul(W_f2_T, d_f2_bar[chunk], out=d_h1[chunk])
-        np.add(d_h1[chunk], np.matmul(W_b2_T, d_b2_bar[chunk]), out=d_h1[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h1[chunk]))
-        np.square(b1[chunk], out=part_6)  # (21, 22)
-        np.subtract(1, part_6, out=d_b1_bar[chunk])  # (21, 22)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_b1_bar[chunk]))
-        for d_b1_bar_prev_t, d_h1_rows_t, d_b1_bar_t, over_3 in zip(
-            d_b1_bar_prev[chunk], d_h1_rows[chunk], d_b1_bar[chunk], run.masks[chunk]
-        ):
-            np.dot(U_b1_T, d_b1_bar_prev_t, out=part_7)  # (21, 22)
-            np.add(d_h1_rows_t, part_7, out=part_7)  # (21, 22)
-            np.multiply(d_b1_bar_t, part_7, out=d_b1_bar_t)  # (21, 22)
-            if over_3 is not None:
-                clear(over_3, d_b1_bar_t.T)
+        if "initial" in wrt:
+            at_step_d_f2_bar = at_step(d_f2_bar, 1)
+            d_f2_at0 = U_f2.T @ at_step_d_f2_bar
+        # (29, 30, 36)
+        d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all)
+        operands3_flat = work.flat("operands3_flat", operands3)
+        np.matmul(
+            d_f2_bar_flat[:, :steps].reshape(n_2, -1),
+            operands3_flat[:, :steps].reshape(2 * n_1 + n_2 + 1, -1).T,
+            out=grads.stack("weights3"),
+        )
 
-    if "initial" in wrt:
-        at_end_d_b1_bar = at_end(turned(d_b1_bar_all), 1, run.ends, 0).T
-        d_b1_atT1 = U_b1.T @ at_end_d_b1_bar
-    # (26, 28, 35)
-    d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
-        d_b1_bar_flat[:, 1 : steps + 1].reshape(n_1, -1),
-        operands2_flat[:, 1 : steps + 1].reshape(n_1 + n_x + 1, -1).T,
-        out=grads.stack("weights2"),
-    )
+        # step by step, forwards
+        for chunk, walk_3 in zip(chunks_4, walks_3):
+            count = chunk.stop - chunk.start
+            part_6 = part_6_room[:count]
+            # (20)
+            np.matmul(W_f2_T, d_f2_bar[chunk], out=d_h1[chunk])
+            np.add(d_h1[chunk], np.matmul(W_b2_T, d_b2_bar[chunk]), out=d_h1[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h1[chunk]))
+            np.square(b1[chunk], out=part_6)  # (21, 22)
+            np.subtract(1, part_6, out=d_b1_bar[chunk])  # (21, 22)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_b1_bar[chunk]))
+            for (d_b1_bar_prev_t, d_h1_rows_t, d_b1_bar_t), over_3 in zip(walk_3, run.masks[chunk]):
+                np.dot(U_b1_T, d_b1_bar_prev_t, out=part_7)  # (21, 22)
+                np.add(d_h1_rows_t, part_7, out=part_7)  # (21, 22)
+                np.multiply(d_b1_bar_t, part_7, out=d_b1_bar_t)  # (21, 22)
+                if over_3 is not None:
+                    clear(over_3, d_b1_bar_t.T)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_5, False):
-        count = chunk.stop - chunk.start
-        part_8 = part_8_room[:count]
-        np.square(f1[chunk], out=part_8)  # (23, 24)
-        np.subtract(1, part_8, out=d_f1_bar[chunk])  # (23, 24)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_f1_bar[chunk]))
-        for d_f1_bar_next_t, d_h1_rows_2_t, d_f1_bar_t, over_4 in zip(
-            d_f1_bar_next[chunk][::-1],
-            d_h1_rows_2[chunk][::-1],
-            d_f1_bar[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(U_f1_T, d_f1_bar_next_t, out=part_9)  # (23, 24)
-            np.add(d_h1_rows_2_t, part_9, out=part_9)  # (23, 24)
-            np.multiply(d_f1_bar_t, part_9, out=d_f1_bar_t)  # (23, 24)
-            if over_4 is not None:
-                clear(over_4, d_f1_bar_t.T)
+        if "initial" in wrt:
+            at_end_d_b1_bar = at_end(turned(d_b1_bar_all), 1, run.ends, 0).T
+            d_b1_atT1 = U_b1.T @ at_end_d_b1_bar
+        # (26, 28, 35)
+        d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all)
+        operands2_flat = work.flat("operands2_flat", operands2)
+        np.matmul(
+            d_b1_bar_flat[:, 1 : steps + 1].reshape(n_1, -1),
+            operands2_flat[:, 1 : steps + 1].reshape(n_1 + n_x + 1, -1).T,
+            out=grads.stack("weights2"),
+        )
 
-    if "initial" in wrt:
-        at_step_d_f1_bar = at_step(d_f1_bar, 1)
-        d_f1_at0 = U_f1.T @ at_step_d_f1_bar
-    # (25, 27, 34)
-    d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_f1_bar_flat[:, :steps].reshape(n_1, -1),
-        operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        # step by step, backwards
+        for chunk, walk_4 in zip(chunks_5, walks_4):
+            count = chunk.stop - chunk.start
+            part_8 = part_8_room[:count]
+            np.square(f1[chunk], out=part_8)  # (23, 24)
+            np.subtract(1, part_8, out=d_f1_bar[chunk])  # (23, 24)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_f1_bar[chunk]))
+            for (
+                (d_f1_bar_next_t, d_h1_rows_2_t, d_f1_bar_t),
+                over_4,
+            ) in zip(walk_4, run.masks[chunk][::-1]):
+                np.dot(U_f1_T, d_f1_bar_next_t, out=part_9)  # (23, 24)
+                np.add(d_h1_rows_2_t, part_9, out=part_9)  # (23, 24)
+                np.multiply(d_f1_bar_t, part_9, out=d_f1_bar_t)  # (23, 24)
+                if over_4 is not None:
+                    clear(over_4, d_f1_bar_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_6, True):
+        if "initial" in wrt:
+            at_step_d_f1_bar = at_step(d_f1_bar, 1)
+            d_f1_at0 = U_f1.T @ at_step_d_f1_bar
+        # (25, 27, 34)
+        d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_f1_bar_flat[:, :steps].reshape(n_1, -1),
+            operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_6:
+            if "x" in wrt:
+                np.matmul(W_f1_T, d_f1_bar[chunk], out=d_x[chunk])
+                np.add(d_x[chunk], np.matmul(W_b1_T, d_b1_bar[chunk]), out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(W_f1_T, d_f1_bar[chunk], out=d_x[chunk])
-            np.add(d_x[chunk], np.matmul(W_b1_T, d_b1_bar[chunk]), out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["f1"] = np.array(d_f1_at0.T)
+            grads.initial["b1[T+1]"] = np.array(d_b1_atT1.T)
+            grads.initial["f2"] = np.array(d_f2_at0.T)
+            grads.initial["b2[T+1]"] = np.array(d_b2_atT1.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["f1"] = np.array(d_f1_at0.T)
-        grads.initial["b1[T+1]"] = np.array(d_b1_atT1.T)
-        grads.initial["f2"] = np.array(d_f2_at0.T)
-        grads.initial["b2[T+1]"] = np.array(d_b2_atT1.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1546,14 +1622,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1587,7 +1663,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1620,9 +1696,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1791,4 +1867,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:9624a9fb4ac53cbd55c3dbfba133b9dd7fe7ee072fb419405b71f11d3872cd9f
+# rnnsym-seal: sha256:daaf8985042cfadafc778b0cf4738568fe43e44057fa8c742b8b30b39ffdaae3

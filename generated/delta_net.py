@@ -39,7 +39,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -302,7 +302,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -338,11 +343,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -353,6 +375,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -373,6 +397,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -468,7 +493,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -483,7 +508,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -516,7 +541,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -682,6 +707,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
         return sizes[axis]
     require_sizes(names_in(axis), sizes)
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
+
+
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
 
 
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -864,13 +902,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -912,8 +955,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -923,20 +966,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -960,11 +1003,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -993,7 +1046,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands = work.array("operands", (steps, n_v + 1, batch), dtype)  # o, 1
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (2 * n_v + 8 * n_k + n_x + 8))
     span_2 = stretch(steps, batch * (n_k + n_k * n_v + n_v + 1))
     span_3 = stretch(steps, batch * (3 * n_y + n_v + 2))
@@ -1007,108 +1059,116 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     S = S_all[1 : steps + 1]
     o = operands[:, :n_v]
     operands[:, n_v] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("S", S_all, 1, 0, 1)
+    chunks = stretches(steps, span, True)
+    (walk,) = along([slice(0, steps)], True, v_bar, S_prev, k, v, S_hat, beta, S)
+    chunks_2 = stretches(steps, span_2, True)
+    chunks_3 = stretches(steps, span_3, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        part_2 = part_2_room[:count]
-        np.matmul(W_q, x[chunk], out=q_bar[chunk])  # (10) pre-activation of q
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(q_bar[chunk]))
-        q_sub[chunk] = silu(q_bar[chunk])  # (11) used more than once
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(q_sub[chunk]))
-        np.square(q_sub[chunk], out=part)  # (1) query
-        np.add.reduce(part, axis=-2, out=part_2)  # (1) query
-        np.add(1e-06, part_2, out=part_2)  # (1) query
-        np.sqrt(part_2, out=part_2)  # (1) query
-        np.divide(q_sub[chunk], part_2[:, None], out=q[chunk])  # (1) query
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(q[chunk]))
-        np.matmul(W_k, x[chunk], out=k_bar[chunk])  # (12) pre-activation of k
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(k_bar[chunk]))
-        k_sub[chunk] = silu(k_bar[chunk])  # (13) used more than once
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(k_sub[chunk]))
-        np.square(k_sub[chunk], out=part)  # (2) key
-        np.add.reduce(part, axis=-2, out=part_2)  # (2) key
-        np.add(1e-06, part_2, out=part_2)  # (2) key
-        np.sqrt(part_2, out=part_2)  # (2) key
-        np.divide(k_sub[chunk], part_2[:, None], out=k[chunk])  # (2) key
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(k[chunk]))
-        np.matmul(W_v, x[chunk], out=v_bar2[chunk])  # (14) pre-activation of v
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(v_bar2[chunk]))
-        v[chunk] = silu(v_bar2[chunk])  # (3) value
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(v[chunk]))
-        part_3 = np.multiply(w_beta_column, x[chunk]).sum(-2)  # (4) writing strength
-        sigmoid_into(part_3, out=beta[chunk])  # (4) writing strength
-        if run.padding is not None:
-            clear(run.padding[chunk], beta[chunk])
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("S", S_all, 1, 0, 1)
 
-    # step by step, forwards
-    for v_bar_t, S_prev_t, k_t, v_t, S_hat_t, beta_t, S_t, over in zip(
-        v_bar, S_prev, k, v, S_hat, beta, S, run.masks
-    ):
-        v_bar_t[...] = batch_matvec(S_prev_t, k_t)  # (5) what the key returns so far
-        np.subtract(v_t, v_bar_t, out=part_4)  # (15) operand of S
-        np.multiply(beta_t, part_4, out=S_hat_t)  # (15) operand of S
-        batch_outer(S_hat_t, k_t, out=part_5)  # (6) fast weights
-        np.add(S_prev_t, part_5, out=S_t)  # (6) fast weights
-        if over is not None:
-            clear(over, v_bar_t.T, S_hat_t.T, S_t)
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            part_2 = part_2_room[:count]
+            np.matmul(W_q, x[chunk], out=q_bar[chunk])  # (10) pre-activation of q
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(q_bar[chunk]))
+            q_sub[chunk] = silu(q_bar[chunk])  # (11) used more than once
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(q_sub[chunk]))
+            np.square(q_sub[chunk], out=part)  # (1) query
+            np.add.reduce(part, axis=-2, out=part_2)  # (1) query
+            np.add(1e-06, part_2, out=part_2)  # (1) query
+            np.sqrt(part_2, out=part_2)  # (1) query
+            np.divide(q_sub[chunk], part_2[:, None], out=q[chunk])  # (1) query
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(q[chunk]))
+            np.matmul(W_k, x[chunk], out=k_bar[chunk])  # (12) pre-activation of k
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(k_bar[chunk]))
+            k_sub[chunk] = silu(k_bar[chunk])  # (13) used more than once
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(k_sub[chunk]))
+            np.square(k_sub[chunk], out=part)  # (2) key
+            np.add.reduce(part, axis=-2, out=part_2)  # (2) key
+            np.add(1e-06, part_2, out=part_2)  # (2) key
+            np.sqrt(part_2, out=part_2)  # (2) key
+            np.divide(k_sub[chunk], part_2[:, None], out=k[chunk])  # (2) key
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(k[chunk]))
+            np.matmul(W_v, x[chunk], out=v_bar2[chunk])  # (14) pre-activation of v
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(v_bar2[chunk]))
+            v[chunk] = silu(v_bar2[chunk])  # (3) value
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(v[chunk]))
+            part_3 = np.multiply(w_beta_column, x[chunk]).sum(-2)  # (4) writing strength
+            sigmoid_into(part_3, out=beta[chunk])  # (4) writing strength
+            if run.padding is not None:
+                clear(run.padding[chunk], beta[chunk])
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        o[chunk] = batch_matvec(S[chunk], q[chunk])  # (7) what the query returns
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(o[chunk]))
+        # step by step, forwards
+        for (v_bar_t, S_prev_t, k_t, v_t, S_hat_t, beta_t, S_t), over in zip(walk, run.masks):
+            v_bar_t[...] = batch_matvec(S_prev_t, k_t)  # (5) what the key returns so far
+            np.subtract(v_t, v_bar_t, out=part_4)  # (15) operand of S
+            np.multiply(beta_t, part_4, out=S_hat_t)  # (15) operand of S
+            batch_outer(S_hat_t, k_t, out=part_5)  # (6) fast weights
+            np.add(S_prev_t, part_5, out=S_t)  # (6) fast weights
+            if over is not None:
+                clear(over, v_bar_t.T, S_hat_t.T, S_t)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        np.matmul(weights, operands[chunk], out=p_bar)  # (16) pre-activation of p
-        softmax_rows(p_bar, -2, out=p[chunk])  # (8) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            o[chunk] = batch_matvec(S[chunk], q[chunk])  # (7) what the query returns
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(o[chunk]))
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            np.matmul(weights, operands[chunk], out=p_bar)  # (16) pre-activation of p
+            softmax_rows(p_bar, -2, out=p[chunk])  # (8) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (9)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "S": S,
+            "q": turned(q),
+            "k": turned(k),
+            "v": turned(v),
+            "beta": beta,
+            "v_bar": turned(v_bar),
+            "o": turned(o),
+            "p": turned(p),
+            "q_bar": turned(q_bar),
+            "k_bar": turned(k_bar),
+            "v_bar2": turned(v_bar2),
+            "S_hat": turned(S_hat),
+            "q_sub": turned(q_sub),
+            "k_sub": turned(k_sub),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (9)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "S": S_all,
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "S": S,
-        "q": turned(q),
-        "k": turned(k),
-        "v": turned(v),
-        "beta": beta,
-        "v_bar": turned(v_bar),
-        "o": turned(o),
-        "p": turned(p),
-        "q_bar": turned(q_bar),
-        "k_bar": turned(k_bar),
-        "v_bar2": turned(v_bar2),
-        "S_hat": turned(S_hat),
-        "q_sub": turned(q_sub),
-        "k_sub": turned(k_sub),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "S": S_all,
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1160,62 +1220,67 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     operands_now = operands[0]
     p_now = p[0]
     operands[:, n_v] = 1
-    x_now[...] = turned(run.data["x"])
-    S_all[0] = run.outside("S[0]")
 
-    np.matmul(W_q, x_now, out=q_bar_now)  # (10) pre-activation of q
-    q_sub_now[...] = silu(q_bar_now)  # (11) used more than once
-    np.square(q_sub_now, out=part)  # (1) query
-    np.add.reduce(part, axis=-2, out=part_2)  # (1) query
-    np.add(1e-06, part_2, out=part_2)  # (1) query
-    np.sqrt(part_2, out=part_2)  # (1) query
-    np.divide(q_sub_now, part_2, out=q_now)  # (1) query
-    np.matmul(W_k, x_now, out=k_bar_now)  # (12) pre-activation of k
-    k_sub_now[...] = silu(k_bar_now)  # (13) used more than once
-    np.square(k_sub_now, out=part)  # (2) key
-    np.add.reduce(part, axis=-2, out=part_2)  # (2) key
-    np.add(1e-06, part_2, out=part_2)  # (2) key
-    np.sqrt(part_2, out=part_2)  # (2) key
-    np.divide(k_sub_now, part_2, out=k_now)  # (2) key
-    np.matmul(W_v, x_now, out=v_bar2_now)  # (14) pre-activation of v
-    v_now[...] = silu(v_bar2_now)  # (3) value
-    part_5 = np.multiply(w_beta_column, x_now).sum(-2)  # (4) writing strength
-    sigmoid_into(part_5, out=beta_now)  # (4) writing strength
-    v_bar_now[...] = batch_matvec(S_prev, k_now)  # (5) what the key returns so far
-    np.subtract(v_now, v_bar_now, out=part_3)  # (15) operand of S
-    np.multiply(beta_now, part_3, out=S_hat_now)  # (15) operand of S
-    batch_outer(S_hat_now, k_now, out=part_4)  # (6) fast weights
-    np.add(S_prev, part_4, out=S)  # (6) fast weights
-    o[...] = batch_matvec(S, q_now)  # (7) what the query returns
-    np.matmul(weights, operands_now, out=p_bar)  # (16) pre-activation of p
-    softmax_rows(p_bar, -2, out=p_now)  # (8) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x_now[...] = turned(run.data["x"])
+        S_all[0] = run.outside("S[0]")
 
-    out = {
-        "S": np.array(S),
-        "q": np.array(q_now.T),
-        "k": np.array(k_now.T),
-        "v": np.array(v_now.T),
-        "beta": np.array(beta_now),
-        "v_bar": np.array(v_bar_now.T),
-        "o": np.array(o.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "S": np.array(S),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(W_q, x_now, out=q_bar_now)  # (10) pre-activation of q
+        q_sub_now[...] = silu(q_bar_now)  # (11) used more than once
+        np.square(q_sub_now, out=part)  # (1) query
+        np.add.reduce(part, axis=-2, out=part_2)  # (1) query
+        np.add(1e-06, part_2, out=part_2)  # (1) query
+        np.sqrt(part_2, out=part_2)  # (1) query
+        np.divide(q_sub_now, part_2, out=q_now)  # (1) query
+        np.dot(W_k, x_now, out=k_bar_now)  # (12) pre-activation of k
+        k_sub_now[...] = silu(k_bar_now)  # (13) used more than once
+        np.square(k_sub_now, out=part)  # (2) key
+        np.add.reduce(part, axis=-2, out=part_2)  # (2) key
+        np.add(1e-06, part_2, out=part_2)  # (2) key
+        np.sqrt(part_2, out=part_2)  # (2) key
+        np.divide(k_sub_now, part_2, out=k_now)  # (2) key
+        np.dot(W_v, x_now, out=v_bar2_now)  # (14) pre-activation of v
+        v_now[...] = silu(v_bar2_now)  # (3) value
+        part_5 = np.multiply(w_beta_column, x_now).sum(-2)  # (4) writing strength
+        sigmoid_into(part_5, out=beta_now)  # (4) writing strength
+        v_bar_now[...] = batch_matvec(S_prev, k_now)  # (5) what the key returns so far
+        np.subtract(v_now, v_bar_now, out=part_3)  # (15) operand of S
+        np.multiply(beta_now, part_3, out=S_hat_now)  # (15) operand of S
+        batch_outer(S_hat_now, k_now, out=part_4)  # (6) fast weights
+        np.add(S_prev, part_4, out=S)  # (6) fast weights
+        o[...] = batch_matvec(S, q_now)  # (7) what the query returns
+        np.dot(weights, operands_now, out=p_bar)  # (16) pre-activation of p
+        softmax_rows(p_bar, -2, out=p_now)  # (8) class probabilities
+
+        out = {
+            "S": np.array(S),
+            "q": np.array(q_now.T),
+            "k": np.array(k_now.T),
+            "v": np.array(v_now.T),
+            "beta": np.array(beta_now),
+            "v_bar": np.array(v_bar_now.T),
+            "o": np.array(o.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "S": np.array(S),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_v = run.sizes["n_v"]
     n_k = run.sizes["n_k"]
@@ -1225,9 +1290,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_v = params.W_v
     w_beta = params.w_beta
     W_o = params.W_o
-    d_loss = 1 / max(batch, 1)
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands = work.arrays["operands"]
     d_o = work.array("d_o", (steps, n_v, batch), dtype)
@@ -1299,207 +1362,227 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_beta_wide = d_beta[:, None]
     d_S_back_all[steps:] = 0
     d_S_all[steps:] = 0
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
-
-    # (35, 36)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat.reshape(len(operands_flat), -1).T,
-        out=grads.stack("weights"),
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(
+        chunks_2,
+        False,
+        d_S_back_next,
+        d_S,
+        d_S_next,
+        d_S_hat,
+        k,
+        beta,
+        d_v_bar,
+        d_S_back,
+        part_2_room,
+        rooms=1,
     )
+    chunks_3 = stretches(steps, span_3, True)
+    chunks_4 = stretches(steps, span_4, True)
+    chunks_5 = stretches(steps, span_5, True)
+    chunks_6 = stretches(steps, span_6, True)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        np.matmul(W_o_T, d_p_bar[chunk], out=d_o[chunk])  # (18) error of o
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_o[chunk]))
-        batch_outer(d_o[chunk], q[chunk], out=part_2)  # (19) error of S
-        for (
-            part_2_t,
-            d_S_back_next_t,
-            d_S_t,
-            d_S_next_t,
-            d_S_hat_t,
-            k_t,
-            beta_t,
-            d_v_bar_t,
-            d_S_back_t,
-            over,
-        ) in zip(
-            part_2[::-1],
-            d_S_back_next[chunk][::-1],
-            d_S[chunk][::-1],
-            d_S_next[chunk][::-1],
-            d_S_hat[chunk][::-1],
-            k[chunk][::-1],
-            beta[chunk][::-1],
-            d_v_bar[chunk][::-1],
-            d_S_back[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.add(part_2_t, d_S_back_next_t, out=part_3)  # (19) error of S
-            np.add(part_3, d_S_next_t, out=d_S_t)  # (19) error of S
-            d_S_hat_t[...] = batch_matvec(d_S_t, k_t)  # (20) error of S_hat
-            np.multiply(beta_t, d_S_hat_t, out=part_4)  # (21) error of v_bar
-            np.negative(part_4, out=d_v_bar_t)  # (21) error of v_bar
-            batch_outer(d_v_bar_t, k_t, out=d_S_back_t)  # (19) error of S
-            if over is not None:
-                clear(over, d_S_t, d_S_hat_t.T, d_v_bar_t.T, d_S_back_t)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
 
-    if "initial" in wrt:
-        at_step_d_S_back = at_step(d_S_back, 1)
-        at_step_d_S = at_step(d_S, 1)
-        d_S_at0 = np.add(at_step_d_S_back, at_step_d_S)
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
-        count = chunk.stop - chunk.start
-        part_5 = part_5_room[:count]
-        d_v = d_v_room[:count]
-        part_6 = part_6_room[:count]
-        np.subtract(v[chunk], v_bar[chunk], out=part_5)  # (22) error of beta
-        d_beta[chunk] = np.multiply(d_S_hat[chunk], part_5).sum(-2)  # (22) error of beta
-        if run.padding is not None:
-            clear(run.padding[chunk], d_beta[chunk])
-        np.multiply(beta_wide[chunk], d_S_hat[chunk], out=d_v)  # (23) error of v
-        sigmoid_into(v_bar2[chunk], out=part_5)  # (24) error of v_bar2
-        np.subtract(1, v[chunk], out=part_6)  # (24) error of v_bar2
-        np.multiply(part_5, part_6, out=part_5)  # (24) error of v_bar2
-        np.add(v[chunk], part_5, out=part_6)  # (24) error of v_bar2
-        np.multiply(d_v, part_6, out=d_v_bar2[chunk])  # (24) error of v_bar2
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_v_bar2[chunk]))
+        # (35, 36)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands_flat.reshape(len(operands_flat), -1).T,
+            out=grads.stack("weights"),
+        )
 
-    # (33)
-    d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
-    x_flat = work.flat("x_flat", x)
-    grads.W_v[...] = np.matmul(
-        d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            np.matmul(W_o_T, d_p_bar[chunk], out=d_o[chunk])  # (18) error of o
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_o[chunk]))
+            batch_outer(d_o[chunk], q[chunk], out=part_2)  # (19) error of S
+            for (
+                (
+                    d_S_back_next_t,
+                    d_S_t,
+                    d_S_next_t,
+                    d_S_hat_t,
+                    k_t,
+                    beta_t,
+                    d_v_bar_t,
+                    d_S_back_t,
+                    part_2_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                np.add(part_2_t, d_S_back_next_t, out=part_3)  # (19) error of S
+                np.add(part_3, d_S_next_t, out=d_S_t)  # (19) error of S
+                d_S_hat_t[...] = batch_matvec(d_S_t, k_t)  # (20) error of S_hat
+                np.multiply(beta_t, d_S_hat_t, out=part_4)  # (21) error of v_bar
+                np.negative(part_4, out=d_v_bar_t)  # (21) error of v_bar
+                batch_outer(d_v_bar_t, k_t, out=d_S_back_t)  # (19) error of S
+                if over is not None:
+                    clear(over, d_S_t, d_S_hat_t.T, d_v_bar_t.T, d_S_back_t)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
-        count = chunk.stop - chunk.start
-        d_k = d_k_room[:count]
-        part_7 = part_7_room[:count]
-        part_8 = part_8_room[:count]
-        d_k_sub_sub = d_k_sub_sub_room[:count]
-        part_9 = part_9_room[:count]
-        part_10 = part_10_room[:count]
-        d_k_sub = d_k_sub_room[:count]
-        part_11 = batch_matvec(S_prev[chunk].swapaxes(-1, -2), d_v_bar[chunk])  # (25) error of k
-        part_12 = batch_matvec(d_S[chunk].swapaxes(-1, -2), S_hat[chunk])  # (25) error of k
-        np.add(part_11, part_12, out=d_k)  # (25) error of k
-        np.square(k_sub[chunk], out=part_7)  # (26) error of k_sub
-        np.add.reduce(part_7, axis=-2, out=part_8)  # (26) error of k_sub
-        np.add(1e-06, part_8, out=part_8)  # (26) error of k_sub
-        np.sqrt(part_8, out=d_k_sub_sub)  # (26) error of k_sub
-        np.divide(d_k, d_k_sub_sub[:, None], out=part_7)  # (26) error of k_sub
-        np.multiply(d_k, k[chunk], out=part_9)  # (26) error of k_sub
-        np.divide(part_9, d_k_sub_sub[:, None], out=part_9)  # (26) error of k_sub
-        np.add.reduce(part_9, axis=-2, out=part_8)  # (26) error of k_sub
-        np.multiply(2, d_k_sub_sub, out=part_10)  # (26) error of k_sub
-        np.divide(1, part_10, out=part_10)  # (26) error of k_sub
-        np.multiply(2, part_8, out=part_8)  # (26) error of k_sub
-        np.multiply(part_8, part_10, out=part_10)  # (26) error of k_sub
-        np.multiply(part_10[:, None], k_sub[chunk], out=part_9)  # (26) error of k_sub
-        np.subtract(part_7, part_9, out=d_k_sub)  # (26) error of k_sub
-        sigmoid_into(k_bar[chunk], out=part_7)  # (27) error of k_bar
-        np.subtract(1, k_sub[chunk], out=part_9)  # (27) error of k_bar
-        np.multiply(part_7, part_9, out=part_7)  # (27) error of k_bar
-        np.add(k_sub[chunk], part_7, out=part_9)  # (27) error of k_bar
-        np.multiply(d_k_sub, part_9, out=d_k_bar[chunk])  # (27) error of k_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_k_bar[chunk]))
+        if "initial" in wrt:
+            at_step_d_S_back = at_step(d_S_back, 1)
+            at_step_d_S = at_step(d_S, 1)
+            d_S_at0 = np.add(at_step_d_S_back, at_step_d_S)
 
-    # (32)
-    d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
-    grads.W_k[...] = np.matmul(
-        d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            count = chunk.stop - chunk.start
+            part_5 = part_5_room[:count]
+            d_v = d_v_room[:count]
+            part_6 = part_6_room[:count]
+            np.subtract(v[chunk], v_bar[chunk], out=part_5)  # (22) error of beta
+            d_beta[chunk] = np.multiply(d_S_hat[chunk], part_5).sum(-2)  # (22) error of beta
+            if run.padding is not None:
+                clear(run.padding[chunk], d_beta[chunk])
+            np.multiply(beta_wide[chunk], d_S_hat[chunk], out=d_v)  # (23) error of v
+            sigmoid_into(v_bar2[chunk], out=part_5)  # (24) error of v_bar2
+            np.subtract(1, v[chunk], out=part_6)  # (24) error of v_bar2
+            np.multiply(part_5, part_6, out=part_5)  # (24) error of v_bar2
+            np.add(v[chunk], part_5, out=part_6)  # (24) error of v_bar2
+            np.multiply(d_v, part_6, out=d_v_bar2[chunk])  # (24) error of v_bar2
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_v_bar2[chunk]))
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_5, True):
-        count = chunk.stop - chunk.start
-        part_13 = part_13_room[:count]
-        part_14 = part_14_room[:count]
-        d_q_sub_sub = d_q_sub_sub_room[:count]
-        part_15 = part_15_room[:count]
-        part_16 = part_16_room[:count]
-        d_q_sub = d_q_sub_room[:count]
-        part_17 = part_17_room[:count]
-        part_18 = part_18_room[:count]
-        d_q = batch_matvec(S[chunk].swapaxes(-1, -2), d_o[chunk])  # (28) error of q
-        np.square(q_sub[chunk], out=part_13)  # (29) error of q_sub
-        np.add.reduce(part_13, axis=-2, out=part_14)  # (29) error of q_sub
-        np.add(1e-06, part_14, out=part_14)  # (29) error of q_sub
-        np.sqrt(part_14, out=d_q_sub_sub)  # (29) error of q_sub
-        np.divide(d_q, d_q_sub_sub[:, None], out=part_13)  # (29) error of q_sub
-        np.multiply(d_q, q[chunk], out=part_15)  # (29) error of q_sub
-        np.divide(part_15, d_q_sub_sub[:, None], out=part_15)  # (29) error of q_sub
-        np.add.reduce(part_15, axis=-2, out=part_14)  # (29) error of q_sub
-        np.multiply(2, d_q_sub_sub, out=part_16)  # (29) error of q_sub
-        np.divide(1, part_16, out=part_16)  # (29) error of q_sub
-        np.multiply(2, part_14, out=part_14)  # (29) error of q_sub
-        np.multiply(part_14, part_16, out=part_16)  # (29) error of q_sub
-        np.multiply(part_16[:, None], q_sub[chunk], out=part_15)  # (29) error of q_sub
-        np.subtract(part_13, part_15, out=d_q_sub)  # (29) error of q_sub
-        sigmoid_into(q_bar[chunk], out=part_13)  # (30) error of q_bar
-        np.subtract(1, q_sub[chunk], out=part_15)  # (30) error of q_bar
-        np.multiply(part_13, part_15, out=part_13)  # (30) error of q_bar
-        np.add(q_sub[chunk], part_13, out=part_15)  # (30) error of q_bar
-        np.multiply(d_q_sub, part_15, out=d_q_bar[chunk])  # (30) error of q_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_q_bar[chunk]))
+        # (33)
+        d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
+        x_flat = work.flat("x_flat", x)
+        grads.W_v[...] = np.matmul(
+            d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            count = chunk.stop - chunk.start
+            d_k = d_k_room[:count]
+            part_7 = part_7_room[:count]
+            part_8 = part_8_room[:count]
+            d_k_sub_sub = d_k_sub_sub_room[:count]
+            part_9 = part_9_room[:count]
+            part_10 = part_10_room[:count]
+            d_k_sub = d_k_sub_room[:count]
+            part_11 = batch_matvec(S_prev[chunk].swapaxes(-1, -2), d_v_bar[chunk])  # (25)
+            part_12 = batch_matvec(d_S[chunk].swapaxes(-1, -2), S_hat[chunk])  # (25) error of k
+            np.add(part_11, part_12, out=d_k)  # (25) error of k
+            np.square(k_sub[chunk], out=part_7)  # (26) error of k_sub
+            np.add.reduce(part_7, axis=-2, out=part_8)  # (26) error of k_sub
+            np.add(1e-06, part_8, out=part_8)  # (26) error of k_sub
+            np.sqrt(part_8, out=d_k_sub_sub)  # (26) error of k_sub
+            np.divide(d_k, d_k_sub_sub[:, None], out=part_7)  # (26) error of k_sub
+            np.multiply(d_k, k[chunk], out=part_9)  # (26) error of k_sub
+            np.divide(part_9, d_k_sub_sub[:, None], out=part_9)  # (26) error of k_sub
+            np.add.reduce(part_9, axis=-2, out=part_8)  # (26) error of k_sub
+            np.multiply(2, d_k_sub_sub, out=part_10)  # (26) error of k_sub
+            np.divide(1, part_10, out=part_10)  # (26) error of k_sub
+            np.multiply(2, part_8, out=part_8)  # (26) error of k_sub
+            np.multiply(part_8, part_10, out=part_10)  # (26) error of k_sub
+            np.multiply(part_10[:, None], k_sub[chunk], out=part_9)  # (26) error of k_sub
+            np.subtract(part_7, part_9, out=d_k_sub)  # (26) error of k_sub
+            sigmoid_into(k_bar[chunk], out=part_7)  # (27) error of k_bar
+            np.subtract(1, k_sub[chunk], out=part_9)  # (27) error of k_bar
+            np.multiply(part_7, part_9, out=part_7)  # (27) error of k_bar
+            np.add(k_sub[chunk], part_7, out=part_9)  # (27) error of k_bar
+            np.multiply(d_k_sub, part_9, out=d_k_bar[chunk])  # (27) error of k_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_k_bar[chunk]))
+
+        # (32)
+        d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
+        grads.W_k[...] = np.matmul(
+            d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_5:
+            count = chunk.stop - chunk.start
+            part_13 = part_13_room[:count]
+            part_14 = part_14_room[:count]
+            d_q_sub_sub = d_q_sub_sub_room[:count]
+            part_15 = part_15_room[:count]
+            part_16 = part_16_room[:count]
+            d_q_sub = d_q_sub_room[:count]
+            part_17 = part_17_room[:count]
+            part_18 = part_18_room[:count]
+            d_q = batch_matvec(S[chunk].swapaxes(-1, -2), d_o[chunk])  # (28) error of q
+            np.square(q_sub[chunk], out=part_13)  # (29) error of q_sub
+            np.add.reduce(part_13, axis=-2, out=part_14)  # (29) error of q_sub
+            np.add(1e-06, part_14, out=part_14)  # (29) error of q_sub
+            np.sqrt(part_14, out=d_q_sub_sub)  # (29) error of q_sub
+            np.divide(d_q, d_q_sub_sub[:, None], out=part_13)  # (29) error of q_sub
+            np.multiply(d_q, q[chunk], out=part_15)  # (29) error of q_sub
+            np.divide(part_15, d_q_sub_sub[:, None], out=part_15)  # (29) error of q_sub
+            np.add.reduce(part_15, axis=-2, out=part_14)  # (29) error of q_sub
+            np.multiply(2, d_q_sub_sub, out=part_16)  # (29) error of q_sub
+            np.divide(1, part_16, out=part_16)  # (29) error of q_sub
+            np.multiply(2, part_14, out=part_14)  # (29) error of q_sub
+            np.multiply(part_14, part_16, out=part_16)  # (29) error of q_sub
+            np.multiply(part_16[:, None], q_sub[chunk], out=part_15)  # (29) error of q_sub
+            np.subtract(part_13, part_15, out=d_q_sub)  # (29) error of q_sub
+            sigmoid_into(q_bar[chunk], out=part_13)  # (30) error of q_bar
+            np.subtract(1, q_sub[chunk], out=part_15)  # (30) error of q_bar
+            np.multiply(part_13, part_15, out=part_13)  # (30) error of q_bar
+            np.add(q_sub[chunk], part_13, out=part_15)  # (30) error of q_bar
+            np.multiply(d_q_sub, part_15, out=d_q_bar[chunk])  # (30) error of q_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_q_bar[chunk]))
+            if "x" in wrt:
+                np.matmul(W_q_T, d_q_bar[chunk], out=part_17)
+                np.add(part_17, np.matmul(W_k_T, d_k_bar[chunk]), out=part_17)
+                np.add(part_17, np.matmul(W_v_T, d_v_bar2[chunk]), out=part_17)
+                np.subtract(1, beta[chunk], out=part_14)
+                np.multiply(w_beta_column, d_beta_wide[chunk], out=part_18)
+                np.multiply(part_18, beta_wide[chunk], out=part_18)
+                np.multiply(part_18, part_14[:, None], out=part_18)
+                np.add(part_17, part_18, out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
+        # (31)
+        d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+        grads.W_q[...] = np.matmul(
+            d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_6:
+            count = chunk.stop - chunk.start
+            part_19 = part_19_room[:count]
+            part_20 = part_20_room[:count]
+            np.subtract(1, beta[chunk], out=part_19)  # (34) gradient of w_beta
+            np.multiply(d_beta[chunk], beta[chunk], out=part_20)  # (34) gradient of w_beta
+            np.multiply(part_20, part_19, out=part_19)  # (34) gradient of w_beta
+            np.multiply(part_19[:, None], x[chunk], out=multiply_x[chunk])  # (34)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_x[chunk]))
+
+        grads.w_beta[...] = multiply_x.sum((0, -1))  # (34) gradient of w_beta
+
         if "x" in wrt:
-            np.matmul(W_q_T, d_q_bar[chunk], out=part_17)
-            np.add(part_17, np.matmul(W_k_T, d_k_bar[chunk]), out=part_17)
-            np.add(part_17, np.matmul(W_v_T, d_v_bar2[chunk]), out=part_17)
-            np.subtract(1, beta[chunk], out=part_14)
-            np.multiply(w_beta_column, d_beta_wide[chunk], out=part_18)
-            np.multiply(part_18, beta_wide[chunk], out=part_18)
-            np.multiply(part_18, part_14[:, None], out=part_18)
-            np.add(part_17, part_18, out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["S"] = np.array(d_S_at0)
+        return grads
 
-    # (31)
-    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    grads.W_q[...] = np.matmul(
-        d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_6, True):
-        count = chunk.stop - chunk.start
-        part_19 = part_19_room[:count]
-        part_20 = part_20_room[:count]
-        np.subtract(1, beta[chunk], out=part_19)  # (34) gradient of w_beta
-        np.multiply(d_beta[chunk], beta[chunk], out=part_20)  # (34) gradient of w_beta
-        np.multiply(part_20, part_19, out=part_19)  # (34) gradient of w_beta
-        np.multiply(part_19[:, None], x[chunk], out=multiply_x[chunk])  # (34) gradient of w_beta
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_x[chunk]))
-
-    grads.w_beta[...] = multiply_x.sum((0, -1))  # (34) gradient of w_beta
-
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["S"] = np.array(d_S_at0)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1700,14 +1783,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1741,7 +1824,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1774,9 +1857,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1872,7 +1955,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1974,4 +2057,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:0385817d8aee04c3baf68813d98760fb036495d87e157d78ae9bdb90ee37d6f9
+# rnnsym-seal: sha256:4de4ed70a96307ab222615b030b12697ac8f38a04021bc0369b580750ee79c88

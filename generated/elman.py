@@ -30,7 +30,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -281,7 +281,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -317,11 +322,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -332,6 +354,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -352,6 +376,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -447,7 +472,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -462,7 +487,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -495,7 +520,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -663,6 +688,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -812,13 +850,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -860,8 +903,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -871,20 +914,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -908,11 +951,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -925,7 +978,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands = work.array("operands", (steps + 1, n_h + n_x + 1, batch), dtype)  # x, h[t-1], 1
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     h_bar = work.array("h_bar", (n_h, batch), dtype)
     p_bar_room = work.array("p_bar_room", (span, n_y, batch), dtype)
@@ -934,45 +986,53 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     b_y_column = b_y[:, None]
     x = operands[:steps, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+    (walk,) = along([slice(0, steps)], True, operands_2, h)
+    chunks = stretches(steps, span, True)
 
-    # step by step, forwards
-    for operands_2_t, h_t, over in zip(operands_2, h, run.masks):
-        np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
-        sigmoid_into(h_bar, out=h_t)  # (1) hidden units; h[t-1] is the context
-        if over is not None:
-            clear(over, h_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        # (5)
-        np.matmul(V, h[chunk], out=p_bar)
-        np.add(p_bar, b_y_column, out=p_bar)
-        softmax_rows(p_bar, -2, out=p[chunk])  # (2) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+        # step by step, forwards
+        for (operands_2_t, h_t), over in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            sigmoid_into(h_bar, out=h_t)  # (1) hidden units; h[t-1] is the context
+            if over is not None:
+                clear(over, h_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            # (5)
+            np.matmul(V, h[chunk], out=p_bar)
+            np.add(p_bar, b_y_column, out=p_bar)
+            softmax_rows(p_bar, -2, out=p[chunk])  # (2) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (3)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h": turned(h),
+            "p": turned(p),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (3)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "h": turned(operands[:, n_x : n_h + n_x]),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h": turned(h),
-        "p": turned(p),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "h": turned(operands[:, n_x : n_h + n_x]),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -992,45 +1052,48 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     p_now = p[0]
     x = operands[0, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
-    np.matmul(weights, operands_2, out=h_bar)  # (4) pre-activation of h
-    sigmoid_into(h_bar, out=h)  # (1) hidden units; h[t-1] is the context
-    # (5)
-    np.matmul(V, h, out=p_bar)
-    np.add(p_bar, b_y_column, out=p_bar)
-    softmax_rows(p_bar, -2, out=p_now)  # (2) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
-    out = {
-        "h": np.array(h.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "h": np.array(h.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(weights, operands_2, out=h_bar)  # (4) pre-activation of h
+        sigmoid_into(h_bar, out=h)  # (1) hidden units; h[t-1] is the context
+        # (5)
+        np.dot(V, h, out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        softmax_rows(p_bar, -2, out=p_now)  # (2) class probabilities
+
+        out = {
+            "h": np.array(h.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "h": np.array(h.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
     W = params.W
     U = params.U
     V = params.V
-    d_loss = 1 / max(batch, 1)
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands = work.arrays["operands"]
     d_h_bar_all = work.array("d_h_bar", (steps + 1, n_h, batch), dtype)
@@ -1045,71 +1108,82 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     V_T = V.T
     h = operands[1 : steps + 1, n_x : n_h + n_x]
     d_h_bar = d_h_bar_all[:steps]
-    U_T = np.ascontiguousarray(U.T)
     d_h_bar_next = d_h_bar_all[1 : steps + 1]
     W_T = W.T
     d_h_bar_all[steps:] = 0
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(chunks_2, False, d_h_bar_next, d_h_bar, part_2_room, rooms=1)
+    chunks_3 = stretches(steps, span_3, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (6) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (6) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        U_T = np.ascontiguousarray(U.T)
 
-    # (11)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (13) gradient of b_y
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (6) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (6) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (7, 8)
-        np.subtract(1, h[chunk], out=part_3)  # (7, 8)
-        np.multiply(h[chunk], part_3, out=d_h_bar[chunk])  # (7, 8)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h_bar[chunk]))
-        for d_h_bar_next_t, part_2_t, d_h_bar_t, over in zip(
-            d_h_bar_next[chunk][::-1], part_2[::-1], d_h_bar[chunk][::-1], run.masks[chunk][::-1]
-        ):
-            np.dot(U_T, d_h_bar_next_t, out=part_4)  # (7, 8)
-            np.add(part_2_t, part_4, out=part_4)  # (7, 8)
-            np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (7, 8)
-            if over is not None:
-                clear(over, d_h_bar_t.T)
+        # (11)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        grads.V[...] = np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+        )
+        grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (13) gradient of b_y
 
-    if "initial" in wrt:
-        at_step_d_h_bar = at_step(d_h_bar, 1)
-        d_h_at0 = U.T @ at_step_d_h_bar
-    # (9, 10, 12)
-    d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-    np.matmul(
-        d_h_bar_flat[:, :steps].reshape(n_h, -1),
-        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (7, 8)
+            np.subtract(1, h[chunk], out=part_3)  # (7, 8)
+            np.multiply(h[chunk], part_3, out=d_h_bar[chunk])  # (7, 8)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h_bar[chunk]))
+            for (d_h_bar_next_t, d_h_bar_t, part_2_t), over in zip(walk, run.masks[chunk][::-1]):
+                np.dot(U_T, d_h_bar_next_t, out=part_4)  # (7, 8)
+                np.add(part_2_t, part_4, out=part_4)  # (7, 8)
+                np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (7, 8)
+                if over is not None:
+                    clear(over, d_h_bar_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
+        if "initial" in wrt:
+            at_step_d_h_bar = at_step(d_h_bar, 1)
+            d_h_at0 = U.T @ at_step_d_h_bar
+        # (9, 10, 12)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
+        np.matmul(
+            d_h_bar_flat[:, :steps].reshape(n_h, -1),
+            operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            if "x" in wrt:
+                np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["h"] = np.array(d_h_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["h"] = np.array(d_h_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1252,14 +1326,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1293,7 +1367,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1326,9 +1400,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1412,7 +1486,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1464,4 +1538,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:99adb17f0bf14599d2824529805543aa4cd7a7b2c3f7fd52106bec8b4e5c1da0
+# rnnsym-seal: sha256:c274f8e5a2383531fab4c9dc8dae446820eeccbef5b7b51df0364fe490f7d32c

@@ -42,7 +42,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -312,7 +312,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -348,11 +353,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -363,6 +385,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -383,6 +407,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -478,7 +503,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -493,7 +518,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -526,7 +551,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -694,6 +719,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -853,13 +891,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -901,8 +944,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -912,20 +955,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -949,11 +992,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -975,7 +1028,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     complement_z_bar = work.array("complement_z_bar", (steps, n_h, batch), dtype)
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (9 * n_h + n_x + 2))
     span_2 = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     part_room = work.array("part_room", (span, n_h, batch), dtype)
@@ -994,96 +1046,109 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     b_y_column = b_y[:, None]
     operands[:, n_h + n_x] = 1
     operands2[:, n_h] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+    chunks = stretches(steps, span, True)
+    walks = along(
+        chunks,
+        True,
+        sums,
+        operands_2,
+        r,
+        z,
+        z_bar,
+        operands2_rows,
+        h_prev,
+        n_hat,
+        operands2,
+        n,
+        complement_z_bar,
+        h,
+        part_room,
+        rooms=1,
+    )
+    chunks_2 = stretches(steps, span_2, True)
 
-    # step by step, forwards
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        # (10)
-        np.matmul(W_n, x[chunk], out=part)
-        np.add(part, b_n_column, out=part)
-        for (
-            sums_t,
-            operands_2_t,
-            r_t,
-            z_t,
-            z_bar_t,
-            operands2_rows_t,
-            h_prev_t,
-            n_hat_t,
-            operands2_t,
-            part_t,
-            n_t,
-            complement_z_bar_t,
-            h_t,
-            over,
-        ) in zip(
-            sums[chunk],
-            operands_2[chunk],
-            r[chunk],
-            z[chunk],
-            z_bar[chunk],
-            operands2_rows[chunk],
-            h_prev[chunk],
-            n_hat[chunk],
-            operands2[chunk],
-            part,
-            n[chunk],
-            complement_z_bar[chunk],
-            h[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
-            sigmoid_into(r_t, out=r_t)  # (1) reset gate
-            sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
-            np.copyto(operands2_rows_t, h_prev_t)
-            np.dot(weights2, operands2_t, out=n_hat_t)  # (9) operand of n
-            np.multiply(r_t, n_hat_t, out=part_2)  # (10) pre-activation of n
-            np.add(part_t, part_2, out=n_bar)  # (10) pre-activation of n
-            np.tanh(n_bar, out=n_t)  # (3) candidate
-            complement_into(z_bar_t, out=complement_z_bar_t)  # (4) hidden state
-            np.multiply(complement_z_bar_t, n_t, out=part_2)  # (4) hidden state
-            np.multiply(z_t, h_prev_t, out=part_3)  # (4) hidden state
-            np.add(part_2, part_3, out=h_t)  # (4) hidden state
-            if over is not None:
-                clear(over, sums_t.T, z_t.T, n_hat_t.T, n_t.T, complement_z_bar_t.T, h_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        # (11)
-        np.matmul(V, h[chunk], out=p_bar)
-        np.add(p_bar, b_y_column, out=p_bar)
-        softmax_rows(p_bar, -2, out=p[chunk])  # (5) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+        # step by step, forwards
+        for chunk, walk in zip(chunks, walks):
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            # (10)
+            np.matmul(W_n, x[chunk], out=part)
+            np.add(part, b_n_column, out=part)
+            for (
+                (
+                    sums_t,
+                    operands_2_t,
+                    r_t,
+                    z_t,
+                    z_bar_t,
+                    operands2_rows_t,
+                    h_prev_t,
+                    n_hat_t,
+                    operands2_t,
+                    n_t,
+                    complement_z_bar_t,
+                    h_t,
+                    part_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk]):
+                np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
+                sigmoid_into(r_t, out=r_t)  # (1) reset gate
+                sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
+                np.copyto(operands2_rows_t, h_prev_t)
+                np.dot(weights2, operands2_t, out=n_hat_t)  # (9) operand of n
+                np.multiply(r_t, n_hat_t, out=part_2)  # (10) pre-activation of n
+                np.add(part_t, part_2, out=n_bar)  # (10) pre-activation of n
+                np.tanh(n_bar, out=n_t)  # (3) candidate
+                complement_into(z_bar_t, out=complement_z_bar_t)  # (4) hidden state
+                np.multiply(complement_z_bar_t, n_t, out=part_2)  # (4) hidden state
+                np.multiply(z_t, h_prev_t, out=part_3)  # (4) hidden state
+                np.add(part_2, part_3, out=h_t)  # (4) hidden state
+                if over is not None:
+                    clear(over, sums_t.T, z_t.T, n_hat_t.T, n_t.T, complement_z_bar_t.T, h_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            # (11)
+            np.matmul(V, h[chunk], out=p_bar)
+            np.add(p_bar, b_y_column, out=p_bar)
+            softmax_rows(p_bar, -2, out=p[chunk])  # (5) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (6)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h": turned(h),
+            "r": turned(r),
+            "z": turned(z),
+            "n": turned(n),
+            "p": turned(p),
+            "z_bar": turned(z_bar),
+            "n_hat": turned(n_hat),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (6)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "h": turned(operands[:, n_x : n_h + n_x]),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h": turned(h),
-        "r": turned(r),
-        "z": turned(z),
-        "n": turned(n),
-        "p": turned(p),
-        "z_bar": turned(z_bar),
-        "n_hat": turned(n_hat),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "h": turned(operands[:, n_x : n_h + n_x]),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1126,52 +1191,57 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     p_now = p[0]
     operands[:, n_h + n_x] = 1
     operands2[:, n_h] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
-    # (10)
-    np.matmul(W_n, x, out=part)
-    np.add(part, b_n_column, out=part)
-    np.matmul(weights, operands_2, out=sums_now)  # (7, 8)
-    sigmoid_into(r, out=r)  # (1) reset gate
-    sigmoid_into(z_bar, out=z_now)  # (2) update gate: one keeps the old state
-    np.copyto(operands2_rows, h_prev)
-    np.matmul(weights2, operands2_now, out=n_hat_now)  # (9) operand of n
-    np.multiply(r, n_hat_now, out=part_2)  # (10) pre-activation of n
-    np.add(part, part_2, out=n_bar)  # (10) pre-activation of n
-    np.tanh(n_bar, out=n_now)  # (3) candidate
-    complement_into(z_bar, out=complement_z_bar_now)  # (4) hidden state
-    np.multiply(complement_z_bar_now, n_now, out=part)  # (4) hidden state
-    np.multiply(z_now, h_prev, out=part_2)  # (4) hidden state
-    np.add(part, part_2, out=h)  # (4) hidden state
-    # (11)
-    np.matmul(V, h, out=p_bar)
-    np.add(p_bar, b_y_column, out=p_bar)
-    softmax_rows(p_bar, -2, out=p_now)  # (5) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
-    out = {
-        "h": np.array(h.T),
-        "r": np.array(r.T),
-        "z": np.array(z_now.T),
-        "n": np.array(n_now.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "h": np.array(h.T),
-    }
-    return State(carried, started=True), Values(out)
+        # (10)
+        np.dot(W_n, x, out=part)
+        np.add(part, b_n_column, out=part)
+        np.dot(weights, operands_2, out=sums_now)  # (7, 8)
+        sigmoid_into(r, out=r)  # (1) reset gate
+        sigmoid_into(z_bar, out=z_now)  # (2) update gate: one keeps the old state
+        np.copyto(operands2_rows, h_prev)
+        np.dot(weights2, operands2_now, out=n_hat_now)  # (9) operand of n
+        np.multiply(r, n_hat_now, out=part_2)  # (10) pre-activation of n
+        np.add(part, part_2, out=n_bar)  # (10) pre-activation of n
+        np.tanh(n_bar, out=n_now)  # (3) candidate
+        complement_into(z_bar, out=complement_z_bar_now)  # (4) hidden state
+        np.multiply(complement_z_bar_now, n_now, out=part)  # (4) hidden state
+        np.multiply(z_now, h_prev, out=part_2)  # (4) hidden state
+        np.add(part, part_2, out=h)  # (4) hidden state
+        # (11)
+        np.dot(V, h, out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        softmax_rows(p_bar, -2, out=p_now)  # (5) class probabilities
+
+        out = {
+            "h": np.array(h.T),
+            "r": np.array(r.T),
+            "z": np.array(z_now.T),
+            "n": np.array(n_now.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "h": np.array(h.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
@@ -1180,10 +1250,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_n = params.W_n
     U_n = params.U_n
     V = params.V
-    d_loss = 1 / max(batch, 1)
     weights = params.stack("weights")  # W_r, U_r, b_r; W_z, U_z, b_z
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands = work.arrays["operands"]
     n = work.arrays["n"]
@@ -1211,9 +1279,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_z_bar = d_sums[:steps, n_h : 2 * n_h]
     r = sums[:, :n_h]
     d_r_bar = d_sums[:steps, :n_h]
-    weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
     d_sums_2 = d_sums[1 : steps + 1]
-    U_n_T = np.ascontiguousarray(U_n.T)
     d_n_hat_next = d_n_hat_all[1 : steps + 1]
     d_h_back_next = d_h_back_all[1 : steps + 1]
     d_h_back = d_h_back_all[:steps]
@@ -1224,127 +1290,147 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_sums[steps:] = 0
     d_n_hat_all[steps:] = 0
     d_h_back_all[steps:] = 0
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (12) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (12) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
-
-    # (27)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(
+        chunks_2,
+        False,
+        d_sums_2,
+        d_n_hat_next,
+        d_h_back_next,
+        d_h_back,
+        z,
+        d_n_bar,
+        d_n_hat,
+        r,
+        d_z_bar,
+        d_r_bar,
+        part_2_room,
+        rooms=1,
     )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (32) gradient of b_y
+    chunks_3 = stretches(steps, span_3, True)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (13) error of h
-        np.square(n[chunk], out=part_3)  # (14, 15)
-        np.subtract(1, part_3, out=part_3)  # (14, 15)
-        np.multiply(complement_z_bar[chunk], part_3, out=d_n_bar[chunk])  # (14, 15)
-        np.subtract(h_prev[chunk], n[chunk], out=part_3)  # (18, 19)
-        np.subtract(1, z[chunk], out=part_4)  # (18, 19)
-        np.multiply(part_3, z[chunk], out=part_3)  # (18, 19)
-        np.multiply(part_3, part_4, out=d_z_bar[chunk])  # (18, 19)
-        np.subtract(1, r[chunk], out=part_4)  # (17, 20)
-        np.multiply(n_hat[chunk], r[chunk], out=part_3)  # (17, 20)
-        np.multiply(part_3, part_4, out=d_r_bar[chunk])  # (17, 20)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_n_bar[chunk]), turned(d_z_bar[chunk]))
-            clear(run.padding[chunk], turned(d_r_bar[chunk]))
-        for (
-            d_sums_2_t,
-            d_n_hat_next_t,
-            part_2_t,
-            d_h_back_next_t,
-            d_h_back_t,
-            z_t,
-            d_n_bar_t,
-            d_n_hat_t,
-            r_t,
-            d_z_bar_t,
-            d_r_bar_t,
-            over,
-        ) in zip(
-            d_sums_2[chunk][::-1],
-            d_n_hat_next[chunk][::-1],
-            part_2[::-1],
-            d_h_back_next[chunk][::-1],
-            d_h_back[chunk][::-1],
-            z[chunk][::-1],
-            d_n_bar[chunk][::-1],
-            d_n_hat[chunk][::-1],
-            r[chunk][::-1],
-            d_z_bar[chunk][::-1],
-            d_r_bar[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            # (13)
-            np.dot(weights_T, d_sums_2_t, out=part_5)
-            np.add(part_5, np.dot(U_n_T, d_n_hat_next_t), out=part_5)
-            np.add(part_2_t, part_5, out=part_5)  # (13) error of h
-            np.add(part_5, d_h_back_next_t, out=d_h)  # (13) error of h
-            np.multiply(z_t, d_h, out=d_h_back_t)  # (13) error of h
-            np.multiply(d_n_bar_t, d_h, out=d_n_bar_t)  # (14, 15)
-            np.multiply(r_t, d_n_bar_t, out=d_n_hat_t)  # (16) error of n_hat
-            np.multiply(d_z_bar_t, d_h, out=d_z_bar_t)  # (18, 19)
-            np.multiply(d_r_bar_t, d_n_bar_t, out=d_r_bar_t)  # (17, 20)
-            if over is not None:
-                clear(over, d_h_back_t.T, d_n_bar_t.T, d_n_hat_t.T, d_z_bar_t.T, d_r_bar_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
+        U_n_T = np.ascontiguousarray(U_n.T)
 
-    if "initial" in wrt:
-        at_step_d_r_bar = at_step(d_r_bar, 1)
-        at_step_d_z_bar = at_step(d_z_bar, 1)
-        at_step_d_n_hat = at_step(d_n_hat, 1)
-        affine_U_r = U_r.T @ at_step_d_r_bar + U_z.T @ at_step_d_z_bar + U_n.T @ at_step_d_n_hat
-        at_step_d_h_back = at_step(d_h_back, 1)
-        d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
-    # (21, 22, 24, 25, 28, 29)
-    d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.matmul(
-        d_sums_flat[:, :steps].reshape(2 * n_h, -1),
-        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
-    # (23)
-    d_n_bar_flat = work.flat("d_n_bar_flat", d_n_bar)
-    grads.W_n[...] = np.matmul(
-        d_n_bar_flat.reshape(len(d_n_bar_flat), -1), operands_flat[:n_x, :steps].reshape(n_x, -1).T
-    )
-    grads.b_n[...] = d_n_bar_flat.reshape(len(d_n_bar_flat), -1).sum(-1)  # (30) gradient of b_n
-    # (26, 31)
-    d_n_hat_flat = work.flat("d_n_hat_flat", d_n_hat_all)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
-        d_n_hat_flat[:, :steps].reshape(n_h, -1),
-        operands2_flat.reshape(len(operands2_flat), -1).T,
-        out=grads.stack("weights2"),
-    )
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (12) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (12) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
+        # (27)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        grads.V[...] = np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+        )
+        grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (32) gradient of b_y
+
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            part_4 = part_4_room[:count]
+            np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (13) error of h
+            np.square(n[chunk], out=part_3)  # (14, 15)
+            np.subtract(1, part_3, out=part_3)  # (14, 15)
+            np.multiply(complement_z_bar[chunk], part_3, out=d_n_bar[chunk])  # (14, 15)
+            np.subtract(h_prev[chunk], n[chunk], out=part_3)  # (18, 19)
+            np.subtract(1, z[chunk], out=part_4)  # (18, 19)
+            np.multiply(part_3, z[chunk], out=part_3)  # (18, 19)
+            np.multiply(part_3, part_4, out=d_z_bar[chunk])  # (18, 19)
+            np.subtract(1, r[chunk], out=part_4)  # (17, 20)
+            np.multiply(n_hat[chunk], r[chunk], out=part_3)  # (17, 20)
+            np.multiply(part_3, part_4, out=d_r_bar[chunk])  # (17, 20)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_n_bar[chunk]), turned(d_z_bar[chunk]))
+                clear(run.padding[chunk], turned(d_r_bar[chunk]))
+            for (
+                (
+                    d_sums_2_t,
+                    d_n_hat_next_t,
+                    d_h_back_next_t,
+                    d_h_back_t,
+                    z_t,
+                    d_n_bar_t,
+                    d_n_hat_t,
+                    r_t,
+                    d_z_bar_t,
+                    d_r_bar_t,
+                    part_2_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                # (13)
+                np.dot(weights_T, d_sums_2_t, out=part_5)
+                np.add(part_5, np.dot(U_n_T, d_n_hat_next_t), out=part_5)
+                np.add(part_2_t, part_5, out=part_5)  # (13) error of h
+                np.add(part_5, d_h_back_next_t, out=d_h)  # (13) error of h
+                np.multiply(z_t, d_h, out=d_h_back_t)  # (13) error of h
+                np.multiply(d_n_bar_t, d_h, out=d_n_bar_t)  # (14, 15)
+                np.multiply(r_t, d_n_bar_t, out=d_n_hat_t)  # (16) error of n_hat
+                np.multiply(d_z_bar_t, d_h, out=d_z_bar_t)  # (18, 19)
+                np.multiply(d_r_bar_t, d_n_bar_t, out=d_r_bar_t)  # (17, 20)
+                if over is not None:
+                    clear(over, d_h_back_t.T, d_n_bar_t.T, d_n_hat_t.T, d_z_bar_t.T, d_r_bar_t.T)
+
+        if "initial" in wrt:
+            at_step_d_r_bar = at_step(d_r_bar, 1)
+            at_step_d_z_bar = at_step(d_z_bar, 1)
+            at_step_d_n_hat = at_step(d_n_hat, 1)
+            affine_U_r = U_r.T @ at_step_d_r_bar + U_z.T @ at_step_d_z_bar + U_n.T @ at_step_d_n_hat
+            at_step_d_h_back = at_step(d_h_back, 1)
+            d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
+        # (21, 22, 24, 25, 28, 29)
+        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        np.matmul(
+            d_sums_flat[:, :steps].reshape(2 * n_h, -1),
+            operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+        # (23)
+        d_n_bar_flat = work.flat("d_n_bar_flat", d_n_bar)
+        grads.W_n[...] = np.matmul(
+            d_n_bar_flat.reshape(len(d_n_bar_flat), -1),
+            operands_flat[:n_x, :steps].reshape(n_x, -1).T,
+        )
+        grads.b_n[...] = d_n_bar_flat.reshape(len(d_n_bar_flat), -1).sum(-1)  # (30) gradient of b_n
+        # (26, 31)
+        d_n_hat_flat = work.flat("d_n_hat_flat", d_n_hat_all)
+        operands2_flat = work.flat("operands2_flat", operands2)
+        np.matmul(
+            d_n_hat_flat[:, :steps].reshape(n_h, -1),
+            operands2_flat.reshape(len(operands2_flat), -1).T,
+            out=grads.stack("weights2"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            if "x" in wrt:
+                np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+                np.add(d_x[chunk], np.matmul(W_n_T, d_n_bar[chunk]), out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
-            np.add(d_x[chunk], np.matmul(W_n_T, d_n_bar[chunk]), out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["h"] = np.array(d_h_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["h"] = np.array(d_h_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1540,14 +1626,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1581,7 +1667,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1614,9 +1700,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1706,7 +1792,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1774,4 +1860,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:61b7e6ea0e6e10675ade9f56a50cdf90817e5a0d6b5890f135d3e87165248387
+# rnnsym-seal: sha256:6d542b8d672066ee92ef0797d4b4a069507fd4c8d3a39afb3147705c97610f6b

@@ -35,7 +35,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -295,7 +295,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -331,11 +336,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -346,6 +368,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -366,6 +390,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -461,7 +486,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -476,7 +501,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -509,7 +534,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -677,6 +702,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -826,13 +864,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -874,8 +917,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -885,20 +928,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -922,18 +965,27 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
-    mu = run.data["mu"]
     weights = params.stack("weights")  # W, U, b
     weights2 = params.stack("weights2")  # V, b_y
     operands = work.array("operands", (steps + 1, n_x + n_y + 1, batch), dtype)  # x, s, 1
@@ -941,7 +993,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands2 = work.array("operands2", (steps, n_h + 1, batch), dtype)  # h, 1
     p_bar = work.array("p_bar", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (2 * n_y + 1))
     part = work.array("part", (n_y, batch), dtype)
     h_bar = work.array("h_bar", (n_h, batch), dtype)
@@ -954,53 +1005,62 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     x = operands[1 : steps + 1, :n_x]
     operands[:, n_x + n_y] = 1
     operands2[:, n_h] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("s", turned(operands[:, n_x : n_x + n_y]), 1, 0, 1)
-    run.fill_outside("p", turned(p_all), 1, 0, 1)
+    (walk,) = along([slice(0, steps)], True, s_prev, s, p_prev, operands_2, h, p_bar, operands2, p)
+    chunks = stretches(steps, span, True)
 
-    # step by step, forwards
-    for s_prev_t, s_t, p_prev_t, operands_2_t, h_t, p_bar_t, operands2_t, p_t, over in zip(
-        s_prev, s, p_prev, operands_2, h, p_bar, operands2, p, run.masks
-    ):
-        np.multiply(mu, s_prev_t, out=part)  # (1) state: what has been put out so far
-        np.add(part, p_prev_t, out=s_t)  # (1) state: what has been put out so far
-        np.dot(weights, operands_2_t, out=h_bar)  # (5) pre-activation of h
-        sigmoid_into(h_bar, out=h_t)  # (2) hidden units
-        np.dot(weights2, operands2_t, out=p_bar_t)  # (6) pre-activation of p
-        softmax_rows(p_bar_t, -2, out=p_t)  # (3) class probabilities
-        if over is not None:
-            clear(over, s_t.T, h_t.T, p_bar_t.T, p_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        mu = run.data["mu"]
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("s", turned(operands[:, n_x : n_x + n_y]), 1, 0, 1)
+        run.fill_outside("p", turned(p_all), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
+        # step by step, forwards
+        for (
+            (s_prev_t, s_t, p_prev_t, operands_2_t, h_t, p_bar_t, operands2_t, p_t),
+            over,
+        ) in zip(walk, run.masks):
+            np.multiply(mu, s_prev_t, out=part)  # (1) state: what has been put out so far
+            np.add(part, p_prev_t, out=s_t)  # (1) state: what has been put out so far
+            np.dot(weights, operands_2_t, out=h_bar)  # (5) pre-activation of h
+            sigmoid_into(h_bar, out=h_t)  # (2) hidden units
+            np.dot(weights2, operands2_t, out=p_bar_t)  # (6) pre-activation of p
+            softmax_rows(p_bar_t, -2, out=p_t)  # (3) class probabilities
+            if over is not None:
+                clear(over, s_t.T, h_t.T, p_bar_t.T, p_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar[chunk], -2, p[chunk])  # (4)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h": turned(h),
+            "s": turned(s),
+            "p": turned(p),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar[chunk], -2, p[chunk])  # (4)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "s": turned(operands[:, n_x : n_x + n_y]),
+            "p": turned(p_all),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h": turned(h),
-        "s": turned(s),
-        "p": turned(p),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "s": turned(operands[:, n_x : n_x + n_y]),
-        "p": turned(p_all),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
-    mu = run.data["mu"]
     weights = params.stack("weights")  # W, U, b
     weights2 = params.stack("weights2")  # V, b_y
     operands = work.array("operands", (steps + 1, n_x + n_y + 1, batch), dtype)  # x, s, 1
@@ -1020,49 +1080,52 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     x = operands[1, :n_x]
     operands[:, n_x + n_y] = 1
     operands2[:, n_h] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n_x + n_y] = run.outside("s[0]").T
-    p_all[0] = run.outside("p[0]").T
 
-    np.multiply(mu, s_prev, out=part)  # (1) state: what has been put out so far
-    np.add(part, p_prev, out=s)  # (1) state: what has been put out so far
-    np.matmul(weights, operands_2, out=h_bar)  # (5) pre-activation of h
-    sigmoid_into(h_bar, out=h)  # (2) hidden units
-    np.matmul(weights2, operands2_now, out=p_bar_now)  # (6) pre-activation of p
-    softmax_rows(p_bar_now, -2, out=p)  # (3) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        mu = run.data["mu"]
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n_x + n_y] = run.outside("s[0]").T
+        p_all[0] = run.outside("p[0]").T
 
-    out = {
-        "h": np.array(h.T),
-        "s": np.array(s.T),
-        "p": np.array(p.T),
-    }
-    carried = {
-        "s": np.array(s.T),
-        "p": np.array(p.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.multiply(mu, s_prev, out=part)  # (1) state: what has been put out so far
+        np.add(part, p_prev, out=s)  # (1) state: what has been put out so far
+        np.dot(weights, operands_2, out=h_bar)  # (5) pre-activation of h
+        sigmoid_into(h_bar, out=h)  # (2) hidden units
+        np.dot(weights2, operands2_now, out=p_bar_now)  # (6) pre-activation of p
+        softmax_rows(p_bar_now, -2, out=p)  # (3) class probabilities
+
+        out = {
+            "h": np.array(h.T),
+            "s": np.array(s.T),
+            "p": np.array(p.T),
+        }
+        carried = {
+            "s": np.array(s.T),
+            "p": np.array(p.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
-    mu = run.data["mu"]
     W = params.W
     U = params.U
     V = params.V
-    d_loss = 1 / max(batch, 1)
     p_all = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands2 = work.arrays["operands2"]
     d_h_bar = work.array("d_h_bar", (steps, n_h, batch), dtype)
@@ -1081,88 +1144,97 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     p = p_all[1 : steps + 1]
     h = operands2[:, :n_h]
     d_s_next = d_s_all[1 : steps + 1]
-    V_T = np.ascontiguousarray(V.T)
-    U_T = np.ascontiguousarray(U.T)
     d_s = d_s_all[:steps]
     W_T = W.T
     s_prev = operands[:steps, n_x : n_x + n_y]
     d_s_all[steps:] = 0
+    chunks = stretches(steps, span, False)
+    walks = along(chunks, False, d_s_next, p, d_p_bar, d_h_bar, d_s)
+    chunks_2 = stretches(steps, span_2, True)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        part_2 = part_2_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (8) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (8) error of p_bar
-        np.subtract(1, h[chunk], out=part_2)  # (9, 10)
-        np.multiply(h[chunk], part_2, out=d_h_bar[chunk])  # (9, 10)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]), turned(d_h_bar[chunk]))
-        for d_s_next_t, p_t, d_p_bar_t, d_h_bar_t, d_s_t, over in zip(
-            d_s_next[chunk][::-1],
-            p[chunk][::-1],
-            d_p_bar[chunk][::-1],
-            d_h_bar[chunk][::-1],
-            d_s[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.copyto(d_p, d_s_next_t)  # (7) error of p
-            part_6 = np.multiply(d_p, p_t).sum(-2)  # (8) error of p_bar
-            np.subtract(d_p, part_6, out=part_3)  # (8) error of p_bar
-            np.multiply(p_t, part_3, out=part_3)  # (8) error of p_bar
-            np.add(d_p_bar_t, part_3, out=d_p_bar_t)  # (8) error of p_bar
-            np.dot(V_T, d_p_bar_t, out=part_4)  # (9, 10)
-            np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (9, 10)
-            np.dot(U_T, d_h_bar_t, out=part_3)  # (11) error of s
-            np.multiply(mu, d_s_next_t, out=part_5)  # (11) error of s
-            np.add(part_3, part_5, out=d_s_t)  # (11) error of s
-            if over is not None:
-                clear(over, d_p_bar_t.T, d_h_bar_t.T, d_s_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        mu = run.data["mu"]
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        V_T = np.ascontiguousarray(V.T)
+        U_T = np.ascontiguousarray(U.T)
 
-    if "initial" in wrt:
-        at_step_d_s = at_step(d_s, 1)
-        d_s_at0 = np.multiply(mu, at_step_d_s)
-        d_p_at0 = at_step(d_s, 1)
-    # (12, 13, 15)
-    d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_h_bar_flat.reshape(len(d_h_bar_flat), -1),
-        operands_flat[:, 1 : steps + 1].reshape(n_x + n_y + 1, -1).T,
-        out=grads.stack("weights"),
-    )
-    # (14, 16)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands2_flat.reshape(len(operands2_flat), -1).T,
-        out=grads.stack("weights2"),
-    )
+        # step by step, backwards
+        for chunk, walk in zip(chunks, walks):
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            part_2 = part_2_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (8) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (8) error of p_bar
+            np.subtract(1, h[chunk], out=part_2)  # (9, 10)
+            np.multiply(h[chunk], part_2, out=d_h_bar[chunk])  # (9, 10)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]), turned(d_h_bar[chunk]))
+            for (
+                (d_s_next_t, p_t, d_p_bar_t, d_h_bar_t, d_s_t),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                np.copyto(d_p, d_s_next_t)  # (7) error of p
+                part_6 = np.multiply(d_p, p_t).sum(-2)  # (8) error of p_bar
+                np.subtract(d_p, part_6, out=part_3)  # (8) error of p_bar
+                np.multiply(p_t, part_3, out=part_3)  # (8) error of p_bar
+                np.add(d_p_bar_t, part_3, out=d_p_bar_t)  # (8) error of p_bar
+                np.dot(V_T, d_p_bar_t, out=part_4)  # (9, 10)
+                np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (9, 10)
+                np.dot(U_T, d_h_bar_t, out=part_3)  # (11) error of s
+                np.multiply(mu, d_s_next_t, out=part_5)  # (11) error of s
+                np.add(part_3, part_5, out=d_s_t)  # (11) error of s
+                if over is not None:
+                    clear(over, d_p_bar_t.T, d_h_bar_t.T, d_s_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        if "x" in wrt:
-            np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+        if "initial" in wrt:
+            at_step_d_s = at_step(d_s, 1)
+            d_s_at0 = np.multiply(mu, at_step_d_s)
+            d_p_at0 = at_step(d_s, 1)
+        # (12, 13, 15)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_h_bar_flat.reshape(len(d_h_bar_flat), -1),
+            operands_flat[:, 1 : steps + 1].reshape(n_x + n_y + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+        # (14, 16)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands2_flat = work.flat("operands2_flat", operands2)
+        np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands2_flat.reshape(len(operands2_flat), -1).T,
+            out=grads.stack("weights2"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            if "x" in wrt:
+                np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+            if "mu" in wrt:
+                dot_d_s[chunk] = np.multiply(d_s[chunk], s_prev[chunk]).sum(-2)
+            if run.padding is not None:
+                clear(run.padding[chunk], dot_d_s[chunk])
+
         if "mu" in wrt:
-            dot_d_s[chunk] = np.multiply(d_s[chunk], s_prev[chunk]).sum(-2)
-        if run.padding is not None:
-            clear(run.padding[chunk], dot_d_s[chunk])
+            d_mu = dot_d_s.sum()
 
-    if "mu" in wrt:
-        d_mu = dot_d_s.sum()
+        if "x" in wrt:
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "mu" in wrt:
+            grads.constants["mu"] = np.array(d_mu)
+        if "initial" in wrt:
+            grads.initial["s"] = np.array(d_s_at0.T)
+            grads.initial["p"] = np.array(d_p_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "mu" in wrt:
-        grads.constants["mu"] = np.array(d_mu)
-    if "initial" in wrt:
-        grads.initial["s"] = np.array(d_s_at0.T)
-        grads.initial["p"] = np.array(d_p_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1321,14 +1393,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1365,7 +1437,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1401,9 +1473,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1492,7 +1564,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1549,4 +1621,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:63e9ec1ac5df30fbd563d71f8dd8a207f17f88a4320164a5b1383ee3378fa34c
+# rnnsym-seal: sha256:4fd38cad02450ac971b9c60a5230278716e5c3fece36a744990ad15a513e6fd7

@@ -51,7 +51,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -333,7 +333,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -369,11 +374,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -384,6 +406,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -404,6 +428,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -499,7 +524,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -514,7 +539,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -547,7 +572,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -715,6 +740,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -864,13 +902,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -912,8 +955,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -923,20 +966,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -960,11 +1003,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -983,7 +1036,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     tanh_c = work.array("tanh_c", (steps, n, batch), dtype)
     q = work.array("q", (steps, n_d, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    d: Any = features_first(run.data.get("d"), 2)
     span = stretch(steps, batch * (3 * n_d + n + n_x + 2))
     part = work.array("part", (n, batch), dtype)
     part_2 = work.array("part_2", (n, batch), dtype)
@@ -1002,68 +1054,77 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     b_q_column = b_q[:, None]
     x = operands[:steps, :n_x]
     operands[:, n + n_x] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("y", turned(operands[:, n_x : n + n_x]), 1, 0, 1)
-    run.fill_outside("c", turned(c_all), 1, 0, 1)
+    (walk,) = along([slice(0, steps)], True, sums, operands_2, z, c_prev, i, f, c, o, tanh_c, y)
+    chunks = stretches(steps, span, True)
 
-    # step by step, forwards
-    for sums_t, operands_2_t, z_t, c_prev_t, i_t, f_t, c_t, o_t, tanh_c_t, y_t, over in zip(
-        sums, operands_2, z, c_prev, i, f, c, o, tanh_c, y, run.masks
-    ):
-        np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
-        np.tanh(z_t, out=z_t)  # (1) block input
-        np.multiply(p_i_column, c_prev_t, out=part)  # (10) pre-activation of i
-        np.add(i_t, part, out=i_t)  # (10) pre-activation of i
-        sigmoid_into(i_t, out=i_t)  # (2) input gate
-        np.multiply(p_f_column, c_prev_t, out=part)  # (11) pre-activation of f
-        np.add(f_t, part, out=f_t)  # (11) pre-activation of f
-        sigmoid_into(f_t, out=f_t)  # (3) forget gate
-        np.multiply(z_t, i_t, out=part)  # (4) cell
-        np.multiply(c_prev_t, f_t, out=part_2)  # (4) cell
-        np.add(part, part_2, out=c_t)  # (4) cell
-        np.multiply(p_o_column, c_t, out=part)  # (12) pre-activation of o
-        np.add(o_t, part, out=o_t)  # (12) pre-activation of o
-        sigmoid_into(o_t, out=o_t)  # (5) output gate
-        np.tanh(c_t, out=tanh_c_t)  # (6) block output
-        np.multiply(tanh_c_t, o_t, out=y_t)  # (6) block output
-        if over is not None:
-            clear(over, sums_t.T, c_t.T, tanh_c_t.T, y_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        d: Any = features_first(run.data.get("d"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("y", turned(operands[:, n_x : n + n_x]), 1, 0, 1)
+        run.fill_outside("c", turned(c_all), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        q_bar = q_bar_room[:count]
-        # (13)
-        np.matmul(V, y[chunk], out=q_bar)
-        np.add(q_bar, b_q_column, out=q_bar)
-        softmax_rows(q_bar, -2, out=q[chunk])  # (7) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(q[chunk]))
+        # step by step, forwards
+        for (
+            (sums_t, operands_2_t, z_t, c_prev_t, i_t, f_t, c_t, o_t, tanh_c_t, y_t),
+            over,
+        ) in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+            np.tanh(z_t, out=z_t)  # (1) block input
+            np.multiply(p_i_column, c_prev_t, out=part)  # (10) pre-activation of i
+            np.add(i_t, part, out=i_t)  # (10) pre-activation of i
+            sigmoid_into(i_t, out=i_t)  # (2) input gate
+            np.multiply(p_f_column, c_prev_t, out=part)  # (11) pre-activation of f
+            np.add(f_t, part, out=f_t)  # (11) pre-activation of f
+            sigmoid_into(f_t, out=f_t)  # (3) forget gate
+            np.multiply(z_t, i_t, out=part)  # (4) cell
+            np.multiply(c_prev_t, f_t, out=part_2)  # (4) cell
+            np.add(part, part_2, out=c_t)  # (4) cell
+            np.multiply(p_o_column, c_t, out=part)  # (12) pre-activation of o
+            np.add(o_t, part, out=o_t)  # (12) pre-activation of o
+            sigmoid_into(o_t, out=o_t)  # (5) output gate
+            np.tanh(c_t, out=tanh_c_t)  # (6) block output
+            np.multiply(tanh_c_t, o_t, out=y_t)  # (6) block output
+            if over is not None:
+                clear(over, sums_t.T, c_t.T, tanh_c_t.T, y_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            q_bar = q_bar_room[:count]
+            # (13)
+            np.matmul(V, y[chunk], out=q_bar)
+            np.add(q_bar, b_q_column, out=q_bar)
+            softmax_rows(q_bar, -2, out=q[chunk])  # (7) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(q[chunk]))
+            if "d" in run.data:
+                loss[chunk] = softmax_loss(d[chunk], q_bar, -2, q[chunk])  # (8)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "y": turned(y),
+            "z": turned(z),
+            "i": turned(i),
+            "c": turned(c),
+            "f": turned(f),
+            "o": turned(o),
+            "q": turned(q),
+        }
         if "d" in run.data:
-            loss[chunk] = softmax_loss(d[chunk], q_bar, -2, q[chunk])  # (8)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "y": turned(operands[:, n_x : n + n_x]),
+            "c": turned(c_all),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "y": turned(y),
-        "z": turned(z),
-        "i": turned(i),
-        "c": turned(c),
-        "f": turned(f),
-        "o": turned(o),
-        "q": turned(q),
-    }
-    if "d" in run.data:
-        values["loss"] = loss
-    whole = {
-        "y": turned(operands[:, n_x : n + n_x]),
-        "c": turned(c_all),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1101,57 +1162,62 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     q_now = q[0]
     x = operands[0, :n_x]
     operands[:, n + n_x] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n + n_x] = run.outside("y[0]").T
-    c_all[0] = run.outside("c[0]").T
 
-    np.matmul(weights, operands_2, out=sums_now)  # (9-12)
-    np.tanh(z, out=z)  # (1) block input
-    np.multiply(p_i_column, c_prev, out=part)  # (10) pre-activation of i
-    np.add(i, part, out=i)  # (10) pre-activation of i
-    sigmoid_into(i, out=i)  # (2) input gate
-    np.multiply(p_f_column, c_prev, out=part)  # (11) pre-activation of f
-    np.add(f, part, out=f)  # (11) pre-activation of f
-    sigmoid_into(f, out=f)  # (3) forget gate
-    np.multiply(z, i, out=part)  # (4) cell
-    np.multiply(c_prev, f, out=part_2)  # (4) cell
-    np.add(part, part_2, out=c)  # (4) cell
-    np.multiply(p_o_column, c, out=part)  # (12) pre-activation of o
-    np.add(o, part, out=o)  # (12) pre-activation of o
-    sigmoid_into(o, out=o)  # (5) output gate
-    np.tanh(c, out=tanh_c_now)  # (6) block output
-    np.multiply(tanh_c_now, o, out=y)  # (6) block output
-    # (13)
-    np.matmul(V, y, out=q_bar)
-    np.add(q_bar, b_q_column, out=q_bar)
-    softmax_rows(q_bar, -2, out=q_now)  # (7) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n + n_x] = run.outside("y[0]").T
+        c_all[0] = run.outside("c[0]").T
 
-    out = {
-        "y": np.array(y.T),
-        "z": np.array(z.T),
-        "i": np.array(i.T),
-        "c": np.array(c.T),
-        "f": np.array(f.T),
-        "o": np.array(o.T),
-        "q": np.array(q_now.T),
-    }
-    carried = {
-        "y": np.array(y.T),
-        "c": np.array(c.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(weights, operands_2, out=sums_now)  # (9-12)
+        np.tanh(z, out=z)  # (1) block input
+        np.multiply(p_i_column, c_prev, out=part)  # (10) pre-activation of i
+        np.add(i, part, out=i)  # (10) pre-activation of i
+        sigmoid_into(i, out=i)  # (2) input gate
+        np.multiply(p_f_column, c_prev, out=part)  # (11) pre-activation of f
+        np.add(f, part, out=f)  # (11) pre-activation of f
+        sigmoid_into(f, out=f)  # (3) forget gate
+        np.multiply(z, i, out=part)  # (4) cell
+        np.multiply(c_prev, f, out=part_2)  # (4) cell
+        np.add(part, part_2, out=c)  # (4) cell
+        np.multiply(p_o_column, c, out=part)  # (12) pre-activation of o
+        np.add(o, part, out=o)  # (12) pre-activation of o
+        sigmoid_into(o, out=o)  # (5) output gate
+        np.tanh(c, out=tanh_c_now)  # (6) block output
+        np.multiply(tanh_c_now, o, out=y)  # (6) block output
+        # (13)
+        np.dot(V, y, out=q_bar)
+        np.add(q_bar, b_q_column, out=q_bar)
+        softmax_rows(q_bar, -2, out=q_now)  # (7) class probabilities
+
+        out = {
+            "y": np.array(y.T),
+            "z": np.array(z.T),
+            "i": np.array(i.T),
+            "c": np.array(c.T),
+            "f": np.array(f.T),
+            "o": np.array(o.T),
+            "q": np.array(q_now.T),
+        }
+        carried = {
+            "y": np.array(y.T),
+            "c": np.array(c.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_d = run.sizes["n_d"]
     n_x = run.sizes["n_x"]
     n = run.sizes["n"]
@@ -1163,10 +1229,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     R_o = params.R_o
     p_o = params.p_o
     V = params.V
-    d_loss = 1 / max(batch, 1)
     weights = params.stack("weights")  # W_z, R_z, b_z; W_i, R_i, b_i; W_f, R_f, b_f; W_o, R_o, b_o
     q = work.arrays["q"]
-    d: Any = features_first(run.data.get("d"), 2)
     d_q_bar = work.array("d_q_bar", (steps, n_d, batch), dtype)
     operands = work.arrays["operands"]
     sums = work.arrays["sums"]
@@ -1204,7 +1268,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     z = sums[:, :n]
     d_i_bar = d_sums[:steps, n : 2 * n]
     d_z_bar = d_sums[:steps, :n]
-    weights_T = np.ascontiguousarray(weights[:, n_x : n + n_x].T)
     d_sums_2 = d_sums[1 : steps + 1]
     p_o_column = p_o[:, None]
     p_i_column = p_i[:, None]
@@ -1220,155 +1283,177 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     c = c_all[1 : steps + 1]
     d_sums[steps:] = 0
     d_c_back_all[steps:] = 0
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(q[chunk], d[chunk], out=part)  # (14) error of q_bar
-        np.multiply(d_loss, part, out=d_q_bar[chunk])  # (14) error of q_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_q_bar[chunk]))
-
-    # (33)
-    d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.matmul(
-        d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
-        operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(
+        chunks_2,
+        False,
+        d_sums_2,
+        d_o_bar,
+        d_i_bar_next,
+        d_f_bar_next,
+        d_c_back_next,
+        d_c_back,
+        f,
+        d_z_bar_d_i_bar_d_f_bar_parts,
+        d_z_bar_d_i_bar_d_f_bar,
+        part_2_room,
+        part_3_room,
+        rooms=2,
     )
-    grads.b_q[...] = d_q_bar_flat.reshape(len(d_q_bar_flat), -1).sum(-1)  # (38) gradient of b_q
+    chunks_3 = stretches(steps, span_3, True)
+    chunks_4 = stretches(steps, span_4, True)
+    chunks_5 = stretches(steps, span_5, True)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        part_5 = part_5_room[:count]
-        np.matmul(V_T, d_q_bar[chunk], out=part_2)  # (15) error of y
-        np.subtract(1, o[chunk], out=part_3)  # (16, 17)
-        np.multiply(tanh_c[chunk], o[chunk], out=part_4)  # (16, 17)
-        np.multiply(part_4, part_3, out=d_o_bar[chunk])  # (16, 17)
-        np.square(tanh_c[chunk], out=part_3)  # (18) error of c
-        np.subtract(1, part_3, out=part_4)  # (18) error of c
-        np.multiply(o[chunk], part_4, out=part_3)  # (18) error of c
-        np.subtract(1, f[chunk], out=part_4)  # (19, 22)
-        np.multiply(c_prev[chunk], f[chunk], out=part_5)  # (19, 22)
-        np.multiply(part_5, part_4, out=d_f_bar[chunk])  # (19, 22)
-        np.subtract(1, i[chunk], out=part_4)  # (20, 23)
-        np.multiply(z[chunk], i[chunk], out=part_5)  # (20, 23)
-        np.multiply(part_5, part_4, out=d_i_bar[chunk])  # (20, 23)
-        np.square(z[chunk], out=part_4)  # (21, 24)
-        np.subtract(1, part_4, out=part_5)  # (21, 24)
-        np.multiply(i[chunk], part_5, out=d_z_bar[chunk])  # (21, 24)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_o_bar[chunk]), turned(d_f_bar[chunk]))
-            clear(run.padding[chunk], turned(d_i_bar[chunk]), turned(d_z_bar[chunk]))
-        for (
-            d_sums_2_t,
-            part_2_t,
-            d_o_bar_t,
-            part_3_t,
-            d_i_bar_next_t,
-            d_f_bar_next_t,
-            d_c_back_next_t,
-            d_c_back_t,
-            f_t,
-            d_z_bar_d_i_bar_d_f_bar_parts_t,
-            d_z_bar_d_i_bar_d_f_bar_t,
-            over,
-        ) in zip(
-            d_sums_2[chunk][::-1],
-            part_2[::-1],
-            d_o_bar[chunk][::-1],
-            part_3[::-1],
-            d_i_bar_next[chunk][::-1],
-            d_f_bar_next[chunk][::-1],
-            d_c_back_next[chunk][::-1],
-            d_c_back[chunk][::-1],
-            f[chunk][::-1],
-            d_z_bar_d_i_bar_d_f_bar_parts[chunk][::-1],
-            d_z_bar_d_i_bar_d_f_bar[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(weights_T, d_sums_2_t, out=part_6)  # (15) error of y
-            np.add(part_2_t, part_6, out=d_y)  # (15) error of y
-            np.multiply(d_o_bar_t, d_y, out=d_o_bar_t)  # (16, 17)
-            np.multiply(p_o_column, d_o_bar_t, out=part_6)  # (18) error of c
-            np.multiply(part_3_t, d_y, out=part_7)  # (18) error of c
-            np.multiply(p_i_column, d_i_bar_next_t, out=part_8)  # (18) error of c
-            np.multiply(p_f_column, d_f_bar_next_t, out=part_9)  # (18) error of c
-            np.add(part_6, part_7, out=part_6)  # (18) error of c
-            np.add(part_6, part_8, out=part_7)  # (18) error of c
-            np.add(part_7, part_9, out=part_8)  # (18) error of c
-            np.add(part_8, d_c_back_next_t, out=d_c)  # (18) error of c
-            np.multiply(f_t, d_c, out=d_c_back_t)  # (18) error of c
-            # (19-24)
-            np.multiply(d_z_bar_d_i_bar_d_f_bar_parts_t, d_c, out=d_z_bar_d_i_bar_d_f_bar_parts_t)
-            if over is not None:
-                clear(over, d_o_bar_t.T, d_c_back_t.T, d_z_bar_d_i_bar_d_f_bar_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        d: Any = features_first(run.data.get("d"), 2)
+        weights_T = np.ascontiguousarray(weights[:, n_x : n + n_x].T)
 
-    if "initial" in wrt:
-        at_step_d_z_bar = at_step(d_z_bar, 1)
-        at_step_d_i_bar = at_step(d_i_bar, 1)
-        at_step_d_f_bar = at_step(d_f_bar, 1)
-        at_step_d_o_bar = at_step(d_o_bar, 1)
-        d_y_at0 = (
-            R_z.T @ at_step_d_z_bar
-            + R_i.T @ at_step_d_i_bar
-            + R_f.T @ at_step_d_f_bar
-            + R_o.T @ at_step_d_o_bar
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(q[chunk], d[chunk], out=part)  # (14) error of q_bar
+            np.multiply(d_loss, part, out=d_q_bar[chunk])  # (14) error of q_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_q_bar[chunk]))
+
+        # (33)
+        d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        grads.V[...] = np.matmul(
+            d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
+            operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
         )
-        at_step_d_i_bar_2 = at_step(d_i_bar, 1)
-        multiply_p_i = np.multiply(at_step_d_i_bar_2, p_i[:, None])
-        at_step_d_f_bar_2 = at_step(d_f_bar, 1)
-        multiply_p_f = np.multiply(at_step_d_f_bar_2, p_f[:, None])
-        at_step_d_c_back = at_step(d_c_back, 1)
-        add = np.add(multiply_p_i, multiply_p_f)
-        d_c_at0 = np.add(add, at_step_d_c_back)
-    # (25-32, 34-37)
-    d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.matmul(
-        d_sums_flat[:, :steps].reshape(4 * n, -1),
-        operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        grads.b_q[...] = d_q_bar_flat.reshape(len(d_q_bar_flat), -1).sum(-1)  # (38) gradient of b_q
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            part_4 = part_4_room[:count]
+            part_5 = part_5_room[:count]
+            np.matmul(V_T, d_q_bar[chunk], out=part_2)  # (15) error of y
+            np.subtract(1, o[chunk], out=part_3)  # (16, 17)
+            np.multiply(tanh_c[chunk], o[chunk], out=part_4)  # (16, 17)
+            np.multiply(part_4, part_3, out=d_o_bar[chunk])  # (16, 17)
+            np.square(tanh_c[chunk], out=part_3)  # (18) error of c
+            np.subtract(1, part_3, out=part_4)  # (18) error of c
+            np.multiply(o[chunk], part_4, out=part_3)  # (18) error of c
+            np.subtract(1, f[chunk], out=part_4)  # (19, 22)
+            np.multiply(c_prev[chunk], f[chunk], out=part_5)  # (19, 22)
+            np.multiply(part_5, part_4, out=d_f_bar[chunk])  # (19, 22)
+            np.subtract(1, i[chunk], out=part_4)  # (20, 23)
+            np.multiply(z[chunk], i[chunk], out=part_5)  # (20, 23)
+            np.multiply(part_5, part_4, out=d_i_bar[chunk])  # (20, 23)
+            np.square(z[chunk], out=part_4)  # (21, 24)
+            np.subtract(1, part_4, out=part_5)  # (21, 24)
+            np.multiply(i[chunk], part_5, out=d_z_bar[chunk])  # (21, 24)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_o_bar[chunk]), turned(d_f_bar[chunk]))
+                clear(run.padding[chunk], turned(d_i_bar[chunk]), turned(d_z_bar[chunk]))
+            for (
+                (
+                    d_sums_2_t,
+                    d_o_bar_t,
+                    d_i_bar_next_t,
+                    d_f_bar_next_t,
+                    d_c_back_next_t,
+                    d_c_back_t,
+                    f_t,
+                    d_z_bar_d_i_bar_d_f_bar_parts_t,
+                    d_z_bar_d_i_bar_d_f_bar_t,
+                    part_2_t,
+                    part_3_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                np.dot(weights_T, d_sums_2_t, out=part_6)  # (15) error of y
+                np.add(part_2_t, part_6, out=d_y)  # (15) error of y
+                np.multiply(d_o_bar_t, d_y, out=d_o_bar_t)  # (16, 17)
+                np.multiply(p_o_column, d_o_bar_t, out=part_6)  # (18) error of c
+                np.multiply(part_3_t, d_y, out=part_7)  # (18) error of c
+                np.multiply(p_i_column, d_i_bar_next_t, out=part_8)  # (18) error of c
+                np.multiply(p_f_column, d_f_bar_next_t, out=part_9)  # (18) error of c
+                np.add(part_6, part_7, out=part_6)  # (18) error of c
+                np.add(part_6, part_8, out=part_7)  # (18) error of c
+                np.add(part_7, part_9, out=part_8)  # (18) error of c
+                np.add(part_8, d_c_back_next_t, out=d_c)  # (18) error of c
+                np.multiply(f_t, d_c, out=d_c_back_t)  # (18) error of c
+                # (19-24)
+                np.multiply(
+                    d_z_bar_d_i_bar_d_f_bar_parts_t, d_c, out=d_z_bar_d_i_bar_d_f_bar_parts_t
+                )
+                if over is not None:
+                    clear(over, d_o_bar_t.T, d_c_back_t.T, d_z_bar_d_i_bar_d_f_bar_t.T)
+
+        if "initial" in wrt:
+            at_step_d_z_bar = at_step(d_z_bar, 1)
+            at_step_d_i_bar = at_step(d_i_bar, 1)
+            at_step_d_f_bar = at_step(d_f_bar, 1)
+            at_step_d_o_bar = at_step(d_o_bar, 1)
+            d_y_at0 = (
+                R_z.T @ at_step_d_z_bar
+                + R_i.T @ at_step_d_i_bar
+                + R_f.T @ at_step_d_f_bar
+                + R_o.T @ at_step_d_o_bar
+            )
+            at_step_d_i_bar_2 = at_step(d_i_bar, 1)
+            multiply_p_i = np.multiply(at_step_d_i_bar_2, p_i[:, None])
+            at_step_d_f_bar_2 = at_step(d_f_bar, 1)
+            multiply_p_f = np.multiply(at_step_d_f_bar_2, p_f[:, None])
+            at_step_d_c_back = at_step(d_c_back, 1)
+            add = np.add(multiply_p_i, multiply_p_f)
+            d_c_at0 = np.add(add, at_step_d_c_back)
+        # (25-32, 34-37)
+        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        np.matmul(
+            d_sums_flat[:, :steps].reshape(4 * n, -1),
+            operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            if "x" in wrt:
+                np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+            np.multiply(d_i_bar[chunk], c_prev[chunk], out=multiply_d_i_bar[chunk])  # (39)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_i_bar[chunk]))
+
+        grads.p_i[...] = multiply_d_i_bar.sum((0, -1))  # (39) gradient of p_i
+
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            np.multiply(d_f_bar[chunk], c_prev[chunk], out=multiply_d_f_bar[chunk])  # (40)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_f_bar[chunk]))
+
+        grads.p_f[...] = multiply_d_f_bar.sum((0, -1))  # (40) gradient of p_f
+
+        # all steps, a stretch at a time
+        for chunk in chunks_5:
+            np.multiply(d_o_bar[chunk], c[chunk], out=multiply_d_o_bar[chunk])  # (41)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_o_bar[chunk]))
+
+        grads.p_o[...] = multiply_d_o_bar.sum((0, -1))  # (41) gradient of p_o
+
         if "x" in wrt:
-            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
-        np.multiply(d_i_bar[chunk], c_prev[chunk], out=multiply_d_i_bar[chunk])  # (39)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_i_bar[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["y"] = np.array(d_y_at0.T)
+            grads.initial["c"] = np.array(d_c_at0.T)
+        return grads
 
-    grads.p_i[...] = multiply_d_i_bar.sum((0, -1))  # (39) gradient of p_i
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
-        np.multiply(d_f_bar[chunk], c_prev[chunk], out=multiply_d_f_bar[chunk])  # (40)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_f_bar[chunk]))
-
-    grads.p_f[...] = multiply_d_f_bar.sum((0, -1))  # (40) gradient of p_f
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_5, True):
-        np.multiply(d_o_bar[chunk], c[chunk], out=multiply_d_o_bar[chunk])  # (41) gradient of p_o
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_o_bar[chunk]))
-
-    grads.p_o[...] = multiply_d_o_bar.sum((0, -1))  # (41) gradient of p_o
-
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["y"] = np.array(d_y_at0.T)
-        grads.initial["c"] = np.array(d_c_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1600,14 +1685,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1641,7 +1726,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1674,9 +1759,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1770,7 +1855,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1837,4 +1922,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:d66aa84c716b61e701bf4057cb122f50ef9cd731537af75f866173cf29b33f63
+# rnnsym-seal: sha256:c99161f81beeb36fb2f732173ca062ed58879298e9a21dbb9242425ce5939351

@@ -32,7 +32,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -280,7 +280,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -316,11 +321,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -331,6 +353,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -351,6 +375,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -442,7 +467,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -457,7 +482,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -615,6 +640,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -757,13 +795,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -805,8 +848,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -816,20 +859,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -865,17 +908,26 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
     n_h = run.sizes["n_h"]
     n_x = run.sizes["n_x"]
-    y: Any = features_first(run.data.get("y"), 1)
     V = params.V
     b_y = params.b_y
     weights = params.stack("weights")  # W, U, b
@@ -885,56 +937,59 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     h = operands[1 : steps + 1, n_x : n_h + n_x]
     x = operands[:steps, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+    (walk,) = along([slice(0, steps)], True, operands_2, h)
 
-    # step by step, forwards
-    for operands_2_t, h_t, over in zip(operands_2, h, run.masks):
-        np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
-        np.tanh(h_bar, out=h_t)  # (1) hidden state
-        if over is not None:
-            clear(over, h_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 1)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
-    at_end_h = at_end(turned(operands[:, n_x : n_h + n_x]), 1, run.ends, 0).T  # (5)
-    p_bar = V @ at_end_h + b_y[:, None]  # (5) pre-activation of p
-    # (2)
-    p = softmax_rows(p_bar, -2)
-    work.kept["p"] = p
-    if "y" in run.data:
-        final_loss = softmax_loss(y, p_bar, -2, p)  # (3)
+        # step by step, forwards
+        for (operands_2_t, h_t), over in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            np.tanh(h_bar, out=h_t)  # (1) hidden state
+            if over is not None:
+                clear(over, h_t.T)
 
-    values = {
-        "h": turned(h),
-        "p": p.T,
-        "p_bar": p_bar.T,
-    }
-    if "y" in run.data:
-        values["final_loss"] = final_loss
-    whole = {
-        "h": turned(operands[:, n_x : n_h + n_x]),
-    }
-    return Trace(values, whole, run)
+        at_end_h = at_end(turned(operands[:, n_x : n_h + n_x]), 1, run.ends, 0).T  # (5)
+        p_bar = V @ at_end_h + b_y[:, None]  # (5) pre-activation of p
+        # (2)
+        p = softmax_rows(p_bar, -2)
+        work.kept["p"] = p
+        if "y" in run.data:
+            final_loss = softmax_loss(y, p_bar, -2, p)  # (3)
+
+        values = {
+            "h": turned(h),
+            "p": p.T,
+            "p_bar": p_bar.T,
+        }
+        if "y" in run.data:
+            values["final_loss"] = final_loss
+        whole = {
+            "h": turned(operands[:, n_x : n_h + n_x]),
+        }
+        return Trace(values, whole, run)
+
+    return forward_pass
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
-    y: Any = features_first(run.data.get("y"), 1)
     W = params.W
     U = params.U
-    p = work.kept["p"]
     V = params.V
-    d_loss_once = 1 / max(batch, 1)
-    at_last = np.arange(1, steps + 1)[:, None] == run.ends
     operands = work.arrays["operands"]
     d_h_bar_all = work.array("d_h_bar", (steps + 1, n_h, batch), dtype)
     d_x = work.array("d_x", (steps, n_x, batch), dtype)
@@ -945,62 +1000,74 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     part_3 = work.array("part_3", (n_h, batch), dtype)
     h = operands[1 : steps + 1, n_x : n_h + n_x]
     d_h_bar = d_h_bar_all[:steps]
-    U_T = np.ascontiguousarray(U.T)
     d_h_bar_next = d_h_bar_all[1 : steps + 1]
     W_T = W.T
     d_h_bar_all[steps:] = 0
+    chunks = stretches(steps, span, False)
+    walks = along(chunks, False, d_h_bar_next, d_h_bar, part_room, rooms=1)
+    chunks_2 = stretches(steps, span_2, True)
 
-    excess_p = excess(p, y)  # (6) error of p_bar
-    d_p_bar = np.multiply(d_loss_once, excess_p)  # (6) error of p_bar
-    affine_V = V.T @ d_p_bar  # (7, 8)
-    at_end_h_2 = at_end(turned(operands[:, n_x : n_h + n_x]), 1, run.ends, 0).T  # (12)
-    grads.V[...] = outer_total(d_p_bar, at_end_h_2)  # (12) gradient of V
-    grads.b_y[...] = d_p_bar.sum(-1)  # (13) gradient of b_y
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        y: Any = features_first(run.data.get("y"), 1)
+        p = work.kept["p"]
+        d_loss_once = 1 / max(batch, 1)
+        at_last = np.arange(1, steps + 1)[:, None] == run.ends
+        U_T = np.ascontiguousarray(U.T)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span, False):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        part_2 = part_2_room[:count]
-        part_4 = at_last[chunk]  # (7, 8)
-        choose(part_4[:, None], affine_V, 0, out=part)  # (7, 8)
-        np.square(h[chunk], out=part_2)  # (7, 8)
-        np.subtract(1, part_2, out=d_h_bar[chunk])  # (7, 8)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h_bar[chunk]))
-        for d_h_bar_next_t, part_t, d_h_bar_t, over in zip(
-            d_h_bar_next[chunk][::-1], part[::-1], d_h_bar[chunk][::-1], run.masks[chunk][::-1]
-        ):
-            np.dot(U_T, d_h_bar_next_t, out=part_3)  # (7, 8)
-            np.add(part_t, part_3, out=part_3)  # (7, 8)
-            np.multiply(d_h_bar_t, part_3, out=d_h_bar_t)  # (7, 8)
-            if over is not None:
-                clear(over, d_h_bar_t.T)
+        excess_p = excess(p, y)  # (6) error of p_bar
+        d_p_bar = np.multiply(d_loss_once, excess_p)  # (6) error of p_bar
+        affine_V = V.T @ d_p_bar  # (7, 8)
+        at_end_h_2 = at_end(turned(operands[:, n_x : n_h + n_x]), 1, run.ends, 0).T  # (12)
+        grads.V[...] = outer_total(d_p_bar, at_end_h_2)  # (12) gradient of V
+        grads.b_y[...] = d_p_bar.sum(-1)  # (13) gradient of b_y
 
-    if "initial" in wrt:
-        at_step_d_h_bar = at_step(d_h_bar, 1)
-        d_h_at0 = U.T @ at_step_d_h_bar
-    # (9-11)
-    d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_h_bar_flat[:, :steps].reshape(n_h, -1),
-        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        # step by step, backwards
+        for chunk, walk in zip(chunks, walks):
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            part_2 = part_2_room[:count]
+            part_4 = at_last[chunk]  # (7, 8)
+            choose(part_4[:, None], affine_V, 0, out=part)  # (7, 8)
+            np.square(h[chunk], out=part_2)  # (7, 8)
+            np.subtract(1, part_2, out=d_h_bar[chunk])  # (7, 8)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h_bar[chunk]))
+            for (d_h_bar_next_t, d_h_bar_t, part_t), over in zip(walk, run.masks[chunk][::-1]):
+                np.dot(U_T, d_h_bar_next_t, out=part_3)  # (7, 8)
+                np.add(part_t, part_3, out=part_3)  # (7, 8)
+                np.multiply(d_h_bar_t, part_3, out=d_h_bar_t)  # (7, 8)
+                if over is not None:
+                    clear(over, d_h_bar_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
+        if "initial" in wrt:
+            at_step_d_h_bar = at_step(d_h_bar, 1)
+            d_h_at0 = U.T @ at_step_d_h_bar
+        # (9-11)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_h_bar_flat[:, :steps].reshape(n_h, -1),
+            operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            if "x" in wrt:
+                np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(W_T, d_h_bar[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["h"] = np.array(d_h_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["h"] = np.array(d_h_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1143,14 +1210,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.final_loss).item()
+    return (trace.final_loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1184,7 +1251,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1217,9 +1284,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1342,4 +1409,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:589d756d96cf85126867ab95bfc2bfd8d36f10476e720c3c028626ab2cbb861b
+# rnnsym-seal: sha256:56576e36dc473f100735fc21fccb95f8dbd38dc9f306fc55f42cfc7e851500b1

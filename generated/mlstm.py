@@ -55,7 +55,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -339,7 +339,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -375,11 +380,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -390,6 +412,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -410,6 +434,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -506,7 +531,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -521,7 +546,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -554,7 +579,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -720,6 +745,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
         return sizes[axis]
     require_sizes(names_in(axis), sizes)
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
+
+
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
 
 
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -932,13 +970,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -980,8 +1023,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -991,20 +1034,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -1028,11 +1071,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1072,7 +1125,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     operands2 = work.array("operands2", (steps, n_v + 1, batch), dtype)  # h, 1
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (4 * n_k + n_v + n_x + 5))
     span_2 = stretch(steps, batch * (2 * n_v + n_x + 5))
     span_3 = stretch(steps, batch * 4)
@@ -1110,179 +1162,192 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     h = operands2[:, :n_v]
     operands[:, n_x] = 1
     operands2[:, n_v] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("C", C_all, 1, 0, 1)
-    run.fill_outside("m", m_all, 1, 0, 1)
-    run.fill_outside("n", turned(n_all), 1, 0, 1)
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, True)
+    (walk,) = along([slice(0, steps)], True, m_bar, l, m_prev, m, i_tilde)
+    chunks_3 = stretches(steps, span_3, True)
+    chunks_4 = stretches(steps, span_4, True)
+    chunks_5 = stretches(steps, span_5, True)
+    walks = along(chunks_5, True, f_wide, C_prev, C)
+    chunks_6 = stretches(steps, span_6, True)
+    walks_2 = along(chunks_6, True, f, n_prev, n)
+    chunks_7 = stretches(steps, span_7, True)
+    chunks_8 = stretches(steps, span_8, True)
 
-    # (1)
-    if "m[0]" not in run.given:
-        m_all[0] = -np.inf
-    # (3)
-    sqrt = float(np.sqrt(n_k))
-    work.kept["sqrt"] = sqrt
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("C", C_all, 1, 0, 1)
+        run.fill_outside("m", m_all, 1, 0, 1)
+        run.fill_outside("n", turned(n_all), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        np.matmul(weights, operands[chunk], out=q[chunk])  # (2) query
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(q[chunk]))
-        np.matmul(W_k, x[chunk], out=part)  # (3) key
-        np.divide(part, sqrt, out=part)  # (3) key
-        np.add(b_k_column, part, out=k[chunk])  # (3) key
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(k[chunk]))
-        # (4)
-        np.matmul(W_v, x[chunk], out=v[chunk])
-        np.add(v[chunk], b_v_column, out=v[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(v[chunk]))
-        part_2 = np.multiply(w_i_column, x[chunk]).sum(-2)  # (5) logarithm of the input gate
-        np.add(b_i, part_2, out=i_tilde[chunk])  # (5) logarithm of the input gate
-        if run.padding is not None:
-            clear(run.padding[chunk], i_tilde[chunk])
-        part_3 = np.multiply(w_f_column, x[chunk]).sum(-2)  # (6) what enters the forget gate
-        np.add(b_f, part_3, out=f_tilde[chunk])  # (6) what enters the forget gate
-        if run.padding is not None:
-            clear(run.padding[chunk], f_tilde[chunk])
+        # (1)
+        if "m[0]" not in run.given:
+            m_all[0] = -np.inf
+        # (3)
+        sqrt = float(np.sqrt(n_k))
+        work.kept["sqrt"] = sqrt
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        count = chunk.stop - chunk.start
-        o_bar = o_bar_room[:count]
-        part_4 = part_4_room[:count]
-        # (17)
-        np.matmul(W_o, x[chunk], out=o_bar)
-        np.add(o_bar, b_o_column, out=o_bar)
-        sigmoid_into(o_bar, out=o[chunk])  # (7) output gate
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(o[chunk]))
-        np.negative(f_tilde[chunk], out=part_4)  # (8) logarithm of the forget gate
-        part_5 = softplus(part_4)  # (8) logarithm of the forget gate
-        np.negative(part_5, out=l[chunk])  # (8) logarithm of the forget gate
-        if run.padding is not None:
-            clear(run.padding[chunk], l[chunk])
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            np.matmul(weights, operands[chunk], out=q[chunk])  # (2) query
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(q[chunk]))
+            np.matmul(W_k, x[chunk], out=part)  # (3) key
+            np.divide(part, sqrt, out=part)  # (3) key
+            np.add(b_k_column, part, out=k[chunk])  # (3) key
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(k[chunk]))
+            # (4)
+            np.matmul(W_v, x[chunk], out=v[chunk])
+            np.add(v[chunk], b_v_column, out=v[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(v[chunk]))
+            part_2 = np.multiply(w_i_column, x[chunk]).sum(-2)  # (5) logarithm of the input gate
+            np.add(b_i, part_2, out=i_tilde[chunk])  # (5) logarithm of the input gate
+            if run.padding is not None:
+                clear(run.padding[chunk], i_tilde[chunk])
+            part_3 = np.multiply(w_f_column, x[chunk]).sum(-2)  # (6) what enters the forget gate
+            np.add(b_f, part_3, out=f_tilde[chunk])  # (6) what enters the forget gate
+            if run.padding is not None:
+                clear(run.padding[chunk], f_tilde[chunk])
 
-    # step by step, forwards
-    for m_bar_t, l_t, m_prev_t, m_t, i_tilde_t, over in zip(
-        m_bar, l, m_prev, m, i_tilde, run.masks
-    ):
-        np.add(l_t, m_prev_t, out=m_bar_t)  # (18) pre-activation of m
-        maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (9) stabiliser
-        if over is not None:
-            clear(over, m_bar_t, m_t)
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            count = chunk.stop - chunk.start
+            o_bar = o_bar_room[:count]
+            part_4 = part_4_room[:count]
+            # (17)
+            np.matmul(W_o, x[chunk], out=o_bar)
+            np.add(o_bar, b_o_column, out=o_bar)
+            sigmoid_into(o_bar, out=o[chunk])  # (7) output gate
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(o[chunk]))
+            np.negative(f_tilde[chunk], out=part_4)  # (8) logarithm of the forget gate
+            part_5 = softplus(part_4)  # (8) logarithm of the forget gate
+            np.negative(part_5, out=l[chunk])  # (8) logarithm of the forget gate
+            if run.padding is not None:
+                clear(run.padding[chunk], l[chunk])
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
-        count = chunk.stop - chunk.start
-        i_bar = i_bar_room[:count]
-        np.subtract(i_tilde[chunk], m[chunk], out=i_bar)  # (19) pre-activation of i
-        np.exp(i_bar, out=i[chunk])  # (10) stabilised input gate
-        if run.padding is not None:
-            clear(run.padding[chunk], i[chunk])
+        # step by step, forwards
+        for (m_bar_t, l_t, m_prev_t, m_t, i_tilde_t), over in zip(walk, run.masks):
+            np.add(l_t, m_prev_t, out=m_bar_t)  # (18) pre-activation of m
+            maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (9) stabiliser
+            if over is not None:
+                clear(over, m_bar_t, m_t)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
-        count = chunk.stop - chunk.start
-        part_6 = part_6_room[:count]
-        f_bar = f_bar_room[:count]
-        np.add(l[chunk], m_prev[chunk], out=part_6)  # (20) pre-activation of f
-        np.subtract(part_6, m[chunk], out=f_bar)  # (20) pre-activation of f
-        np.exp(f_bar, out=f[chunk])  # (11) stabilised forget gate
-        if run.padding is not None:
-            clear(run.padding[chunk], f[chunk])
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            count = chunk.stop - chunk.start
+            i_bar = i_bar_room[:count]
+            np.subtract(i_tilde[chunk], m[chunk], out=i_bar)  # (19) pre-activation of i
+            np.exp(i_bar, out=i[chunk])  # (10) stabilised input gate
+            if run.padding is not None:
+                clear(run.padding[chunk], i[chunk])
 
-    # step by step, forwards
-    for chunk in stretches(steps, span_5, True):
-        batch_outer(v[chunk], k[chunk], out=outer_v[chunk])  # (12) memory
-        np.multiply(i_wide[chunk], outer_v[chunk], out=C[chunk])  # (12) memory
-        if run.padding is not None:
-            clear(run.padding[chunk], outer_v[chunk], C[chunk])
-        for f_wide_t, C_prev_t, C_t, over_2 in zip(
-            f_wide[chunk], C_prev[chunk], C[chunk], run.masks[chunk]
-        ):
-            np.multiply(f_wide_t, C_prev_t, out=part_7)  # (12) memory
-            np.add(C_t, part_7, out=C_t)  # (12) memory
-            if over_2 is not None:
-                clear(over_2, C_t)
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            count = chunk.stop - chunk.start
+            part_6 = part_6_room[:count]
+            f_bar = f_bar_room[:count]
+            np.add(l[chunk], m_prev[chunk], out=part_6)  # (20) pre-activation of f
+            np.subtract(part_6, m[chunk], out=f_bar)  # (20) pre-activation of f
+            np.exp(f_bar, out=f[chunk])  # (11) stabilised forget gate
+            if run.padding is not None:
+                clear(run.padding[chunk], f[chunk])
 
-    # step by step, forwards
-    for chunk in stretches(steps, span_6, True):
-        np.multiply(i_wide_2[chunk], k[chunk], out=n[chunk])  # (13) normaliser
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(n[chunk]))
-        for f_t, n_prev_t, n_t, over_3 in zip(f[chunk], n_prev[chunk], n[chunk], run.masks[chunk]):
-            np.multiply(f_t, n_prev_t, out=part_8)  # (13) normaliser
-            np.add(n_t, part_8, out=n_t)  # (13) normaliser
-            if over_3 is not None:
-                clear(over_3, n_t.T)
+        # step by step, forwards
+        for chunk, walk_2 in zip(chunks_5, walks):
+            batch_outer(v[chunk], k[chunk], out=outer_v[chunk])  # (12) memory
+            np.multiply(i_wide[chunk], outer_v[chunk], out=C[chunk])  # (12) memory
+            if run.padding is not None:
+                clear(run.padding[chunk], outer_v[chunk], C[chunk])
+            for (f_wide_t, C_prev_t, C_t), over_2 in zip(walk_2, run.masks[chunk]):
+                np.multiply(f_wide_t, C_prev_t, out=part_7)  # (12) memory
+                np.add(C_t, part_7, out=C_t)  # (12) memory
+                if over_2 is not None:
+                    clear(over_2, C_t)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_7, True):
-        count = chunk.stop - chunk.start
-        part_9 = part_9_room[:count]
-        part_10 = part_10_room[:count]
-        h_hat[chunk] = batch_matvec(C[chunk], q[chunk])  # (21) operand of h
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(h_hat[chunk]))
-        h_bar[chunk] = np.multiply(n[chunk], q[chunk]).sum(-2)  # (22) pre-activation of h
-        if run.padding is not None:
-            clear(run.padding[chunk], h_bar[chunk])
-        np.multiply(o[chunk], h_hat[chunk], out=part_9)  # (14) hidden state
-        part_11 = absolute(h_bar[chunk])  # (14) hidden state
-        np.negative(m[chunk], out=part_10)  # (14) hidden state
-        np.exp(part_10, out=part_10)  # (14) hidden state
-        maximum_into(part_11, part_10, out=part_10)  # (14) hidden state
-        np.divide(part_9, part_10[:, None], out=h[chunk])  # (14) hidden state
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(h[chunk]))
+        # step by step, forwards
+        for chunk, walk_3 in zip(chunks_6, walks_2):
+            np.multiply(i_wide_2[chunk], k[chunk], out=n[chunk])  # (13) normaliser
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(n[chunk]))
+            for (f_t, n_prev_t, n_t), over_3 in zip(walk_3, run.masks[chunk]):
+                np.multiply(f_t, n_prev_t, out=part_8)  # (13) normaliser
+                np.add(n_t, part_8, out=n_t)  # (13) normaliser
+                if over_3 is not None:
+                    clear(over_3, n_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_8, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        np.matmul(weights2, operands2[chunk], out=p_bar)  # (23) pre-activation of p
-        softmax_rows(p_bar, -2, out=p[chunk])  # (15) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+        # all steps, a stretch at a time
+        for chunk in chunks_7:
+            count = chunk.stop - chunk.start
+            part_9 = part_9_room[:count]
+            part_10 = part_10_room[:count]
+            h_hat[chunk] = batch_matvec(C[chunk], q[chunk])  # (21) operand of h
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(h_hat[chunk]))
+            h_bar[chunk] = np.multiply(n[chunk], q[chunk]).sum(-2)  # (22) pre-activation of h
+            if run.padding is not None:
+                clear(run.padding[chunk], h_bar[chunk])
+            np.multiply(o[chunk], h_hat[chunk], out=part_9)  # (14) hidden state
+            part_11 = absolute(h_bar[chunk])  # (14) hidden state
+            np.negative(m[chunk], out=part_10)  # (14) hidden state
+            np.exp(part_10, out=part_10)  # (14) hidden state
+            maximum_into(part_11, part_10, out=part_10)  # (14) hidden state
+            np.divide(part_9, part_10[:, None], out=h[chunk])  # (14) hidden state
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(h[chunk]))
+
+        # all steps, a stretch at a time
+        for chunk in chunks_8:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            np.matmul(weights2, operands2[chunk], out=p_bar)  # (23) pre-activation of p
+            softmax_rows(p_bar, -2, out=p[chunk])  # (15) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (16)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "C": C,
+            "m": m,
+            "q": turned(q),
+            "k": turned(k),
+            "v": turned(v),
+            "i_tilde": i_tilde,
+            "f_tilde": f_tilde,
+            "o": turned(o),
+            "l": l,
+            "i": i,
+            "f": f,
+            "n": turned(n),
+            "h": turned(h),
+            "p": turned(p),
+            "m_bar": m_bar,
+            "h_hat": turned(h_hat),
+            "h_bar": h_bar,
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (16)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "C": C_all,
+            "m": m_all,
+            "n": turned(n_all),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "C": C,
-        "m": m,
-        "q": turned(q),
-        "k": turned(k),
-        "v": turned(v),
-        "i_tilde": i_tilde,
-        "f_tilde": f_tilde,
-        "o": turned(o),
-        "l": l,
-        "i": i,
-        "f": f,
-        "n": turned(n),
-        "h": turned(h),
-        "p": turned(p),
-        "m_bar": m_bar,
-        "h_hat": turned(h_hat),
-        "h_bar": h_bar,
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "C": C_all,
-        "m": m_all,
-        "n": turned(n_all),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1362,93 +1427,98 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     p_now = p[0]
     operands[:, n_x] = 1
     operands2[:, n_v] = 1
-    x[...] = turned(run.data["x"])
-    C_all[0] = run.outside("C[0]")
-    m_all[0] = run.outside("m[0]")
-    n_all[0] = run.outside("n[0]").T
 
-    # (1)
-    if "m[0]" not in run.given:
-        m_all[0] = -np.inf
-    sqrt = float(np.sqrt(n_k))  # (3) key
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        C_all[0] = run.outside("C[0]")
+        m_all[0] = run.outside("m[0]")
+        n_all[0] = run.outside("n[0]").T
 
-    np.matmul(weights, operands_now, out=q_now)  # (2) query
-    np.matmul(W_k, x, out=part)  # (3) key
-    np.divide(part, sqrt, out=part)  # (3) key
-    np.add(b_k_column, part, out=k_now)  # (3) key
-    # (4)
-    np.matmul(W_v, x, out=v_now)
-    np.add(v_now, b_v_column, out=v_now)
-    part_5 = np.multiply(w_i_column, x).sum(-2)  # (5) logarithm of the input gate
-    np.add(b_i, part_5, out=i_tilde_now)  # (5) logarithm of the input gate
-    part_6 = np.multiply(w_f_column, x).sum(-2)  # (6) what enters the forget gate
-    np.add(b_f, part_6, out=f_tilde_now)  # (6) what enters the forget gate
-    # (17)
-    np.matmul(W_o, x, out=o_bar)
-    np.add(o_bar, b_o_column, out=o_bar)
-    sigmoid_into(o_bar, out=o_now)  # (7) output gate
-    np.negative(f_tilde_now, out=part_2)  # (8) logarithm of the forget gate
-    part_7 = softplus(part_2)  # (8) logarithm of the forget gate
-    np.negative(part_7, out=l_now)  # (8) logarithm of the forget gate
-    np.add(l_now, m_prev, out=m_bar_now)  # (18) pre-activation of m
-    maximum_into(m_bar_now, i_tilde_now, out=m)  # (9) stabiliser
-    np.subtract(i_tilde_now, m, out=i_bar)  # (19) pre-activation of i
-    np.exp(i_bar, out=i_now)  # (10) stabilised input gate
-    np.add(l_now, m_prev, out=part_2)  # (20) pre-activation of f
-    np.subtract(part_2, m, out=f_bar)  # (20) pre-activation of f
-    np.exp(f_bar, out=f_now)  # (11) stabilised forget gate
-    batch_outer(v_now, k_now, out=outer_v_now)  # (12) memory
-    np.multiply(i_wide, outer_v_now, out=C)  # (12) memory
-    np.multiply(f_wide, C_prev, out=part_3)  # (12) memory
-    np.add(C, part_3, out=C)  # (12) memory
-    np.multiply(i_now, k_now, out=n)  # (13) normaliser
-    np.multiply(f_now, n_prev, out=part)  # (13) normaliser
-    np.add(n, part, out=n)  # (13) normaliser
-    h_hat_now[...] = batch_matvec(C, q_now)  # (21) operand of h
-    h_bar_now[...] = np.multiply(n, q_now).sum(-2)  # (22) pre-activation of h
-    np.multiply(o_now, h_hat_now, out=part_4)  # (14) hidden state
-    part_8 = absolute(h_bar_now)  # (14) hidden state
-    np.negative(m, out=part_2)  # (14) hidden state
-    np.exp(part_2, out=part_2)  # (14) hidden state
-    maximum_into(part_8, part_2, out=part_2)  # (14) hidden state
-    np.divide(part_4, part_2, out=h)  # (14) hidden state
-    np.matmul(weights2, operands2_now, out=p_bar)  # (23) pre-activation of p
-    softmax_rows(p_bar, -2, out=p_now)  # (15) class probabilities
+        # (1)
+        if "m[0]" not in run.given:
+            m_all[0] = -np.inf
+        sqrt = float(np.sqrt(n_k))  # (3) key
 
-    out = {
-        "C": np.array(C),
-        "m": np.array(m),
-        "q": np.array(q_now.T),
-        "k": np.array(k_now.T),
-        "v": np.array(v_now.T),
-        "i_tilde": np.array(i_tilde_now),
-        "f_tilde": np.array(f_tilde_now),
-        "o": np.array(o_now.T),
-        "l": np.array(l_now),
-        "i": np.array(i_now),
-        "f": np.array(f_now),
-        "n": np.array(n.T),
-        "h": np.array(h.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "m": np.array(m),
-        "C": np.array(C),
-        "n": np.array(n.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(weights, operands_now, out=q_now)  # (2) query
+        np.dot(W_k, x, out=part)  # (3) key
+        np.divide(part, sqrt, out=part)  # (3) key
+        np.add(b_k_column, part, out=k_now)  # (3) key
+        # (4)
+        np.dot(W_v, x, out=v_now)
+        np.add(v_now, b_v_column, out=v_now)
+        part_5 = np.multiply(w_i_column, x).sum(-2)  # (5) logarithm of the input gate
+        np.add(b_i, part_5, out=i_tilde_now)  # (5) logarithm of the input gate
+        part_6 = np.multiply(w_f_column, x).sum(-2)  # (6) what enters the forget gate
+        np.add(b_f, part_6, out=f_tilde_now)  # (6) what enters the forget gate
+        # (17)
+        np.dot(W_o, x, out=o_bar)
+        np.add(o_bar, b_o_column, out=o_bar)
+        sigmoid_into(o_bar, out=o_now)  # (7) output gate
+        np.negative(f_tilde_now, out=part_2)  # (8) logarithm of the forget gate
+        part_7 = softplus(part_2)  # (8) logarithm of the forget gate
+        np.negative(part_7, out=l_now)  # (8) logarithm of the forget gate
+        np.add(l_now, m_prev, out=m_bar_now)  # (18) pre-activation of m
+        maximum_into(m_bar_now, i_tilde_now, out=m)  # (9) stabiliser
+        np.subtract(i_tilde_now, m, out=i_bar)  # (19) pre-activation of i
+        np.exp(i_bar, out=i_now)  # (10) stabilised input gate
+        np.add(l_now, m_prev, out=part_2)  # (20) pre-activation of f
+        np.subtract(part_2, m, out=f_bar)  # (20) pre-activation of f
+        np.exp(f_bar, out=f_now)  # (11) stabilised forget gate
+        batch_outer(v_now, k_now, out=outer_v_now)  # (12) memory
+        np.multiply(i_wide, outer_v_now, out=C)  # (12) memory
+        np.multiply(f_wide, C_prev, out=part_3)  # (12) memory
+        np.add(C, part_3, out=C)  # (12) memory
+        np.multiply(i_now, k_now, out=n)  # (13) normaliser
+        np.multiply(f_now, n_prev, out=part)  # (13) normaliser
+        np.add(n, part, out=n)  # (13) normaliser
+        h_hat_now[...] = batch_matvec(C, q_now)  # (21) operand of h
+        h_bar_now[...] = np.multiply(n, q_now).sum(-2)  # (22) pre-activation of h
+        np.multiply(o_now, h_hat_now, out=part_4)  # (14) hidden state
+        part_8 = absolute(h_bar_now)  # (14) hidden state
+        np.negative(m, out=part_2)  # (14) hidden state
+        np.exp(part_2, out=part_2)  # (14) hidden state
+        maximum_into(part_8, part_2, out=part_2)  # (14) hidden state
+        np.divide(part_4, part_2, out=h)  # (14) hidden state
+        np.dot(weights2, operands2_now, out=p_bar)  # (23) pre-activation of p
+        softmax_rows(p_bar, -2, out=p_now)  # (15) class probabilities
+
+        out = {
+            "C": np.array(C),
+            "m": np.array(m),
+            "q": np.array(q_now.T),
+            "k": np.array(k_now.T),
+            "v": np.array(v_now.T),
+            "i_tilde": np.array(i_tilde_now),
+            "f_tilde": np.array(f_tilde_now),
+            "o": np.array(o_now.T),
+            "l": np.array(l_now),
+            "i": np.array(i_now),
+            "f": np.array(f_now),
+            "n": np.array(n.T),
+            "h": np.array(h.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "m": np.array(m),
+            "C": np.array(C),
+            "n": np.array(n.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_v = run.sizes["n_v"]
     n_k = run.sizes["n_k"]
@@ -1460,10 +1530,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     w_f = params.w_f
     W_o = params.W_o
     V = params.V
-    d_loss = 1 / max(batch, 1)
-    sqrt = work.kept["sqrt"]
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands2 = work.arrays["operands2"]
     d_h = work.array("d_h", (steps, n_v, batch), dtype)
@@ -1575,304 +1642,304 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_C_back_all[steps:] = 0
     d_f_bar_all[steps:] = 0
     d_m_bar_all[steps:] = 0
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(chunks_2, False, d_n, d_n_back_next, d_n_back, f)
+    chunks_3 = stretches(steps, span_3, False)
+    walks_2 = along(chunks_3, False, d_C, d_C_back_next, d_C_back, f_wide)
+    chunks_4 = stretches(steps, span_4, True)
+    chunks_5 = stretches(steps, span_5, False)
+    walks_3 = along(chunks_5, False, d_f_bar_next, d_m_bar_next, d_i_bar, d_f_bar, d_m, d_m_bar)
+    chunks_6 = stretches(steps, span_6, True)
+    chunks_7 = stretches(steps, span_7, True)
+    chunks_8 = stretches(steps, span_8, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (24) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (24) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        sqrt = work.kept["sqrt"]
+        y: Any = features_first(run.data.get("y"), 2)
 
-    # (51, 57)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands2_flat.reshape(len(operands2_flat), -1).T,
-        out=grads.stack("weights2"),
-    )
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (24) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (24) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        part_5 = part_5_room[:count]
-        np.matmul(V_T, d_p_bar[chunk], out=d_h[chunk])  # (25) error of h
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h[chunk]))
-        d_h_bar_sub[chunk] = absolute(h_bar[chunk])  # (26) error of h_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], d_h_bar_sub[chunk])
-        np.negative(m[chunk], out=part_2)  # (26) error of h_bar
-        np.exp(part_2, out=d_h_bar_sub2[chunk])  # (26) error of h_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], d_h_bar_sub2[chunk])
-        maximum_into(d_h_bar_sub[chunk], d_h_bar_sub2[chunk], out=d_h_bar_sub3[chunk])  # (26)
-        if run.padding is not None:
-            clear(run.padding[chunk], d_h_bar_sub3[chunk])
-        with np.errstate(all="ignore"):
-            part_6 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (26) error of h_bar
-            np.multiply(d_h[chunk], h[chunk], out=part_3)  # (26) error of h_bar
-            np.divide(part_3, d_h_bar_sub3_wide[chunk], out=part_3)  # (26) error of h_bar
-            np.add.reduce(part_3, axis=-2, out=part_2)  # (26) error of h_bar
-            np.negative(part_2, out=part_4)  # (26) error of h_bar
-            part_7 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (26) error of h_bar
-            np.multiply(0.5, part_2, out=part_2)  # (26) error of h_bar
-            np.negative(part_2, out=part_2)  # (26) error of h_bar
-            choose(part_7, 0, part_2, out=part_5)  # (26) error of h_bar
-        choose(part_6, part_4, part_5, out=part_2)  # (26) error of h_bar
-        part_8 = sign(h_bar[chunk])  # (26) error of h_bar
-        np.multiply(part_2, part_8, out=d_h_bar[chunk])  # (26) error of h_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], d_h_bar[chunk])
-        np.divide(d_h[chunk], d_h_bar_sub3_wide[chunk], out=d_h_hat_sub[chunk])  # (27)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h_hat_sub[chunk]))
-        np.multiply(d_h_hat_sub[chunk], o[chunk], out=d_h_hat[chunk])  # (27) error of h_hat
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h_hat[chunk]))
-        np.multiply(d_h_bar_wide[chunk], q[chunk], out=d_n[chunk])  # (29) error of n
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_n[chunk]))
-        for d_n_t, d_n_back_next_t, d_n_back_t, f_t, over in zip(
-            d_n[chunk][::-1],
-            d_n_back_next[chunk][::-1],
-            d_n_back[chunk][::-1],
-            f[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.add(d_n_t, d_n_back_next_t, out=d_n_t)  # (29) error of n
-            np.multiply(f_t, d_n_t, out=d_n_back_t)  # (29) error of n
-            if over is not None:
-                clear(over, d_n_t.T, d_n_back_t.T)
+        # (51, 57)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands2_flat = work.flat("operands2_flat", operands2)
+        np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands2_flat.reshape(len(operands2_flat), -1).T,
+            out=grads.stack("weights2"),
+        )
 
-    if "initial" in wrt:
-        d_n_at0 = at_step(d_n_back, 1)
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            part_4 = part_4_room[:count]
+            part_5 = part_5_room[:count]
+            np.matmul(V_T, d_p_bar[chunk], out=d_h[chunk])  # (25) error of h
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h[chunk]))
+            d_h_bar_sub[chunk] = absolute(h_bar[chunk])  # (26) error of h_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], d_h_bar_sub[chunk])
+            np.negative(m[chunk], out=part_2)  # (26) error of h_bar
+            np.exp(part_2, out=d_h_bar_sub2[chunk])  # (26) error of h_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], d_h_bar_sub2[chunk])
+            maximum_into(d_h_bar_sub[chunk], d_h_bar_sub2[chunk], out=d_h_bar_sub3[chunk])  # (26)
+            if run.padding is not None:
+                clear(run.padding[chunk], d_h_bar_sub3[chunk])
+            with np.errstate(all="ignore"):
+                part_6 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (26) error of h_bar
+                np.multiply(d_h[chunk], h[chunk], out=part_3)  # (26) error of h_bar
+                np.divide(part_3, d_h_bar_sub3_wide[chunk], out=part_3)  # (26) error of h_bar
+                np.add.reduce(part_3, axis=-2, out=part_2)  # (26) error of h_bar
+                np.negative(part_2, out=part_4)  # (26) error of h_bar
+                part_7 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (26) error of h_bar
+                np.multiply(0.5, part_2, out=part_2)  # (26) error of h_bar
+                np.negative(part_2, out=part_2)  # (26) error of h_bar
+                choose(part_7, 0, part_2, out=part_5)  # (26) error of h_bar
+            choose(part_6, part_4, part_5, out=part_2)  # (26) error of h_bar
+            part_8 = sign(h_bar[chunk])  # (26) error of h_bar
+            np.multiply(part_2, part_8, out=d_h_bar[chunk])  # (26) error of h_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], d_h_bar[chunk])
+            np.divide(d_h[chunk], d_h_bar_sub3_wide[chunk], out=d_h_hat_sub[chunk])  # (27)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h_hat_sub[chunk]))
+            np.multiply(d_h_hat_sub[chunk], o[chunk], out=d_h_hat[chunk])  # (27) error of h_hat
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h_hat[chunk]))
+            np.multiply(d_h_bar_wide[chunk], q[chunk], out=d_n[chunk])  # (29) error of n
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_n[chunk]))
+            for (
+                (d_n_t, d_n_back_next_t, d_n_back_t, f_t),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                np.add(d_n_t, d_n_back_next_t, out=d_n_t)  # (29) error of n
+                np.multiply(f_t, d_n_t, out=d_n_back_t)  # (29) error of n
+                if over is not None:
+                    clear(over, d_n_t.T, d_n_back_t.T)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_3, False):
-        batch_outer(d_h_hat[chunk], q[chunk], out=d_C[chunk])  # (30) error of C
-        if run.padding is not None:
-            clear(run.padding[chunk], d_C[chunk])
-        for d_C_t, d_C_back_next_t, d_C_back_t, f_wide_t, over_2 in zip(
-            d_C[chunk][::-1],
-            d_C_back_next[chunk][::-1],
-            d_C_back[chunk][::-1],
-            f_wide[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.add(d_C_t, d_C_back_next_t, out=d_C_t)  # (30) error of C
-            np.multiply(f_wide_t, d_C_t, out=d_C_back_t)  # (30) error of C
-            if over_2 is not None:
-                clear(over_2, d_C_t, d_C_back_t)
+        if "initial" in wrt:
+            d_n_at0 = at_step(d_n_back, 1)
 
-    if "initial" in wrt:
-        d_C_at0 = at_step(d_C_back, 1)
+        # step by step, backwards
+        for chunk, walk_2 in zip(chunks_3, walks_2):
+            batch_outer(d_h_hat[chunk], q[chunk], out=d_C[chunk])  # (30) error of C
+            if run.padding is not None:
+                clear(run.padding[chunk], d_C[chunk])
+            for (
+                (d_C_t, d_C_back_next_t, d_C_back_t, f_wide_t),
+                over_2,
+            ) in zip(walk_2, run.masks[chunk][::-1]):
+                np.add(d_C_t, d_C_back_next_t, out=d_C_t)  # (30) error of C
+                np.multiply(f_wide_t, d_C_t, out=d_C_back_t)  # (30) error of C
+                if over_2 is not None:
+                    clear(over_2, d_C_t, d_C_back_t)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
-        count = chunk.stop - chunk.start
-        part_9 = part_9_room[:count]
-        part_10 = part_10_room[:count]
-        d_f = d_f_room[:count]
-        np.multiply(d_C[chunk], C_prev[chunk], out=part_9)  # (31) error of f
-        np.add.reduce(part_9, axis=(-2, -1), out=part_10)  # (31) error of f
-        part_11 = np.multiply(d_n[chunk], n_prev[chunk]).sum(-2)  # (31) error of f
-        np.add(part_10, part_11, out=d_f)  # (31) error of f
-        np.multiply(d_f, f[chunk], out=d_f_bar[chunk])  # (32) error of f_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], d_f_bar[chunk])
+        if "initial" in wrt:
+            d_C_at0 = at_step(d_C_back, 1)
 
-    if "initial" in wrt:
-        at_step_d_f_bar = at_step(d_f_bar, 1)
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            count = chunk.stop - chunk.start
+            part_9 = part_9_room[:count]
+            part_10 = part_10_room[:count]
+            d_f = d_f_room[:count]
+            np.multiply(d_C[chunk], C_prev[chunk], out=part_9)  # (31) error of f
+            np.add.reduce(part_9, axis=(-2, -1), out=part_10)  # (31) error of f
+            part_11 = np.multiply(d_n[chunk], n_prev[chunk]).sum(-2)  # (31) error of f
+            np.add(part_10, part_11, out=d_f)  # (31) error of f
+            np.multiply(d_f, f[chunk], out=d_f_bar[chunk])  # (32) error of f_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], d_f_bar[chunk])
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_5, False):
-        count = chunk.stop - chunk.start
-        part_12 = part_12_room[:count]
-        part_13 = part_13_room[:count]
-        d_i = d_i_room[:count]
-        part_14 = part_14_room[:count]
-        part_15 = part_15_room[:count]
-        part_16 = part_16_room[:count]
-        np.multiply(d_C[chunk], outer_v[chunk], out=part_12)  # (33) error of i
-        np.add.reduce(part_12, axis=(-2, -1), out=part_13)  # (33) error of i
-        part_19 = np.multiply(d_n[chunk], k[chunk]).sum(-2)  # (33) error of i
-        np.add(part_13, part_19, out=d_i)  # (33) error of i
-        np.multiply(d_i, i[chunk], out=d_i_bar[chunk])  # (34) error of i_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], d_i_bar[chunk])
-        with np.errstate(all="ignore"):
-            part_20 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (35) error of m
-            part_21 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (35) error of m
-            np.multiply(d_h[chunk], h[chunk], out=part_14)  # (35) error of m
-            np.divide(part_14, d_h_bar_sub3_wide[chunk], out=part_14)  # (35) error of m
-            np.add.reduce(part_14, axis=-2, out=part_13)  # (35) error of m
-            np.negative(part_13, out=part_15)  # (35) error of m
-            np.multiply(0.5, part_13, out=part_13)  # (35) error of m
-            np.negative(part_13, out=part_13)  # (35) error of m
-            choose(part_21, part_15, part_13, out=part_16)  # (35) error of m
-            np.multiply(part_16, d_h_bar_sub2[chunk], out=part_15)  # (35) error of m
-        choose(part_20, 0, part_15, out=d_m[chunk])  # (35) error of m
-        part_22 = m_bar[chunk].real > i_tilde[chunk].real  # (36) error of m_bar
-        part_23 = m_bar[chunk].real < i_tilde[chunk].real  # (36) error of m_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], d_m[chunk])
-        for (
-            d_f_bar_next_t,
-            d_m_bar_next_t,
-            d_i_bar_t,
-            d_f_bar_t,
-            d_m_t,
-            part_23_t,
-            d_m_bar_t,
-            part_22_t,
-            over_3,
-        ) in zip(
-            d_f_bar_next[chunk][::-1],
-            d_m_bar_next[chunk][::-1],
-            d_i_bar[chunk][::-1],
-            d_f_bar[chunk][::-1],
-            d_m[chunk][::-1],
-            part_23[::-1],
-            d_m_bar[chunk][::-1],
-            part_22[::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.add(d_f_bar_next_t, d_m_bar_next_t, out=part_17)  # (35) error of m
-            np.subtract(part_17, d_i_bar_t, out=part_17)  # (35) error of m
-            np.subtract(part_17, d_f_bar_t, out=part_17)  # (35) error of m
-            np.subtract(part_17, d_m_t, out=d_m_t)  # (35) error of m
-            np.multiply(0.5, d_m_t, out=part_17)  # (36) error of m_bar
-            choose(part_23_t, 0, part_17, out=part_18)  # (36) error of m_bar
-            choose(part_22_t, d_m_t, part_18, out=d_m_bar_t)  # (36) error of m_bar
-            if over_3 is not None:
-                clear(over_3, d_m_t, d_m_bar_t)
+        if "initial" in wrt:
+            at_step_d_f_bar = at_step(d_f_bar, 1)
 
-    if "initial" in wrt:
-        at_step_d_m_bar = at_step(d_m_bar, 1)
-        d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
+        # step by step, backwards
+        for chunk, walk_3 in zip(chunks_5, walks_3):
+            count = chunk.stop - chunk.start
+            part_12 = part_12_room[:count]
+            part_13 = part_13_room[:count]
+            d_i = d_i_room[:count]
+            part_14 = part_14_room[:count]
+            part_15 = part_15_room[:count]
+            part_16 = part_16_room[:count]
+            np.multiply(d_C[chunk], outer_v[chunk], out=part_12)  # (33) error of i
+            np.add.reduce(part_12, axis=(-2, -1), out=part_13)  # (33) error of i
+            part_19 = np.multiply(d_n[chunk], k[chunk]).sum(-2)  # (33) error of i
+            np.add(part_13, part_19, out=d_i)  # (33) error of i
+            np.multiply(d_i, i[chunk], out=d_i_bar[chunk])  # (34) error of i_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], d_i_bar[chunk])
+            with np.errstate(all="ignore"):
+                part_20 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (35) error of m
+                part_21 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (35) error of m
+                np.multiply(d_h[chunk], h[chunk], out=part_14)  # (35) error of m
+                np.divide(part_14, d_h_bar_sub3_wide[chunk], out=part_14)  # (35) error of m
+                np.add.reduce(part_14, axis=-2, out=part_13)  # (35) error of m
+                np.negative(part_13, out=part_15)  # (35) error of m
+                np.multiply(0.5, part_13, out=part_13)  # (35) error of m
+                np.negative(part_13, out=part_13)  # (35) error of m
+                choose(part_21, part_15, part_13, out=part_16)  # (35) error of m
+                np.multiply(part_16, d_h_bar_sub2[chunk], out=part_15)  # (35) error of m
+            choose(part_20, 0, part_15, out=d_m[chunk])  # (35) error of m
+            part_22 = m_bar[chunk].real > i_tilde[chunk].real  # (36) error of m_bar
+            part_23 = m_bar[chunk].real < i_tilde[chunk].real  # (36) error of m_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], d_m[chunk])
+            for (
+                (d_f_bar_next_t, d_m_bar_next_t, d_i_bar_t, d_f_bar_t, d_m_t, d_m_bar_t),
+                part_23_t,
+                part_22_t,
+                over_3,
+            ) in zip(walk_3, part_23[::-1], part_22[::-1], run.masks[chunk][::-1]):
+                np.add(d_f_bar_next_t, d_m_bar_next_t, out=part_17)  # (35) error of m
+                np.subtract(part_17, d_i_bar_t, out=part_17)  # (35) error of m
+                np.subtract(part_17, d_f_bar_t, out=part_17)  # (35) error of m
+                np.subtract(part_17, d_m_t, out=d_m_t)  # (35) error of m
+                np.multiply(0.5, d_m_t, out=part_17)  # (36) error of m_bar
+                choose(part_23_t, 0, part_17, out=part_18)  # (36) error of m_bar
+                choose(part_22_t, d_m_t, part_18, out=d_m_bar_t)  # (36) error of m_bar
+                if over_3 is not None:
+                    clear(over_3, d_m_t, d_m_bar_t)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_6, True):
-        count = chunk.stop - chunk.start
-        d_l = d_l_room[:count]
-        d_o = d_o_room[:count]
-        part_24 = part_24_room[:count]
-        part_25 = part_25_room[:count]
-        part_26 = part_26_room[:count]
-        part_27 = part_27_room[:count]
-        part_28 = part_28_room[:count]
-        part_29 = part_29_room[:count]
-        part_30 = part_30_room[:count]
-        part_31 = part_31_room[:count]
-        part_32 = part_32_room[:count]
-        np.add(d_m_bar[chunk], d_f_bar[chunk], out=d_l)  # (37) error of l
-        np.multiply(d_h_hat_sub[chunk], h_hat[chunk], out=d_o)  # (28) error of o
-        np.subtract(1, o[chunk], out=part_24)  # (38) error of o_bar
-        np.multiply(d_o, o[chunk], out=part_25)  # (38) error of o_bar
-        np.multiply(part_25, part_24, out=d_o_bar[chunk])  # (38) error of o_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_o_bar[chunk]))
-        np.negative(f_tilde[chunk], out=part_26)  # (39) error of f_tilde
-        sigmoid_into(part_26, out=part_26)  # (39) error of f_tilde
-        np.multiply(d_l, part_26, out=d_f_tilde[chunk])  # (39) error of f_tilde
-        if run.padding is not None:
-            clear(run.padding[chunk], d_f_tilde[chunk])
-        part_33 = m_bar[chunk].real > i_tilde[chunk].real  # (40) error of i_tilde
-        part_34 = m_bar[chunk].real < i_tilde[chunk].real  # (40) error of i_tilde
-        np.multiply(0.5, d_m[chunk], out=part_26)  # (40) error of i_tilde
-        choose(part_34, d_m[chunk], part_26, out=part_27)  # (40) error of i_tilde
-        choose(part_33, 0, part_27, out=part_26)  # (40) error of i_tilde
-        np.add(part_26, d_i_bar[chunk], out=d_i_tilde[chunk])  # (40) error of i_tilde
-        if run.padding is not None:
-            clear(run.padding[chunk], d_i_tilde[chunk])
-        np.multiply(i_wide[chunk], d_C[chunk], out=part_28)  # (41) error of v
-        d_v[chunk] = batch_matvec(part_28, k[chunk])  # (41) error of v
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_v[chunk]))
-        np.multiply(i_wide[chunk], d_C[chunk], out=part_28)  # (42) error of k
-        part_35 = batch_matvec(part_28.swapaxes(-1, -2), v[chunk])  # (42) error of k
-        np.multiply(i_wide_2[chunk], d_n[chunk], out=part_29)  # (42) error of k
-        np.add(part_35, part_29, out=d_k[chunk])  # (42) error of k
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_k[chunk]))
-        part_36 = batch_matvec(C[chunk].swapaxes(-1, -2), d_h_hat[chunk])  # (43) error of q
-        np.multiply(d_h_bar_wide[chunk], n[chunk], out=part_29)  # (43) error of q
-        np.add(part_36, part_29, out=d_q[chunk])  # (43) error of q
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_q[chunk]))
-        np.divide(d_k[chunk], sqrt, out=d_x_sub[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x_sub[chunk]))
+        if "initial" in wrt:
+            at_step_d_m_bar = at_step(d_m_bar, 1)
+            d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
+
+        # all steps, a stretch at a time
+        for chunk in chunks_6:
+            count = chunk.stop - chunk.start
+            d_l = d_l_room[:count]
+            d_o = d_o_room[:count]
+            part_24 = part_24_room[:count]
+            part_25 = part_25_room[:count]
+            part_26 = part_26_room[:count]
+            part_27 = part_27_room[:count]
+            part_28 = part_28_room[:count]
+            part_29 = part_29_room[:count]
+            part_30 = part_30_room[:count]
+            part_31 = part_31_room[:count]
+            part_32 = part_32_room[:count]
+            np.add(d_m_bar[chunk], d_f_bar[chunk], out=d_l)  # (37) error of l
+            np.multiply(d_h_hat_sub[chunk], h_hat[chunk], out=d_o)  # (28) error of o
+            np.subtract(1, o[chunk], out=part_24)  # (38) error of o_bar
+            np.multiply(d_o, o[chunk], out=part_25)  # (38) error of o_bar
+            np.multiply(part_25, part_24, out=d_o_bar[chunk])  # (38) error of o_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_o_bar[chunk]))
+            np.negative(f_tilde[chunk], out=part_26)  # (39) error of f_tilde
+            sigmoid_into(part_26, out=part_26)  # (39) error of f_tilde
+            np.multiply(d_l, part_26, out=d_f_tilde[chunk])  # (39) error of f_tilde
+            if run.padding is not None:
+                clear(run.padding[chunk], d_f_tilde[chunk])
+            part_33 = m_bar[chunk].real > i_tilde[chunk].real  # (40) error of i_tilde
+            part_34 = m_bar[chunk].real < i_tilde[chunk].real  # (40) error of i_tilde
+            np.multiply(0.5, d_m[chunk], out=part_26)  # (40) error of i_tilde
+            choose(part_34, d_m[chunk], part_26, out=part_27)  # (40) error of i_tilde
+            choose(part_33, 0, part_27, out=part_26)  # (40) error of i_tilde
+            np.add(part_26, d_i_bar[chunk], out=d_i_tilde[chunk])  # (40) error of i_tilde
+            if run.padding is not None:
+                clear(run.padding[chunk], d_i_tilde[chunk])
+            np.multiply(i_wide[chunk], d_C[chunk], out=part_28)  # (41) error of v
+            d_v[chunk] = batch_matvec(part_28, k[chunk])  # (41) error of v
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_v[chunk]))
+            np.multiply(i_wide[chunk], d_C[chunk], out=part_28)  # (42) error of k
+            part_35 = batch_matvec(part_28.swapaxes(-1, -2), v[chunk])  # (42) error of k
+            np.multiply(i_wide_2[chunk], d_n[chunk], out=part_29)  # (42) error of k
+            np.add(part_35, part_29, out=d_k[chunk])  # (42) error of k
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_k[chunk]))
+            part_36 = batch_matvec(C[chunk].swapaxes(-1, -2), d_h_hat[chunk])  # (43) error of q
+            np.multiply(d_h_bar_wide[chunk], n[chunk], out=part_29)  # (43) error of q
+            np.add(part_36, part_29, out=d_q[chunk])  # (43) error of q
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_q[chunk]))
+            np.divide(d_k[chunk], sqrt, out=d_x_sub[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x_sub[chunk]))
+            if "x" in wrt:
+                np.matmul(W_q_T, d_q[chunk], out=part_30)
+                np.add(part_30, np.matmul(W_k_T, d_x_sub[chunk]), out=part_30)
+                np.add(part_30, np.matmul(W_v_T, d_v[chunk]), out=part_30)
+                np.add(part_30, np.matmul(W_o_T, d_o_bar[chunk]), out=part_30)
+                np.multiply(w_i_column, d_i_tilde_wide[chunk], out=part_31)
+                np.multiply(w_f_column, d_f_tilde_wide[chunk], out=part_32)
+                np.add(part_30, part_31, out=part_30)
+                np.add(part_30, part_32, out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
+        # (44, 47)
+        d_q_flat = work.flat("d_q_flat", d_q)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_q_flat.reshape(len(d_q_flat), -1),
+            operands_flat.reshape(len(operands_flat), -1).T,
+            out=grads.stack("weights"),
+        )
+        # (52)
+        d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
+        grads.W_k[...] = np.matmul(
+            d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
+        )
+        grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
+        # (45)
+        d_v_flat = work.flat("d_v_flat", d_v)
+        grads.W_v[...] = np.matmul(
+            d_v_flat.reshape(len(d_v_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
+        )
+        grads.b_v[...] = d_v_flat.reshape(len(d_v_flat), -1).sum(-1)  # (49) gradient of b_v
+        grads.b_i[...] = d_i_tilde.sum()  # (55) gradient of b_i
+        grads.b_f[...] = d_f_tilde.sum()  # (56) gradient of b_f
+        # (46)
+        d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar)
+        grads.W_o[...] = np.matmul(
+            d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
+        )
+        grads.b_o[...] = d_o_bar_flat.reshape(len(d_o_bar_flat), -1).sum(-1)  # (50) gradient of b_o
+
+        # all steps, a stretch at a time
+        for chunk in chunks_7:
+            np.multiply(d_i_tilde_wide[chunk], x[chunk], out=multiply_d_i_tilde[chunk])  # (53)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_i_tilde[chunk]))
+
+        grads.w_i[...] = multiply_d_i_tilde.sum((0, -1))  # (53) gradient of w_i
+
+        # all steps, a stretch at a time
+        for chunk in chunks_8:
+            np.multiply(d_f_tilde_wide[chunk], x[chunk], out=multiply_d_f_tilde[chunk])  # (54)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_f_tilde[chunk]))
+
+        grads.w_f[...] = multiply_d_f_tilde.sum((0, -1))  # (54) gradient of w_f
+
         if "x" in wrt:
-            np.matmul(W_q_T, d_q[chunk], out=part_30)
-            np.add(part_30, np.matmul(W_k_T, d_x_sub[chunk]), out=part_30)
-            np.add(part_30, np.matmul(W_v_T, d_v[chunk]), out=part_30)
-            np.add(part_30, np.matmul(W_o_T, d_o_bar[chunk]), out=part_30)
-            np.multiply(w_i_column, d_i_tilde_wide[chunk], out=part_31)
-            np.multiply(w_f_column, d_f_tilde_wide[chunk], out=part_32)
-            np.add(part_30, part_31, out=part_30)
-            np.add(part_30, part_32, out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["C"] = np.array(d_C_at0)
+            grads.initial["m"] = np.array(d_m_at0)
+            grads.initial["n"] = np.array(d_n_at0.T)
+        return grads
 
-    # (44, 47)
-    d_q_flat = work.flat("d_q_flat", d_q)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_q_flat.reshape(len(d_q_flat), -1),
-        operands_flat.reshape(len(operands_flat), -1).T,
-        out=grads.stack("weights"),
-    )
-    # (52)
-    d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
-    grads.W_k[...] = np.matmul(
-        d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
-    )
-    grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
-    # (45)
-    d_v_flat = work.flat("d_v_flat", d_v)
-    grads.W_v[...] = np.matmul(
-        d_v_flat.reshape(len(d_v_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
-    )
-    grads.b_v[...] = d_v_flat.reshape(len(d_v_flat), -1).sum(-1)  # (49) gradient of b_v
-    grads.b_i[...] = d_i_tilde.sum()  # (55) gradient of b_i
-    grads.b_f[...] = d_f_tilde.sum()  # (56) gradient of b_f
-    # (46)
-    d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar)
-    grads.W_o[...] = np.matmul(
-        d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
-    )
-    grads.b_o[...] = d_o_bar_flat.reshape(len(d_o_bar_flat), -1).sum(-1)  # (50) gradient of b_o
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_7, True):
-        np.multiply(d_i_tilde_wide[chunk], x[chunk], out=multiply_d_i_tilde[chunk])  # (53)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_i_tilde[chunk]))
-
-    grads.w_i[...] = multiply_d_i_tilde.sum((0, -1))  # (53) gradient of w_i
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_8, True):
-        np.multiply(d_f_tilde_wide[chunk], x[chunk], out=multiply_d_f_tilde[chunk])  # (54)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_f_tilde[chunk]))
-
-    grads.w_f[...] = multiply_d_f_tilde.sum((0, -1))  # (54) gradient of w_f
-
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["C"] = np.array(d_C_at0)
-        grads.initial["m"] = np.array(d_m_at0)
-        grads.initial["n"] = np.array(d_n_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -2162,14 +2229,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -2203,7 +2270,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -2236,9 +2303,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -2346,7 +2413,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -2477,4 +2544,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:35ff0f8f0d8fedc48130eb3397c6fa19a7b1a8baf32212c890fb1b24b783e304
+# rnnsym-seal: sha256:a91a79b2ae48179f743e38c4a82504cd4c34b71651fdd8f5e059b608e45ce83c

@@ -39,7 +39,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -290,7 +290,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -326,11 +331,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -341,6 +363,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -361,6 +385,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -456,7 +481,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -471,7 +496,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -504,7 +529,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -672,6 +697,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -803,13 +841,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -851,8 +894,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -862,20 +905,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -899,11 +942,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -918,54 +971,61 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     z_y = work.array("z_y", (steps, n_y, batch), dtype)
     a_y = work.array("a_y", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     operands_2 = operands[:steps]
     a_x = operands[1 : steps + 1, n_x : n_h + n_x]
     b_y_column = b_y[:, None]
     x = operands[:steps, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("a_x", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+    (walk,) = along([slice(0, steps)], True, z_x, operands_2, a_x)
+    chunks = stretches(steps, span, True)
 
-    # step by step, forwards
-    for z_x_t, operands_2_t, a_x_t, over in zip(z_x, operands_2, a_x, run.masks):
-        np.dot(weights, operands_2_t, out=z_x_t)  # (1) what enters the hidden layer
-        np.tanh(z_x_t, out=a_x_t)  # (2) hidden state
-        if over is not None:
-            clear(over, z_x_t.T, a_x_t.T)
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("a_x", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        # (3)
-        np.matmul(W_y, a_x[chunk], out=z_y[chunk])
-        np.add(z_y[chunk], b_y_column, out=z_y[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(z_y[chunk]))
-        softmax_rows(z_y[chunk], -2, out=a_y[chunk])  # (4) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(a_y[chunk]))
+        # step by step, forwards
+        for (z_x_t, operands_2_t, a_x_t), over in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=z_x_t)  # (1) what enters the hidden layer
+            np.tanh(z_x_t, out=a_x_t)  # (2) hidden state
+            if over is not None:
+                clear(over, z_x_t.T, a_x_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            # (3)
+            np.matmul(W_y, a_x[chunk], out=z_y[chunk])
+            np.add(z_y[chunk], b_y_column, out=z_y[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(z_y[chunk]))
+            softmax_rows(z_y[chunk], -2, out=a_y[chunk])  # (4) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(a_y[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], z_y[chunk], -2, a_y[chunk])  # (5)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "a_x": turned(a_x),
+            "z_x": turned(z_x),
+            "z_y": turned(z_y),
+            "a_y": turned(a_y),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], z_y[chunk], -2, a_y[chunk])  # (5)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "a_x": turned(operands[:, n_x : n_h + n_x]),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "a_x": turned(a_x),
-        "z_x": turned(z_x),
-        "z_y": turned(z_y),
-        "a_y": turned(a_y),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "a_x": turned(operands[:, n_x : n_h + n_x]),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -987,47 +1047,50 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     a_y_now = a_y[0]
     x = operands[0, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n_h + n_x] = run.outside("a_x[0]").T
 
-    np.matmul(weights, operands_2, out=z_x_now)  # (1) what enters the hidden layer
-    np.tanh(z_x_now, out=a_x)  # (2) hidden state
-    # (3)
-    np.matmul(W_y, a_x, out=z_y_now)
-    np.add(z_y_now, b_y_column, out=z_y_now)
-    softmax_rows(z_y_now, -2, out=a_y_now)  # (4) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n_h + n_x] = run.outside("a_x[0]").T
 
-    out = {
-        "a_x": np.array(a_x.T),
-        "z_x": np.array(z_x_now.T),
-        "z_y": np.array(z_y_now.T),
-        "a_y": np.array(a_y_now.T),
-    }
-    carried = {
-        "a_x": np.array(a_x.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(weights, operands_2, out=z_x_now)  # (1) what enters the hidden layer
+        np.tanh(z_x_now, out=a_x)  # (2) hidden state
+        # (3)
+        np.dot(W_y, a_x, out=z_y_now)
+        np.add(z_y_now, b_y_column, out=z_y_now)
+        softmax_rows(z_y_now, -2, out=a_y_now)  # (4) class probabilities
+
+        out = {
+            "a_x": np.array(a_x.T),
+            "z_x": np.array(z_x_now.T),
+            "z_y": np.array(z_y_now.T),
+            "a_y": np.array(a_y_now.T),
+        }
+        carried = {
+            "a_x": np.array(a_x.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
     n_h = run.sizes["n_h"]
     W_x = params.W_x
     W_h = params.W_h
     W_y = params.W_y
-    d_loss = 1 / max(batch, 1)
     a_y = work.arrays["a_y"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_z_y = work.array("d_z_y", (steps, n_y, batch), dtype)
     operands = work.arrays["operands"]
     d_z_x_all = work.array("d_z_x", (steps + 1, n_h, batch), dtype)
@@ -1042,71 +1105,82 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_y_T = W_y.T
     a_x = operands[1 : steps + 1, n_x : n_h + n_x]
     d_z_x = d_z_x_all[:steps]
-    W_h_T = np.ascontiguousarray(W_h.T)
     d_z_x_next = d_z_x_all[1 : steps + 1]
     W_x_T = W_x.T
     d_z_x_all[steps:] = 0
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(chunks_2, False, d_z_x_next, d_z_x, part_2_room, rooms=1)
+    chunks_3 = stretches(steps, span_3, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(a_y[chunk], y[chunk], out=part)  # (6) error of z_y
-        np.multiply(d_loss, part, out=d_z_y[chunk])  # (6) error of z_y
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_z_y[chunk]))
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        W_h_T = np.ascontiguousarray(W_h.T)
 
-    # (11)
-    d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
-    operands_flat = work.flat("operands_flat", operands)
-    grads.W_y[...] = np.matmul(
-        d_z_y_flat.reshape(len(d_z_y_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
-    )
-    grads.b_y[...] = d_z_y_flat.reshape(len(d_z_y_flat), -1).sum(-1)  # (13) gradient of b_y
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(a_y[chunk], y[chunk], out=part)  # (6) error of z_y
+            np.multiply(d_loss, part, out=d_z_y[chunk])  # (6) error of z_y
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_z_y[chunk]))
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        np.matmul(W_y_T, d_z_y[chunk], out=part_2)  # (7, 8)
-        np.square(a_x[chunk], out=part_3)  # (7, 8)
-        np.subtract(1, part_3, out=d_z_x[chunk])  # (7, 8)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_z_x[chunk]))
-        for d_z_x_next_t, part_2_t, d_z_x_t, over in zip(
-            d_z_x_next[chunk][::-1], part_2[::-1], d_z_x[chunk][::-1], run.masks[chunk][::-1]
-        ):
-            np.dot(W_h_T, d_z_x_next_t, out=part_4)  # (7, 8)
-            np.add(part_2_t, part_4, out=part_4)  # (7, 8)
-            np.multiply(d_z_x_t, part_4, out=d_z_x_t)  # (7, 8)
-            if over is not None:
-                clear(over, d_z_x_t.T)
+        # (11)
+        d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
+        operands_flat = work.flat("operands_flat", operands)
+        grads.W_y[...] = np.matmul(
+            d_z_y_flat.reshape(len(d_z_y_flat), -1),
+            operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+        )
+        grads.b_y[...] = d_z_y_flat.reshape(len(d_z_y_flat), -1).sum(-1)  # (13) gradient of b_y
 
-    if "initial" in wrt:
-        at_step_d_z_x = at_step(d_z_x, 1)
-        d_a_x_at0 = W_h.T @ at_step_d_z_x
-    # (9, 10, 12)
-    d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
-    np.matmul(
-        d_z_x_flat[:, :steps].reshape(n_h, -1),
-        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            np.matmul(W_y_T, d_z_y[chunk], out=part_2)  # (7, 8)
+            np.square(a_x[chunk], out=part_3)  # (7, 8)
+            np.subtract(1, part_3, out=d_z_x[chunk])  # (7, 8)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_z_x[chunk]))
+            for (d_z_x_next_t, d_z_x_t, part_2_t), over in zip(walk, run.masks[chunk][::-1]):
+                np.dot(W_h_T, d_z_x_next_t, out=part_4)  # (7, 8)
+                np.add(part_2_t, part_4, out=part_4)  # (7, 8)
+                np.multiply(d_z_x_t, part_4, out=d_z_x_t)  # (7, 8)
+                if over is not None:
+                    clear(over, d_z_x_t.T)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
+        if "initial" in wrt:
+            at_step_d_z_x = at_step(d_z_x, 1)
+            d_a_x_at0 = W_h.T @ at_step_d_z_x
+        # (9, 10, 12)
+        d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
+        np.matmul(
+            d_z_x_flat[:, :steps].reshape(n_h, -1),
+            operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            if "x" in wrt:
+                np.matmul(W_x_T, d_z_x[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(W_x_T, d_z_x[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["a_x"] = np.array(d_a_x_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["a_x"] = np.array(d_a_x_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1250,14 +1324,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1291,7 +1365,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1324,9 +1398,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1414,7 +1488,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -1465,4 +1539,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:d7416234bbe4fdc02c32d9e83f93921d2eb587ddc8527f3db304d8aa3c6e38bb
+# rnnsym-seal: sha256:313fa71f5fa1859d98cc1db07dc8654623deeb90db0527806e0f40661e58af42

@@ -54,7 +54,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -343,7 +343,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -379,11 +384,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -394,6 +416,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -414,6 +438,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -509,7 +534,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -524,7 +549,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -557,7 +582,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -723,6 +748,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
         return sizes[axis]
     require_sizes(names_in(axis), sizes)
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
+
+
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
 
 
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -899,13 +937,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -947,8 +990,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -958,20 +1001,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -995,11 +1038,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1020,7 +1073,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     n_all = work.array("n", (steps + 1, n_h, batch), dtype)
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (3 * n_y + n_h + n_x + 2))
     part = work.array("part", (n_h, batch), dtype)
     i_bar = work.array("i_bar", (n_h, batch), dtype)
@@ -1042,37 +1094,9 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     b_y_column = b_y[:, None]
     x = operands[:steps, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
-    run.fill_outside("m", turned(m_all), 1, 0, 1)
-    run.fill_outside("c", turned(c_all), 1, 0, 1)
-    run.fill_outside("n", turned(n_all), 1, 0, 1)
-
-    # (1)
-    if "m[0]" not in run.given:
-        m_all[0] = -np.inf
-
-    # step by step, forwards
-    for (
-        sums_t,
-        operands_2_t,
-        z_t,
-        o_t,
-        f_tilde_t,
-        l_t,
-        m_bar_t,
-        m_prev_t,
-        m_t,
-        i_tilde_t,
-        i_t,
-        f_t,
-        c_prev_t,
-        c_t,
-        n_prev_t,
-        n_t,
-        h_t,
-        over,
-    ) in zip(
+    (walk,) = along(
+        [slice(0, steps)],
+        True,
         sums,
         operands_2,
         z,
@@ -1090,73 +1114,112 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         n_prev,
         n,
         h,
-        run.masks,
-    ):
-        np.dot(weights, operands_2_t, out=sums_t)  # (3, 4, 15, 16)
-        np.tanh(z_t, out=z_t)  # (2) cell input
-        sigmoid_into(o_t, out=o_t)  # (5) output gate
-        np.negative(f_tilde_t, out=part)  # (6) logarithm of the forget gate
-        part_3 = softplus(part)  # (6) logarithm of the forget gate
-        np.negative(part_3, out=l_t)  # (6) logarithm of the forget gate
-        np.add(l_t, m_prev_t, out=m_bar_t)  # (17) pre-activation of m
-        maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (7) stabiliser
-        np.subtract(i_tilde_t, m_t, out=i_bar)  # (18) pre-activation of i
-        np.exp(i_bar, out=i_t)  # (8) stabilised input gate
-        np.subtract(m_bar_t, m_t, out=f_bar)  # (19) pre-activation of f
-        np.exp(f_bar, out=f_t)  # (9) stabilised forget gate
-        np.multiply(f_t, c_prev_t, out=part)  # (10) cell state
-        np.multiply(i_t, z_t, out=part_2)  # (10) cell state
-        np.add(part, part_2, out=c_t)  # (10) cell state
-        np.multiply(f_t, n_prev_t, out=part)  # (11) normaliser
-        np.add(part, i_t, out=n_t)  # (11) normaliser
-        np.multiply(o_t, c_t, out=part_2)  # (12) hidden state
-        np.divide(part_2, n_t, out=h_t)  # (12) hidden state
-        if over is not None:
-            clear(over, sums_t.T, l_t.T, m_bar_t.T, m_t.T, i_t.T, f_t.T, c_t.T, n_t.T, h_t.T)
+    )
+    chunks = stretches(steps, span, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        # (20)
-        np.matmul(V, h[chunk], out=p_bar)
-        np.add(p_bar, b_y_column, out=p_bar)
-        softmax_rows(p_bar, -2, out=p[chunk])  # (13) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("h", turned(operands[:, n_x : n_h + n_x]), 1, 0, 1)
+        run.fill_outside("m", turned(m_all), 1, 0, 1)
+        run.fill_outside("c", turned(c_all), 1, 0, 1)
+        run.fill_outside("n", turned(n_all), 1, 0, 1)
+
+        # (1)
+        if "m[0]" not in run.given:
+            m_all[0] = -np.inf
+
+        # step by step, forwards
+        for (
+            (
+                sums_t,
+                operands_2_t,
+                z_t,
+                o_t,
+                f_tilde_t,
+                l_t,
+                m_bar_t,
+                m_prev_t,
+                m_t,
+                i_tilde_t,
+                i_t,
+                f_t,
+                c_prev_t,
+                c_t,
+                n_prev_t,
+                n_t,
+                h_t,
+            ),
+            over,
+        ) in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=sums_t)  # (3, 4, 15, 16)
+            np.tanh(z_t, out=z_t)  # (2) cell input
+            sigmoid_into(o_t, out=o_t)  # (5) output gate
+            np.negative(f_tilde_t, out=part)  # (6) logarithm of the forget gate
+            part_3 = softplus(part)  # (6) logarithm of the forget gate
+            np.negative(part_3, out=l_t)  # (6) logarithm of the forget gate
+            np.add(l_t, m_prev_t, out=m_bar_t)  # (17) pre-activation of m
+            maximum_into(m_bar_t, i_tilde_t, out=m_t)  # (7) stabiliser
+            np.subtract(i_tilde_t, m_t, out=i_bar)  # (18) pre-activation of i
+            np.exp(i_bar, out=i_t)  # (8) stabilised input gate
+            np.subtract(m_bar_t, m_t, out=f_bar)  # (19) pre-activation of f
+            np.exp(f_bar, out=f_t)  # (9) stabilised forget gate
+            np.multiply(f_t, c_prev_t, out=part)  # (10) cell state
+            np.multiply(i_t, z_t, out=part_2)  # (10) cell state
+            np.add(part, part_2, out=c_t)  # (10) cell state
+            np.multiply(f_t, n_prev_t, out=part)  # (11) normaliser
+            np.add(part, i_t, out=n_t)  # (11) normaliser
+            np.multiply(o_t, c_t, out=part_2)  # (12) hidden state
+            np.divide(part_2, n_t, out=h_t)  # (12) hidden state
+            if over is not None:
+                clear(over, sums_t.T, l_t.T, m_bar_t.T, m_t.T, i_t.T, f_t.T, c_t.T, n_t.T, h_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            # (20)
+            np.matmul(V, h[chunk], out=p_bar)
+            np.add(p_bar, b_y_column, out=p_bar)
+            softmax_rows(p_bar, -2, out=p[chunk])  # (13) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (14)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h": turned(h),
+            "m": turned(m),
+            "z": turned(z),
+            "i_tilde": turned(i_tilde),
+            "f_tilde": turned(f_tilde),
+            "o": turned(o),
+            "l": turned(l),
+            "i": turned(i),
+            "f": turned(f),
+            "c": turned(c),
+            "n": turned(n),
+            "p": turned(p),
+            "m_bar": turned(m_bar),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (14)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "h": turned(operands[:, n_x : n_h + n_x]),
+            "m": turned(m_all),
+            "c": turned(c_all),
+            "n": turned(n_all),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h": turned(h),
-        "m": turned(m),
-        "z": turned(z),
-        "i_tilde": turned(i_tilde),
-        "f_tilde": turned(f_tilde),
-        "o": turned(o),
-        "l": turned(l),
-        "i": turned(i),
-        "f": turned(f),
-        "c": turned(c),
-        "n": turned(n),
-        "p": turned(p),
-        "m_bar": turned(m_bar),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "h": turned(operands[:, n_x : n_h + n_x]),
-        "m": turned(m_all),
-        "c": turned(c_all),
-        "n": turned(n_all),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1202,73 +1265,78 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     p_now = p[0]
     x = operands[0, :n_x]
     operands[:, n_h + n_x] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
-    m_all[0] = run.outside("m[0]").T
-    c_all[0] = run.outside("c[0]").T
-    n_all[0] = run.outside("n[0]").T
 
-    # (1)
-    if "m[0]" not in run.given:
-        m_all[0] = -np.inf
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
+        m_all[0] = run.outside("m[0]").T
+        c_all[0] = run.outside("c[0]").T
+        n_all[0] = run.outside("n[0]").T
 
-    np.matmul(weights, operands_2, out=sums_now)  # (3, 4, 15, 16)
-    np.tanh(z, out=z)  # (2) cell input
-    sigmoid_into(o, out=o)  # (5) output gate
-    np.negative(f_tilde, out=part)  # (6) logarithm of the forget gate
-    part_3 = softplus(part)  # (6) logarithm of the forget gate
-    np.negative(part_3, out=l_now)  # (6) logarithm of the forget gate
-    np.add(l_now, m_prev, out=m_bar_now)  # (17) pre-activation of m
-    maximum_into(m_bar_now, i_tilde, out=m)  # (7) stabiliser
-    np.subtract(i_tilde, m, out=i_bar)  # (18) pre-activation of i
-    np.exp(i_bar, out=i_now)  # (8) stabilised input gate
-    np.subtract(m_bar_now, m, out=f_bar)  # (19) pre-activation of f
-    np.exp(f_bar, out=f_now)  # (9) stabilised forget gate
-    np.multiply(f_now, c_prev, out=part)  # (10) cell state
-    np.multiply(i_now, z, out=part_2)  # (10) cell state
-    np.add(part, part_2, out=c)  # (10) cell state
-    np.multiply(f_now, n_prev, out=part)  # (11) normaliser
-    np.add(part, i_now, out=n)  # (11) normaliser
-    np.multiply(o, c, out=part_2)  # (12) hidden state
-    np.divide(part_2, n, out=h)  # (12) hidden state
-    # (20)
-    np.matmul(V, h, out=p_bar)
-    np.add(p_bar, b_y_column, out=p_bar)
-    softmax_rows(p_bar, -2, out=p_now)  # (13) class probabilities
+        # (1)
+        if "m[0]" not in run.given:
+            m_all[0] = -np.inf
 
-    out = {
-        "h": np.array(h.T),
-        "m": np.array(m.T),
-        "z": np.array(z.T),
-        "i_tilde": np.array(i_tilde.T),
-        "f_tilde": np.array(f_tilde.T),
-        "o": np.array(o.T),
-        "l": np.array(l_now.T),
-        "i": np.array(i_now.T),
-        "f": np.array(f_now.T),
-        "c": np.array(c.T),
-        "n": np.array(n.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "h": np.array(h.T),
-        "m": np.array(m.T),
-        "c": np.array(c.T),
-        "n": np.array(n.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(weights, operands_2, out=sums_now)  # (3, 4, 15, 16)
+        np.tanh(z, out=z)  # (2) cell input
+        sigmoid_into(o, out=o)  # (5) output gate
+        np.negative(f_tilde, out=part)  # (6) logarithm of the forget gate
+        part_3 = softplus(part)  # (6) logarithm of the forget gate
+        np.negative(part_3, out=l_now)  # (6) logarithm of the forget gate
+        np.add(l_now, m_prev, out=m_bar_now)  # (17) pre-activation of m
+        maximum_into(m_bar_now, i_tilde, out=m)  # (7) stabiliser
+        np.subtract(i_tilde, m, out=i_bar)  # (18) pre-activation of i
+        np.exp(i_bar, out=i_now)  # (8) stabilised input gate
+        np.subtract(m_bar_now, m, out=f_bar)  # (19) pre-activation of f
+        np.exp(f_bar, out=f_now)  # (9) stabilised forget gate
+        np.multiply(f_now, c_prev, out=part)  # (10) cell state
+        np.multiply(i_now, z, out=part_2)  # (10) cell state
+        np.add(part, part_2, out=c)  # (10) cell state
+        np.multiply(f_now, n_prev, out=part)  # (11) normaliser
+        np.add(part, i_now, out=n)  # (11) normaliser
+        np.multiply(o, c, out=part_2)  # (12) hidden state
+        np.divide(part_2, n, out=h)  # (12) hidden state
+        # (20)
+        np.dot(V, h, out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        softmax_rows(p_bar, -2, out=p_now)  # (13) class probabilities
+
+        out = {
+            "h": np.array(h.T),
+            "m": np.array(m.T),
+            "z": np.array(z.T),
+            "i_tilde": np.array(i_tilde.T),
+            "f_tilde": np.array(f_tilde.T),
+            "o": np.array(o.T),
+            "l": np.array(l_now.T),
+            "i": np.array(i_now.T),
+            "f": np.array(f_now.T),
+            "c": np.array(c.T),
+            "n": np.array(n.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "h": np.array(h.T),
+            "m": np.array(m.T),
+            "c": np.array(c.T),
+            "n": np.array(n.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_h = run.sizes["n_h"]
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
@@ -1277,10 +1345,8 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     R_f = params.R_f
     R_o = params.R_o
     V = params.V
-    d_loss = 1 / max(batch, 1)
     weights = params.stack("weights")  # W_z, R_z, b_z; W_i, R_i, b_i; W_f, R_f, b_f; W_o, R_o, b_o
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands = work.arrays["operands"]
     m_bar = work.arrays["m_bar"]
@@ -1319,7 +1385,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_f_tilde = d_sums[:steps, 2 * n_h : 3 * n_h]
     z = sums[:, :n_h]
     d_z_bar = d_sums[:steps, :n_h]
-    weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
     d_sums_2 = d_sums[1 : steps + 1]
     h = operands[1 : steps + 1, n_x : n_h + n_x]
     n = n_all[1 : steps + 1]
@@ -1341,174 +1406,190 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_c_back_all[steps:] = 0
     d_f_bar_all[steps:] = 0
     d_m_bar_all[steps:] = 0
-
-    zeros = np.zeros((n_h,), dtype)  # (30) error of m_bar
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (21) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (21) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
-
-    # (51)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    grads.V[...] = np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(
+        chunks_2,
+        False,
+        d_sums_2,
+        h,
+        n,
+        d_n_back_next,
+        d_n_back,
+        f,
+        o,
+        d_c_back_next,
+        d_c_back,
+        c_prev,
+        n_prev,
+        d_f_bar,
+        z,
+        i,
+        d_m_bar_next,
+        d_f_bar_next,
+        d_m_bar,
+        d_o_bar,
+        d_f_tilde,
+        d_i_tilde,
+        d_z_bar,
+        part_2_room,
+        rooms=1,
     )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (42) gradient of b_y
+    chunks_3 = stretches(steps, span_3, True)
 
-    # step by step, backwards
-    zeros_column = zeros[:, None]
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (22) error of h
-        part_7 = m_bar[chunk].real > i_tilde[chunk].real  # (30) error of m_bar
-        part_8 = m_bar[chunk].real < i_tilde[chunk].real  # (30) error of m_bar
-        np.subtract(1, o[chunk], out=part_3)  # (32, 33)
-        np.multiply(c[chunk], o[chunk], out=part_4)  # (32, 33)
-        np.multiply(part_4, part_3, out=d_o_bar[chunk])  # (32, 33)
-        np.negative(f_tilde[chunk], out=part_3)  # (31, 34)
-        sigmoid_into(part_3, out=d_f_tilde[chunk])  # (31, 34)
-        np.square(z[chunk], out=part_4)  # (36, 37)
-        np.subtract(1, part_4, out=part_3)  # (36, 37)
-        np.multiply(i[chunk], part_3, out=d_z_bar[chunk])  # (36, 37)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_o_bar[chunk]), turned(d_f_tilde[chunk]))
-            clear(run.padding[chunk], turned(d_z_bar[chunk]))
-        for (
-            d_sums_2_t,
-            part_2_t,
-            h_t,
-            n_t,
-            d_n_back_next_t,
-            d_n_back_t,
-            f_t,
-            o_t,
-            d_c_back_next_t,
-            d_c_back_t,
-            c_prev_t,
-            n_prev_t,
-            d_f_bar_t,
-            z_t,
-            i_t,
-            d_m_bar_next_t,
-            d_f_bar_next_t,
-            part_8_t,
-            d_m_bar_t,
-            part_7_t,
-            d_o_bar_t,
-            d_f_tilde_t,
-            d_i_tilde_t,
-            d_z_bar_t,
-            over,
-        ) in zip(
-            d_sums_2[chunk][::-1],
-            part_2[::-1],
-            h[chunk][::-1],
-            n[chunk][::-1],
-            d_n_back_next[chunk][::-1],
-            d_n_back[chunk][::-1],
-            f[chunk][::-1],
-            o[chunk][::-1],
-            d_c_back_next[chunk][::-1],
-            d_c_back[chunk][::-1],
-            c_prev[chunk][::-1],
-            n_prev[chunk][::-1],
-            d_f_bar[chunk][::-1],
-            z[chunk][::-1],
-            i[chunk][::-1],
-            d_m_bar_next[chunk][::-1],
-            d_f_bar_next[chunk][::-1],
-            part_8[::-1],
-            d_m_bar[chunk][::-1],
-            part_7[::-1],
-            d_o_bar[chunk][::-1],
-            d_f_tilde[chunk][::-1],
-            d_i_tilde[chunk][::-1],
-            d_z_bar[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(weights_T, d_sums_2_t, out=part_5)  # (22) error of h
-            np.add(part_2_t, part_5, out=d_h)  # (22) error of h
-            np.multiply(h_t, d_h, out=part_5)  # (23) error of n
-            np.divide(part_5, n_t, out=part_5)  # (23) error of n
-            np.subtract(d_n_back_next_t, part_5, out=d_n)  # (23) error of n
-            np.multiply(f_t, d_n, out=d_n_back_t)  # (23) error of n
-            np.divide(d_h, n_t, out=d_c_sub)  # (24) error of c
-            np.multiply(o_t, d_c_sub, out=part_5)  # (24) error of c
-            np.add(part_5, d_c_back_next_t, out=d_c)  # (24) error of c
-            np.multiply(f_t, d_c, out=d_c_back_t)  # (24) error of c
-            np.multiply(c_prev_t, d_c, out=part_5)  # (25, 26)
-            np.multiply(n_prev_t, d_n, out=part_6)  # (25, 26)
-            np.add(part_5, part_6, out=part_5)  # (25, 26)
-            np.multiply(f_t, part_5, out=d_f_bar_t)  # (25, 26)
-            np.multiply(z_t, d_c, out=part_6)  # (27, 28)
-            np.add(part_6, d_n, out=part_5)  # (27, 28)
-            np.multiply(i_t, part_5, out=d_i_bar)  # (27, 28)
-            np.add(d_m_bar_next_t, d_f_bar_next_t, out=part_6)  # (29) error of m
-            np.subtract(part_6, d_i_bar, out=part_5)  # (29) error of m
-            np.subtract(part_5, d_f_bar_t, out=d_m)  # (29) error of m
-            np.multiply(0.5, d_m, out=part_6)  # (30) error of m_bar
-            choose(part_8_t, zeros_column, part_6, out=part_5)  # (30) error of m_bar
-            choose(part_7_t, d_m, part_5, out=d_m_bar_t)  # (30) error of m_bar
-            np.multiply(d_o_bar_t, d_c_sub, out=d_o_bar_t)  # (32, 33)
-            np.add(d_m_bar_t, d_f_bar_t, out=part_5)  # (31, 34)
-            np.multiply(d_f_tilde_t, part_5, out=d_f_tilde_t)  # (31, 34)
-            choose(part_8_t, d_m, part_6, out=part_5)  # (35) error of i_tilde
-            choose(part_7_t, zeros_column, part_5, out=part_6)  # (35) error of i_tilde
-            np.add(part_6, d_i_bar, out=d_i_tilde_t)  # (35) error of i_tilde
-            np.multiply(d_z_bar_t, d_c, out=d_z_bar_t)  # (36, 37)
-            if over is not None:
-                clear(over, d_n_back_t.T, d_c_back_t.T, d_f_bar_t.T, d_m_bar_t.T, d_o_bar_t.T)
-                clear(over, d_f_tilde_t.T, d_i_tilde_t.T, d_z_bar_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        weights_T = np.ascontiguousarray(weights[:, n_x : n_h + n_x].T)
 
-    if "initial" in wrt:
-        at_step_d_z_bar = at_step(d_z_bar, 1)
-        at_step_d_i_tilde = at_step(d_i_tilde, 1)
-        at_step_d_f_tilde = at_step(d_f_tilde, 1)
-        at_step_d_o_bar = at_step(d_o_bar, 1)
-        d_h_at0 = (
-            R_z.T @ at_step_d_z_bar
-            + R_i.T @ at_step_d_i_tilde
-            + R_f.T @ at_step_d_f_tilde
-            + R_o.T @ at_step_d_o_bar
+        zeros = np.zeros((n_h,), dtype)  # (30) error of m_bar
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (21) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (21) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+        # (51)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        grads.V[...] = np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
         )
-        at_step_d_m_bar = at_step(d_m_bar, 1)
-        at_step_d_f_bar = at_step(d_f_bar, 1)
-        d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
-        d_c_at0 = at_step(d_c_back, 1)
-        d_n_at0 = at_step(d_n_back, 1)
-    # (38-41, 43-50)
-    d_sums_flat = work.flat("d_sums_flat", d_sums)
-    np.matmul(
-        d_sums_flat[:, :steps].reshape(4 * n_h, -1),
-        operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (42) gradient of b_y
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
+        # step by step, backwards
+        zeros_column = zeros[:, None]
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            part_4 = part_4_room[:count]
+            np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (22) error of h
+            part_7 = m_bar[chunk].real > i_tilde[chunk].real  # (30) error of m_bar
+            part_8 = m_bar[chunk].real < i_tilde[chunk].real  # (30) error of m_bar
+            np.subtract(1, o[chunk], out=part_3)  # (32, 33)
+            np.multiply(c[chunk], o[chunk], out=part_4)  # (32, 33)
+            np.multiply(part_4, part_3, out=d_o_bar[chunk])  # (32, 33)
+            np.negative(f_tilde[chunk], out=part_3)  # (31, 34)
+            sigmoid_into(part_3, out=d_f_tilde[chunk])  # (31, 34)
+            np.square(z[chunk], out=part_4)  # (36, 37)
+            np.subtract(1, part_4, out=part_3)  # (36, 37)
+            np.multiply(i[chunk], part_3, out=d_z_bar[chunk])  # (36, 37)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_o_bar[chunk]), turned(d_f_tilde[chunk]))
+                clear(run.padding[chunk], turned(d_z_bar[chunk]))
+            for (
+                (
+                    d_sums_2_t,
+                    h_t,
+                    n_t,
+                    d_n_back_next_t,
+                    d_n_back_t,
+                    f_t,
+                    o_t,
+                    d_c_back_next_t,
+                    d_c_back_t,
+                    c_prev_t,
+                    n_prev_t,
+                    d_f_bar_t,
+                    z_t,
+                    i_t,
+                    d_m_bar_next_t,
+                    d_f_bar_next_t,
+                    d_m_bar_t,
+                    d_o_bar_t,
+                    d_f_tilde_t,
+                    d_i_tilde_t,
+                    d_z_bar_t,
+                    part_2_t,
+                ),
+                part_8_t,
+                part_7_t,
+                over,
+            ) in zip(walk, part_8[::-1], part_7[::-1], run.masks[chunk][::-1]):
+                np.dot(weights_T, d_sums_2_t, out=part_5)  # (22) error of h
+                np.add(part_2_t, part_5, out=d_h)  # (22) error of h
+                np.multiply(h_t, d_h, out=part_5)  # (23) error of n
+                np.divide(part_5, n_t, out=part_5)  # (23) error of n
+                np.subtract(d_n_back_next_t, part_5, out=d_n)  # (23) error of n
+                np.multiply(f_t, d_n, out=d_n_back_t)  # (23) error of n
+                np.divide(d_h, n_t, out=d_c_sub)  # (24) error of c
+                np.multiply(o_t, d_c_sub, out=part_5)  # (24) error of c
+                np.add(part_5, d_c_back_next_t, out=d_c)  # (24) error of c
+                np.multiply(f_t, d_c, out=d_c_back_t)  # (24) error of c
+                np.multiply(c_prev_t, d_c, out=part_5)  # (25, 26)
+                np.multiply(n_prev_t, d_n, out=part_6)  # (25, 26)
+                np.add(part_5, part_6, out=part_5)  # (25, 26)
+                np.multiply(f_t, part_5, out=d_f_bar_t)  # (25, 26)
+                np.multiply(z_t, d_c, out=part_6)  # (27, 28)
+                np.add(part_6, d_n, out=part_5)  # (27, 28)
+                np.multiply(i_t, part_5, out=d_i_bar)  # (27, 28)
+                np.add(d_m_bar_next_t, d_f_bar_next_t, out=part_6)  # (29) error of m
+                np.subtract(part_6, d_i_bar, out=part_5)  # (29) error of m
+                np.subtract(part_5, d_f_bar_t, out=d_m)  # (29) error of m
+                np.multiply(0.5, d_m, out=part_6)  # (30) error of m_bar
+                choose(part_8_t, zeros_column, part_6, out=part_5)  # (30) error of m_bar
+                choose(part_7_t, d_m, part_5, out=d_m_bar_t)  # (30) error of m_bar
+                np.multiply(d_o_bar_t, d_c_sub, out=d_o_bar_t)  # (32, 33)
+                np.add(d_m_bar_t, d_f_bar_t, out=part_5)  # (31, 34)
+                np.multiply(d_f_tilde_t, part_5, out=d_f_tilde_t)  # (31, 34)
+                choose(part_8_t, d_m, part_6, out=part_5)  # (35) error of i_tilde
+                choose(part_7_t, zeros_column, part_5, out=part_6)  # (35) error of i_tilde
+                np.add(part_6, d_i_bar, out=d_i_tilde_t)  # (35) error of i_tilde
+                np.multiply(d_z_bar_t, d_c, out=d_z_bar_t)  # (36, 37)
+                if over is not None:
+                    clear(over, d_n_back_t.T, d_c_back_t.T, d_f_bar_t.T, d_m_bar_t.T)
+                    clear(over, d_o_bar_t.T, d_f_tilde_t.T, d_i_tilde_t.T, d_z_bar_t.T)
+
+        if "initial" in wrt:
+            at_step_d_z_bar = at_step(d_z_bar, 1)
+            at_step_d_i_tilde = at_step(d_i_tilde, 1)
+            at_step_d_f_tilde = at_step(d_f_tilde, 1)
+            at_step_d_o_bar = at_step(d_o_bar, 1)
+            d_h_at0 = (
+                R_z.T @ at_step_d_z_bar
+                + R_i.T @ at_step_d_i_tilde
+                + R_f.T @ at_step_d_f_tilde
+                + R_o.T @ at_step_d_o_bar
+            )
+            at_step_d_m_bar = at_step(d_m_bar, 1)
+            at_step_d_f_bar = at_step(d_f_bar, 1)
+            d_m_at0 = np.add(at_step_d_m_bar, at_step_d_f_bar)
+            d_c_at0 = at_step(d_c_back, 1)
+            d_n_at0 = at_step(d_n_back, 1)
+        # (38-41, 43-50)
+        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        np.matmul(
+            d_sums_flat[:, :steps].reshape(4 * n_h, -1),
+            operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            if "x" in wrt:
+                np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(weights_T_2, d_sums_3[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["h"] = np.array(d_h_at0.T)
+            grads.initial["m"] = np.array(d_m_at0.T)
+            grads.initial["c"] = np.array(d_c_at0.T)
+            grads.initial["n"] = np.array(d_n_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["h"] = np.array(d_h_at0.T)
-        grads.initial["m"] = np.array(d_m_at0.T)
-        grads.initial["c"] = np.array(d_c_at0.T)
-        grads.initial["n"] = np.array(d_n_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1777,14 +1858,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1818,7 +1899,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1851,9 +1932,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -1957,7 +2038,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -2032,4 +2113,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:47b643d8827faf7fd047bdb2ffa4a5060daad7fd1235ed6235d297b05232e95b
+# rnnsym-seal: sha256:b7528075dabfbd0be09123a9c423155b0087b204a4653ba2ea80916e31b7f767

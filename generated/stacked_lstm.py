@@ -52,7 +52,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -331,7 +331,12 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
@@ -367,11 +372,28 @@ def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -382,6 +404,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -402,6 +426,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -497,7 +522,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -512,7 +537,7 @@ def checked(
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
     sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
-    run.sizes = bind(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
     require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
@@ -545,7 +570,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -713,6 +738,19 @@ def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
 
@@ -868,13 +906,18 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
-    known = y >= 0
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -916,8 +959,8 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
         shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
         if shape != z.shape:  # one z for all sequences
             z, p = np.broadcast_to(z, shape), None
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -927,20 +970,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -974,11 +1017,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1012,7 +1065,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     tanh_c2 = work.array("tanh_c2", (steps, n_2, batch), dtype)
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (2 * n_1 + n_2 + n_x + 2))
     span_2 = stretch(steps, batch * (3 * n_y + n_1 + n_2 + 2))
     c1_bar_sub = work.array("c1_bar_sub", (4 * n_1, batch), dtype)
@@ -1037,28 +1089,9 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     x = operands[:steps, :n_x]
     operands[:, n_1 + n_x] = 1
     operands2[:, n_1 + n_2] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("h1", turned(operands[:, n_x : n_1 + n_x]), 1, 0, 1)
-    run.fill_outside("h2", turned(operands2[:, n_1 : n_1 + n_2]), 1, 0, 1)
-    run.fill_outside("c1", turned(c1_all), 1, 0, 1)
-    run.fill_outside("c2", turned(c2_all), 1, 0, 1)
-
-    # step by step, forwards
-    for (
-        operands_2_t,
-        c1_bar_t,
-        c1_bar2_t,
-        c1_bar3_t,
-        sigmoid_c1_bar_t,
-        c1_prev_t,
-        sigmoid_c1_bar2_t,
-        tanh_c1_bar3_t,
-        c1_t,
-        o1_t,
-        tanh_c1_t,
-        h1_t,
-        over,
-    ) in zip(
+    (walk,) = along(
+        [slice(0, steps)],
+        True,
         operands_2,
         c1_bar,
         c1_bar2,
@@ -1071,47 +1104,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         o1,
         tanh_c1,
         h1,
-        run.masks,
-    ):
-        np.dot(weights, operands_2_t, out=c1_bar_sub)  # (9) used more than once
-        np.copyto(c1_bar_t, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
-        np.copyto(c1_bar2_t, c1_bar_sub[:n_1])  # (11) pre-activation of c1
-        np.copyto(c1_bar3_t, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
-        sigmoid_into(c1_bar_t, out=sigmoid_c1_bar_t)  # (1) first layer
-        np.multiply(sigmoid_c1_bar_t, c1_prev_t, out=part)  # (1) first layer
-        sigmoid_into(c1_bar2_t, out=sigmoid_c1_bar2_t)  # (1) first layer
-        np.tanh(c1_bar3_t, out=tanh_c1_bar3_t)  # (1) first layer
-        np.multiply(sigmoid_c1_bar2_t, tanh_c1_bar3_t, out=part_2)  # (1) first layer
-        np.add(part, part_2, out=c1_t)  # (1) first layer
-        np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
-        sigmoid_into(o1_bar, out=o1_t)  # (2) first layer
-        np.tanh(c1_t, out=tanh_c1_t)  # (3) its hidden state
-        np.multiply(o1_t, tanh_c1_t, out=h1_t)  # (3) its hidden state
-        if over is not None:
-            clear(over, c1_bar_t.T, c1_bar2_t.T, c1_bar3_t.T, sigmoid_c1_bar_t.T)
-            clear(over, sigmoid_c1_bar2_t.T, tanh_c1_bar3_t.T, c1_t.T, o1_t.T, tanh_c1_t.T)
-            clear(over, h1_t.T)
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        np.copyto(operands2_rows[chunk], h1[chunk])
-
-    # step by step, forwards
-    for (
-        operands2_2_t,
-        c2_bar_t,
-        c2_bar2_t,
-        c2_bar3_t,
-        sigmoid_c2_bar_t,
-        c2_prev_t,
-        sigmoid_c2_bar2_t,
-        tanh_c2_bar3_t,
-        c2_t,
-        o2_t,
-        tanh_c2_t,
-        h2_t,
-        over_2,
-    ) in zip(
+    )
+    chunks = stretches(steps, span, True)
+    (walk_2,) = along(
+        [slice(0, steps)],
+        True,
         operands2_2,
         c2_bar,
         c2_bar2,
@@ -1124,70 +1121,141 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
         o2,
         tanh_c2,
         h2,
-        run.masks,
-    ):
-        np.dot(weights2, operands2_2_t, out=c2_bar_sub)  # (14) used more than once
-        np.copyto(c2_bar_t, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
-        np.copyto(c2_bar2_t, c2_bar_sub[:n_2])  # (16) pre-activation of c2
-        np.copyto(c2_bar3_t, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
-        sigmoid_into(c2_bar_t, out=sigmoid_c2_bar_t)  # (4) second layer
-        np.multiply(sigmoid_c2_bar_t, c2_prev_t, out=part_3)  # (4) second layer
-        sigmoid_into(c2_bar2_t, out=sigmoid_c2_bar2_t)  # (4) second layer
-        np.tanh(c2_bar3_t, out=tanh_c2_bar3_t)  # (4) second layer
-        np.multiply(sigmoid_c2_bar2_t, tanh_c2_bar3_t, out=part_4)  # (4) second layer
-        np.add(part_3, part_4, out=c2_t)  # (4) second layer
-        np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
-        sigmoid_into(o2_bar, out=o2_t)  # (5) second layer
-        np.tanh(c2_t, out=tanh_c2_t)  # (6) its hidden state
-        np.multiply(o2_t, tanh_c2_t, out=h2_t)  # (6) its hidden state
-        if over_2 is not None:
-            clear(over_2, c2_bar_t.T, c2_bar2_t.T, c2_bar3_t.T, sigmoid_c2_bar_t.T)
-            clear(over_2, sigmoid_c2_bar2_t.T, tanh_c2_bar3_t.T, c2_t.T, o2_t.T, tanh_c2_t.T)
-            clear(over_2, h2_t.T)
+    )
+    chunks_2 = stretches(steps, span_2, True)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_2, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        # (19)
-        np.matmul(V, h2[chunk], out=p_bar)
-        np.add(p_bar, b_y_column, out=p_bar)
-        softmax_rows(p_bar, -2, out=p[chunk])  # (7) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("h1", turned(operands[:, n_x : n_1 + n_x]), 1, 0, 1)
+        run.fill_outside("h2", turned(operands2[:, n_1 : n_1 + n_2]), 1, 0, 1)
+        run.fill_outside("c1", turned(c1_all), 1, 0, 1)
+        run.fill_outside("c2", turned(c2_all), 1, 0, 1)
+
+        # step by step, forwards
+        for (
+            (
+                operands_2_t,
+                c1_bar_t,
+                c1_bar2_t,
+                c1_bar3_t,
+                sigmoid_c1_bar_t,
+                c1_prev_t,
+                sigmoid_c1_bar2_t,
+                tanh_c1_bar3_t,
+                c1_t,
+                o1_t,
+                tanh_c1_t,
+                h1_t,
+            ),
+            over,
+        ) in zip(walk, run.masks):
+            np.dot(weights, operands_2_t, out=c1_bar_sub)  # (9) used more than once
+            np.copyto(c1_bar_t, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
+            np.copyto(c1_bar2_t, c1_bar_sub[:n_1])  # (11) pre-activation of c1
+            np.copyto(c1_bar3_t, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
+            sigmoid_into(c1_bar_t, out=sigmoid_c1_bar_t)  # (1) first layer
+            np.multiply(sigmoid_c1_bar_t, c1_prev_t, out=part)  # (1) first layer
+            sigmoid_into(c1_bar2_t, out=sigmoid_c1_bar2_t)  # (1) first layer
+            np.tanh(c1_bar3_t, out=tanh_c1_bar3_t)  # (1) first layer
+            np.multiply(sigmoid_c1_bar2_t, tanh_c1_bar3_t, out=part_2)  # (1) first layer
+            np.add(part, part_2, out=c1_t)  # (1) first layer
+            np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
+            sigmoid_into(o1_bar, out=o1_t)  # (2) first layer
+            np.tanh(c1_t, out=tanh_c1_t)  # (3) its hidden state
+            np.multiply(o1_t, tanh_c1_t, out=h1_t)  # (3) its hidden state
+            if over is not None:
+                clear(over, c1_bar_t.T, c1_bar2_t.T, c1_bar3_t.T, sigmoid_c1_bar_t.T)
+                clear(over, sigmoid_c1_bar2_t.T, tanh_c1_bar3_t.T, c1_t.T, o1_t.T, tanh_c1_t.T)
+                clear(over, h1_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            np.copyto(operands2_rows[chunk], h1[chunk])
+
+        # step by step, forwards
+        for (
+            (
+                operands2_2_t,
+                c2_bar_t,
+                c2_bar2_t,
+                c2_bar3_t,
+                sigmoid_c2_bar_t,
+                c2_prev_t,
+                sigmoid_c2_bar2_t,
+                tanh_c2_bar3_t,
+                c2_t,
+                o2_t,
+                tanh_c2_t,
+                h2_t,
+            ),
+            over_2,
+        ) in zip(walk_2, run.masks):
+            np.dot(weights2, operands2_2_t, out=c2_bar_sub)  # (14) used more than once
+            np.copyto(c2_bar_t, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
+            np.copyto(c2_bar2_t, c2_bar_sub[:n_2])  # (16) pre-activation of c2
+            np.copyto(c2_bar3_t, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
+            sigmoid_into(c2_bar_t, out=sigmoid_c2_bar_t)  # (4) second layer
+            np.multiply(sigmoid_c2_bar_t, c2_prev_t, out=part_3)  # (4) second layer
+            sigmoid_into(c2_bar2_t, out=sigmoid_c2_bar2_t)  # (4) second layer
+            np.tanh(c2_bar3_t, out=tanh_c2_bar3_t)  # (4) second layer
+            np.multiply(sigmoid_c2_bar2_t, tanh_c2_bar3_t, out=part_4)  # (4) second layer
+            np.add(part_3, part_4, out=c2_t)  # (4) second layer
+            np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
+            sigmoid_into(o2_bar, out=o2_t)  # (5) second layer
+            np.tanh(c2_t, out=tanh_c2_t)  # (6) its hidden state
+            np.multiply(o2_t, tanh_c2_t, out=h2_t)  # (6) its hidden state
+            if over_2 is not None:
+                clear(over_2, c2_bar_t.T, c2_bar2_t.T, c2_bar3_t.T, sigmoid_c2_bar_t.T)
+                clear(over_2, sigmoid_c2_bar2_t.T, tanh_c2_bar3_t.T, c2_t.T, o2_t.T, tanh_c2_t.T)
+                clear(over_2, h2_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks_2:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            # (19)
+            np.matmul(V, h2[chunk], out=p_bar)
+            np.add(p_bar, b_y_column, out=p_bar)
+            softmax_rows(p_bar, -2, out=p[chunk])  # (7) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (8)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h1": turned(h1),
+            "h2": turned(h2),
+            "c1": turned(c1),
+            "o1": turned(o1),
+            "c2": turned(c2),
+            "o2": turned(o2),
+            "p": turned(p),
+            "c1_bar": turned(c1_bar),
+            "c1_bar2": turned(c1_bar2),
+            "c1_bar3": turned(c1_bar3),
+            "c2_bar": turned(c2_bar),
+            "c2_bar2": turned(c2_bar2),
+            "c2_bar3": turned(c2_bar3),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (8)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "h1": turned(operands[:, n_x : n_1 + n_x]),
+            "h2": turned(operands2[:, n_1 : n_1 + n_2]),
+            "c1": turned(c1_all),
+            "c2": turned(c2_all),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h1": turned(h1),
-        "h2": turned(h2),
-        "c1": turned(c1),
-        "o1": turned(o1),
-        "c2": turned(c2),
-        "o2": turned(o2),
-        "p": turned(p),
-        "c1_bar": turned(c1_bar),
-        "c1_bar2": turned(c1_bar2),
-        "c1_bar3": turned(c1_bar3),
-        "c2_bar": turned(c2_bar),
-        "c2_bar2": turned(c2_bar2),
-        "c2_bar3": turned(c2_bar3),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "h1": turned(operands[:, n_x : n_1 + n_x]),
-        "h2": turned(operands2[:, n_1 : n_1 + n_2]),
-        "c1": turned(c1_all),
-        "c2": turned(c2_all),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1259,74 +1327,79 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     x = operands[0, :n_x]
     operands[:, n_1 + n_x] = 1
     operands2[:, n_1 + n_2] = 1
-    x[...] = turned(run.data["x"])
-    operands[0, n_x : n_1 + n_x] = run.outside("h1[0]").T
-    operands2[0, n_1 : n_1 + n_2] = run.outside("h2[0]").T
-    c1_all[0] = run.outside("c1[0]").T
-    c2_all[0] = run.outside("c2[0]").T
 
-    np.matmul(weights, operands_2, out=c1_bar_sub)  # (9) used more than once
-    np.copyto(c1_bar_now, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
-    np.copyto(c1_bar2_now, c1_bar_sub[:n_1])  # (11) pre-activation of c1
-    np.copyto(c1_bar3_now, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
-    sigmoid_into(c1_bar_now, out=sigmoid_c1_bar_now)  # (1) first layer
-    np.multiply(sigmoid_c1_bar_now, c1_prev, out=part)  # (1) first layer
-    sigmoid_into(c1_bar2_now, out=sigmoid_c1_bar2_now)  # (1) first layer
-    np.tanh(c1_bar3_now, out=tanh_c1_bar3_now)  # (1) first layer
-    np.multiply(sigmoid_c1_bar2_now, tanh_c1_bar3_now, out=part_2)  # (1) first layer
-    np.add(part, part_2, out=c1)  # (1) first layer
-    np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
-    sigmoid_into(o1_bar, out=o1_now)  # (2) first layer
-    np.tanh(c1, out=tanh_c1_now)  # (3) its hidden state
-    np.multiply(o1_now, tanh_c1_now, out=h1)  # (3) its hidden state
-    np.copyto(operands2_rows, h1)
-    np.matmul(weights2, operands2_2, out=c2_bar_sub)  # (14) used more than once
-    np.copyto(c2_bar_now, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
-    np.copyto(c2_bar2_now, c2_bar_sub[:n_2])  # (16) pre-activation of c2
-    np.copyto(c2_bar3_now, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
-    sigmoid_into(c2_bar_now, out=sigmoid_c2_bar_now)  # (4) second layer
-    np.multiply(sigmoid_c2_bar_now, c2_prev, out=part_3)  # (4) second layer
-    sigmoid_into(c2_bar2_now, out=sigmoid_c2_bar2_now)  # (4) second layer
-    np.tanh(c2_bar3_now, out=tanh_c2_bar3_now)  # (4) second layer
-    np.multiply(sigmoid_c2_bar2_now, tanh_c2_bar3_now, out=part_4)  # (4) second layer
-    np.add(part_3, part_4, out=c2)  # (4) second layer
-    np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
-    sigmoid_into(o2_bar, out=o2_now)  # (5) second layer
-    np.tanh(c2, out=tanh_c2_now)  # (6) its hidden state
-    np.multiply(o2_now, tanh_c2_now, out=h2)  # (6) its hidden state
-    # (19)
-    np.matmul(V, h2, out=p_bar)
-    np.add(p_bar, b_y_column, out=p_bar)
-    softmax_rows(p_bar, -2, out=p_now)  # (7) class probabilities
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x[...] = turned(run.data["x"])
+        operands[0, n_x : n_1 + n_x] = run.outside("h1[0]").T
+        operands2[0, n_1 : n_1 + n_2] = run.outside("h2[0]").T
+        c1_all[0] = run.outside("c1[0]").T
+        c2_all[0] = run.outside("c2[0]").T
 
-    out = {
-        "h1": np.array(h1.T),
-        "h2": np.array(h2.T),
-        "c1": np.array(c1.T),
-        "o1": np.array(o1_now.T),
-        "c2": np.array(c2.T),
-        "o2": np.array(o2_now.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "h1": np.array(h1.T),
-        "c1": np.array(c1.T),
-        "h2": np.array(h2.T),
-        "c2": np.array(c2.T),
-    }
-    return State(carried, started=True), Values(out)
+        np.dot(weights, operands_2, out=c1_bar_sub)  # (9) used more than once
+        np.copyto(c1_bar_now, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
+        np.copyto(c1_bar2_now, c1_bar_sub[:n_1])  # (11) pre-activation of c1
+        np.copyto(c1_bar3_now, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
+        sigmoid_into(c1_bar_now, out=sigmoid_c1_bar_now)  # (1) first layer
+        np.multiply(sigmoid_c1_bar_now, c1_prev, out=part)  # (1) first layer
+        sigmoid_into(c1_bar2_now, out=sigmoid_c1_bar2_now)  # (1) first layer
+        np.tanh(c1_bar3_now, out=tanh_c1_bar3_now)  # (1) first layer
+        np.multiply(sigmoid_c1_bar2_now, tanh_c1_bar3_now, out=part_2)  # (1) first layer
+        np.add(part, part_2, out=c1)  # (1) first layer
+        np.copyto(o1_bar, c1_bar_sub[2 * n_1 : 3 * n_1])  # (13) pre-activation of o1
+        sigmoid_into(o1_bar, out=o1_now)  # (2) first layer
+        np.tanh(c1, out=tanh_c1_now)  # (3) its hidden state
+        np.multiply(o1_now, tanh_c1_now, out=h1)  # (3) its hidden state
+        np.copyto(operands2_rows, h1)
+        np.dot(weights2, operands2_2, out=c2_bar_sub)  # (14) used more than once
+        np.copyto(c2_bar_now, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
+        np.copyto(c2_bar2_now, c2_bar_sub[:n_2])  # (16) pre-activation of c2
+        np.copyto(c2_bar3_now, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
+        sigmoid_into(c2_bar_now, out=sigmoid_c2_bar_now)  # (4) second layer
+        np.multiply(sigmoid_c2_bar_now, c2_prev, out=part_3)  # (4) second layer
+        sigmoid_into(c2_bar2_now, out=sigmoid_c2_bar2_now)  # (4) second layer
+        np.tanh(c2_bar3_now, out=tanh_c2_bar3_now)  # (4) second layer
+        np.multiply(sigmoid_c2_bar2_now, tanh_c2_bar3_now, out=part_4)  # (4) second layer
+        np.add(part_3, part_4, out=c2)  # (4) second layer
+        np.copyto(o2_bar, c2_bar_sub[2 * n_2 : 3 * n_2])  # (18) pre-activation of o2
+        sigmoid_into(o2_bar, out=o2_now)  # (5) second layer
+        np.tanh(c2, out=tanh_c2_now)  # (6) its hidden state
+        np.multiply(o2_now, tanh_c2_now, out=h2)  # (6) its hidden state
+        # (19)
+        np.dot(V, h2, out=p_bar)
+        np.add(p_bar, b_y_column, out=p_bar)
+        softmax_rows(p_bar, -2, out=p_now)  # (7) class probabilities
+
+        out = {
+            "h1": np.array(h1.T),
+            "h2": np.array(h2.T),
+            "c1": np.array(c1.T),
+            "o1": np.array(o1_now.T),
+            "c2": np.array(c2.T),
+            "o2": np.array(o2_now.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "h1": np.array(h1.T),
+            "c1": np.array(c1.T),
+            "h2": np.array(h2.T),
+            "c2": np.array(c2.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_y = run.sizes["n_y"]
     n_1 = run.sizes["n_1"]
     n_2 = run.sizes["n_2"]
@@ -1336,9 +1409,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_2 = params.W_2
     U_2 = params.U_2
     V = params.V
-    d_loss = 1 / max(batch, 1)
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands2 = work.arrays["operands2"]
     tanh_c2 = work.arrays["tanh_c2"]
@@ -1390,14 +1461,12 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     part_21 = work.array("part_21", (n_1, batch), dtype)
     V_T = V.T
     c2_prev = c2_all[:steps]
-    U_2_T = np.ascontiguousarray(U_2.T)
     d_c2_bar_sub_next = d_c2_bar_sub_all[1 : steps + 1]
     d_c2_back_next = d_c2_back_all[1 : steps + 1]
     d_c2_back = d_c2_back_all[:steps]
     d_c2_bar_sub = d_c2_bar_sub_all[:steps]
     W_2_T = W_2.T
     c1_prev = c1_all[:steps]
-    U_1_T = np.ascontiguousarray(U_1.T)
     d_c1_bar_sub_next = d_c1_bar_sub_all[1 : steps + 1]
     d_c1_back_next = d_c1_back_all[1 : steps + 1]
     d_c1_back = d_c1_back_all[:steps]
@@ -1407,195 +1476,220 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     d_c2_back_all[steps:] = 0
     d_c1_bar_sub_all[steps:] = 0
     d_c1_back_all[steps:] = 0
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (20) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (20) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
-
-    # (41)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands2_flat = work.flat("operands2_flat", operands2)
-    grads.V[...] = np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(
+        chunks_2,
+        False,
+        d_c2_bar_sub_next,
+        d_c2_back_next,
+        d_c2_back,
+        sigmoid_c2_bar,
+        d_c2_bar_sub,
+        part_2_room,
+        part_3_room,
+        part_4_room,
+        part_5_room,
+        part_6_room,
+        part_7_room,
+        rooms=6,
     )
-    grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (44) gradient of b_y
-
-    # step by step, backwards
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        part_5 = part_5_room[:count]
-        part_6 = part_6_room[:count]
-        part_7 = part_7_room[:count]
-        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (21) error of h2
-        np.square(tanh_c2[chunk], out=part_3)  # (24) error of c2
-        np.subtract(1, part_3, out=part_3)  # (24) error of c2
-        np.multiply(o2[chunk], part_3, out=part_3)  # (24) error of c2
-        np.subtract(1, sigmoid_c2_bar2[chunk], out=part_4)  # (22, 23, 25-28)
-        np.multiply(tanh_c2_bar3[chunk], sigmoid_c2_bar2[chunk], out=part_5)  # (22, 23, 25-28)
-        np.multiply(part_5, part_4, out=part_4)  # (22, 23, 25-28)
-        np.subtract(1, sigmoid_c2_bar[chunk], out=part_5)  # (22, 23, 25-28)
-        np.multiply(c2_prev[chunk], sigmoid_c2_bar[chunk], out=part_6)  # (22, 23, 25-28)
-        np.multiply(part_6, part_5, out=part_5)  # (22, 23, 25-28)
-        np.subtract(1, o2[chunk], out=part_6)  # (22, 23, 25-28)
-        np.multiply(tanh_c2[chunk], o2[chunk], out=part_7)  # (22, 23, 25-28)
-        np.multiply(part_7, part_6, out=part_6)  # (22, 23, 25-28)
-        np.square(tanh_c2_bar3[chunk], out=part_7)  # (22, 23, 25-28)
-        np.subtract(1, part_7, out=part_7)  # (22, 23, 25-28)
-        np.multiply(sigmoid_c2_bar2[chunk], part_7, out=part_7)  # (22, 23, 25-28)
-        for (
-            d_c2_bar_sub_next_t,
-            part_2_t,
-            part_3_t,
-            d_c2_back_next_t,
-            d_c2_back_t,
-            sigmoid_c2_bar_t,
-            part_4_t,
-            part_5_t,
-            part_6_t,
-            part_7_t,
-            d_c2_bar_sub_t,
-            over,
-        ) in zip(
-            d_c2_bar_sub_next[chunk][::-1],
-            part_2[::-1],
-            part_3[::-1],
-            d_c2_back_next[chunk][::-1],
-            d_c2_back[chunk][::-1],
-            sigmoid_c2_bar[chunk][::-1],
-            part_4[::-1],
-            part_5[::-1],
-            part_6[::-1],
-            part_7[::-1],
-            d_c2_bar_sub[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(U_2_T, d_c2_bar_sub_next_t, out=part_8)  # (21) error of h2
-            np.add(part_2_t, part_8, out=d_h2)  # (21) error of h2
-            np.multiply(part_3_t, d_h2, out=part_8)  # (24) error of c2
-            np.add(part_8, d_c2_back_next_t, out=d_c2)  # (24) error of c2
-            np.multiply(sigmoid_c2_bar_t, d_c2, out=d_c2_back_t)  # (24) error of c2
-            np.multiply(part_4_t, d_c2, out=part_8)  # (22, 23, 25-28)
-            np.multiply(part_5_t, d_c2, out=part_9)  # (22, 23, 25-28)
-            np.multiply(part_6_t, d_h2, out=part_10)  # (22, 23, 25-28)
-            np.multiply(part_7_t, d_c2, out=part_11)  # (22, 23, 25-28)
-            joined(part_8, part_9, part_10, part_11, out=d_c2_bar_sub_t)  # (22, 23, 25-28)
-            if over is not None:
-                clear(over, d_c2_back_t.T, d_c2_bar_sub_t.T)
-
-    if "initial" in wrt:
-        at_step_d_c2_bar_sub = at_step(d_c2_bar_sub, 1)
-        d_h2_at0 = U_2.T @ at_step_d_c2_bar_sub
-        d_c2_at0 = at_step(d_c2_back, 1)
-    # (39, 40, 43)
-    d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
-    np.matmul(
-        d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
-        operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
-        out=grads.stack("weights2"),
+    chunks_3 = stretches(steps, span_3, False)
+    walks_2 = along(
+        chunks_3,
+        False,
+        d_c1_bar_sub_next,
+        d_c1_back_next,
+        d_c1_back,
+        sigmoid_c1_bar,
+        d_c1_bar_sub,
+        part_12_room,
+        part_13_room,
+        part_14_room,
+        part_15_room,
+        part_16_room,
+        part_17_room,
+        rooms=6,
     )
+    chunks_4 = stretches(steps, span_4, True)
 
-    # step by step, backwards
-    for chunk in stretches(steps, span_3, False):
-        count = chunk.stop - chunk.start
-        part_12 = part_12_room[:count]
-        part_13 = part_13_room[:count]
-        part_14 = part_14_room[:count]
-        part_15 = part_15_room[:count]
-        part_16 = part_16_room[:count]
-        part_17 = part_17_room[:count]
-        np.matmul(W_2_T, d_c2_bar_sub[chunk], out=part_12)  # (29) error of h1
-        np.square(tanh_c1[chunk], out=part_13)  # (32) error of c1
-        np.subtract(1, part_13, out=part_13)  # (32) error of c1
-        np.multiply(o1[chunk], part_13, out=part_13)  # (32) error of c1
-        np.subtract(1, sigmoid_c1_bar2[chunk], out=part_14)  # (30, 31, 33-36)
-        np.multiply(tanh_c1_bar3[chunk], sigmoid_c1_bar2[chunk], out=part_15)  # (30, 31, 33-36)
-        np.multiply(part_15, part_14, out=part_14)  # (30, 31, 33-36)
-        np.subtract(1, sigmoid_c1_bar[chunk], out=part_15)  # (30, 31, 33-36)
-        np.multiply(c1_prev[chunk], sigmoid_c1_bar[chunk], out=part_16)  # (30, 31, 33-36)
-        np.multiply(part_16, part_15, out=part_15)  # (30, 31, 33-36)
-        np.subtract(1, o1[chunk], out=part_16)  # (30, 31, 33-36)
-        np.multiply(tanh_c1[chunk], o1[chunk], out=part_17)  # (30, 31, 33-36)
-        np.multiply(part_17, part_16, out=part_16)  # (30, 31, 33-36)
-        np.square(tanh_c1_bar3[chunk], out=part_17)  # (30, 31, 33-36)
-        np.subtract(1, part_17, out=part_17)  # (30, 31, 33-36)
-        np.multiply(sigmoid_c1_bar2[chunk], part_17, out=part_17)  # (30, 31, 33-36)
-        for (
-            d_c1_bar_sub_next_t,
-            part_12_t,
-            part_13_t,
-            d_c1_back_next_t,
-            d_c1_back_t,
-            sigmoid_c1_bar_t,
-            part_14_t,
-            part_15_t,
-            part_16_t,
-            part_17_t,
-            d_c1_bar_sub_t,
-            over_2,
-        ) in zip(
-            d_c1_bar_sub_next[chunk][::-1],
-            part_12[::-1],
-            part_13[::-1],
-            d_c1_back_next[chunk][::-1],
-            d_c1_back[chunk][::-1],
-            sigmoid_c1_bar[chunk][::-1],
-            part_14[::-1],
-            part_15[::-1],
-            part_16[::-1],
-            part_17[::-1],
-            d_c1_bar_sub[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(U_1_T, d_c1_bar_sub_next_t, out=part_18)  # (29) error of h1
-            np.add(part_12_t, part_18, out=d_h1)  # (29) error of h1
-            np.multiply(part_13_t, d_h1, out=part_18)  # (32) error of c1
-            np.add(part_18, d_c1_back_next_t, out=d_c1)  # (32) error of c1
-            np.multiply(sigmoid_c1_bar_t, d_c1, out=d_c1_back_t)  # (32) error of c1
-            np.multiply(part_14_t, d_c1, out=part_18)  # (30, 31, 33-36)
-            np.multiply(part_15_t, d_c1, out=part_19)  # (30, 31, 33-36)
-            np.multiply(part_16_t, d_h1, out=part_20)  # (30, 31, 33-36)
-            np.multiply(part_17_t, d_c1, out=part_21)  # (30, 31, 33-36)
-            joined(part_18, part_19, part_20, part_21, out=d_c1_bar_sub_t)  # (30, 31, 33-36)
-            if over_2 is not None:
-                clear(over_2, d_c1_back_t.T, d_c1_bar_sub_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        U_2_T = np.ascontiguousarray(U_2.T)
+        U_1_T = np.ascontiguousarray(U_1.T)
 
-    if "initial" in wrt:
-        at_step_d_c1_bar_sub = at_step(d_c1_bar_sub, 1)
-        d_h1_at0 = U_1.T @ at_step_d_c1_bar_sub
-        d_c1_at0 = at_step(d_c1_back, 1)
-    # (37, 38, 42)
-    d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_c1_bar_sub_flat[:, :steps].reshape(4 * n_1, -1),
-        operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
-        out=grads.stack("weights"),
-    )
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (20) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (20) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
+        # (41)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands2_flat = work.flat("operands2_flat", operands2)
+        grads.V[...] = np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
+        )
+        grads.b_y[...] = d_p_bar_flat.reshape(len(d_p_bar_flat), -1).sum(-1)  # (44) gradient of b_y
+
+        # step by step, backwards
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            part_4 = part_4_room[:count]
+            part_5 = part_5_room[:count]
+            part_6 = part_6_room[:count]
+            part_7 = part_7_room[:count]
+            np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (21) error of h2
+            np.square(tanh_c2[chunk], out=part_3)  # (24) error of c2
+            np.subtract(1, part_3, out=part_3)  # (24) error of c2
+            np.multiply(o2[chunk], part_3, out=part_3)  # (24) error of c2
+            np.subtract(1, sigmoid_c2_bar2[chunk], out=part_4)  # (22, 23, 25-28)
+            np.multiply(tanh_c2_bar3[chunk], sigmoid_c2_bar2[chunk], out=part_5)  # (22, 23, 25-28)
+            np.multiply(part_5, part_4, out=part_4)  # (22, 23, 25-28)
+            np.subtract(1, sigmoid_c2_bar[chunk], out=part_5)  # (22, 23, 25-28)
+            np.multiply(c2_prev[chunk], sigmoid_c2_bar[chunk], out=part_6)  # (22, 23, 25-28)
+            np.multiply(part_6, part_5, out=part_5)  # (22, 23, 25-28)
+            np.subtract(1, o2[chunk], out=part_6)  # (22, 23, 25-28)
+            np.multiply(tanh_c2[chunk], o2[chunk], out=part_7)  # (22, 23, 25-28)
+            np.multiply(part_7, part_6, out=part_6)  # (22, 23, 25-28)
+            np.square(tanh_c2_bar3[chunk], out=part_7)  # (22, 23, 25-28)
+            np.subtract(1, part_7, out=part_7)  # (22, 23, 25-28)
+            np.multiply(sigmoid_c2_bar2[chunk], part_7, out=part_7)  # (22, 23, 25-28)
+            for (
+                (
+                    d_c2_bar_sub_next_t,
+                    d_c2_back_next_t,
+                    d_c2_back_t,
+                    sigmoid_c2_bar_t,
+                    d_c2_bar_sub_t,
+                    part_2_t,
+                    part_3_t,
+                    part_4_t,
+                    part_5_t,
+                    part_6_t,
+                    part_7_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                np.dot(U_2_T, d_c2_bar_sub_next_t, out=part_8)  # (21) error of h2
+                np.add(part_2_t, part_8, out=d_h2)  # (21) error of h2
+                np.multiply(part_3_t, d_h2, out=part_8)  # (24) error of c2
+                np.add(part_8, d_c2_back_next_t, out=d_c2)  # (24) error of c2
+                np.multiply(sigmoid_c2_bar_t, d_c2, out=d_c2_back_t)  # (24) error of c2
+                np.multiply(part_4_t, d_c2, out=part_8)  # (22, 23, 25-28)
+                np.multiply(part_5_t, d_c2, out=part_9)  # (22, 23, 25-28)
+                np.multiply(part_6_t, d_h2, out=part_10)  # (22, 23, 25-28)
+                np.multiply(part_7_t, d_c2, out=part_11)  # (22, 23, 25-28)
+                joined(part_8, part_9, part_10, part_11, out=d_c2_bar_sub_t)  # (22, 23, 25-28)
+                if over is not None:
+                    clear(over, d_c2_back_t.T, d_c2_bar_sub_t.T)
+
+        if "initial" in wrt:
+            at_step_d_c2_bar_sub = at_step(d_c2_bar_sub, 1)
+            d_h2_at0 = U_2.T @ at_step_d_c2_bar_sub
+            d_c2_at0 = at_step(d_c2_back, 1)
+        # (39, 40, 43)
+        d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
+        np.matmul(
+            d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
+            operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
+            out=grads.stack("weights2"),
+        )
+
+        # step by step, backwards
+        for chunk, walk_2 in zip(chunks_3, walks_2):
+            count = chunk.stop - chunk.start
+            part_12 = part_12_room[:count]
+            part_13 = part_13_room[:count]
+            part_14 = part_14_room[:count]
+            part_15 = part_15_room[:count]
+            part_16 = part_16_room[:count]
+            part_17 = part_17_room[:count]
+            np.matmul(W_2_T, d_c2_bar_sub[chunk], out=part_12)  # (29) error of h1
+            np.square(tanh_c1[chunk], out=part_13)  # (32) error of c1
+            np.subtract(1, part_13, out=part_13)  # (32) error of c1
+            np.multiply(o1[chunk], part_13, out=part_13)  # (32) error of c1
+            np.subtract(1, sigmoid_c1_bar2[chunk], out=part_14)  # (30, 31, 33-36)
+            np.multiply(tanh_c1_bar3[chunk], sigmoid_c1_bar2[chunk], out=part_15)  # (30, 31, 33-36)
+            np.multiply(part_15, part_14, out=part_14)  # (30, 31, 33-36)
+            np.subtract(1, sigmoid_c1_bar[chunk], out=part_15)  # (30, 31, 33-36)
+            np.multiply(c1_prev[chunk], sigmoid_c1_bar[chunk], out=part_16)  # (30, 31, 33-36)
+            np.multiply(part_16, part_15, out=part_15)  # (30, 31, 33-36)
+            np.subtract(1, o1[chunk], out=part_16)  # (30, 31, 33-36)
+            np.multiply(tanh_c1[chunk], o1[chunk], out=part_17)  # (30, 31, 33-36)
+            np.multiply(part_17, part_16, out=part_16)  # (30, 31, 33-36)
+            np.square(tanh_c1_bar3[chunk], out=part_17)  # (30, 31, 33-36)
+            np.subtract(1, part_17, out=part_17)  # (30, 31, 33-36)
+            np.multiply(sigmoid_c1_bar2[chunk], part_17, out=part_17)  # (30, 31, 33-36)
+            for (
+                (
+                    d_c1_bar_sub_next_t,
+                    d_c1_back_next_t,
+                    d_c1_back_t,
+                    sigmoid_c1_bar_t,
+                    d_c1_bar_sub_t,
+                    part_12_t,
+                    part_13_t,
+                    part_14_t,
+                    part_15_t,
+                    part_16_t,
+                    part_17_t,
+                ),
+                over_2,
+            ) in zip(walk_2, run.masks[chunk][::-1]):
+                np.dot(U_1_T, d_c1_bar_sub_next_t, out=part_18)  # (29) error of h1
+                np.add(part_12_t, part_18, out=d_h1)  # (29) error of h1
+                np.multiply(part_13_t, d_h1, out=part_18)  # (32) error of c1
+                np.add(part_18, d_c1_back_next_t, out=d_c1)  # (32) error of c1
+                np.multiply(sigmoid_c1_bar_t, d_c1, out=d_c1_back_t)  # (32) error of c1
+                np.multiply(part_14_t, d_c1, out=part_18)  # (30, 31, 33-36)
+                np.multiply(part_15_t, d_c1, out=part_19)  # (30, 31, 33-36)
+                np.multiply(part_16_t, d_h1, out=part_20)  # (30, 31, 33-36)
+                np.multiply(part_17_t, d_c1, out=part_21)  # (30, 31, 33-36)
+                joined(part_18, part_19, part_20, part_21, out=d_c1_bar_sub_t)  # (30, 31, 33-36)
+                if over_2 is not None:
+                    clear(over_2, d_c1_back_t.T, d_c1_bar_sub_t.T)
+
+        if "initial" in wrt:
+            at_step_d_c1_bar_sub = at_step(d_c1_bar_sub, 1)
+            d_h1_at0 = U_1.T @ at_step_d_c1_bar_sub
+            d_c1_at0 = at_step(d_c1_back, 1)
+        # (37, 38, 42)
+        d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_c1_bar_sub_flat[:, :steps].reshape(4 * n_1, -1),
+            operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            if "x" in wrt:
+                np.matmul(W_1_T, d_c1_bar_sub[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+
         if "x" in wrt:
-            np.matmul(W_1_T, d_c1_bar_sub[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["h1"] = np.array(d_h1_at0.T)
+            grads.initial["h2"] = np.array(d_h2_at0.T)
+            grads.initial["c1"] = np.array(d_c1_at0.T)
+            grads.initial["c2"] = np.array(d_c2_at0.T)
+        return grads
 
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["h1"] = np.array(d_h1_at0.T)
-        grads.initial["h2"] = np.array(d_h2_at0.T)
-        grads.initial["c1"] = np.array(d_c1_at0.T)
-        grads.initial["c2"] = np.array(d_c2_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1839,14 +1933,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1880,7 +1974,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1913,9 +2007,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -2009,7 +2103,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -2115,4 +2209,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:48215fb6484bdded61fb634a16e1c38fe18844644baf3e63bfad4c6157c2cd9d
+# rnnsym-seal: sha256:55a8eaaf96f4bc925f760f68004e0cba7a5372a6ae9611b4b7497cd61407aa85
