@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from mutation.mutant import Mutant
+from mutation.mutant import broken
 
 PLAN = ("tests/program", "tests/cells/test_small_systems.py", "tests/backends")
 SCHEDULE, BATCHING, LOWERING = "rnnsym/program/schedule.py", "rnnsym/program/batching.py", "rnnsym/program/lowering.py"
 
-
-def _broken(file: str, *rows: tuple[str, str, str]) -> list[Mutant]:
-    return [Mutant(name, file, old, new, PLAN) for name, old, new in rows]
-
-
-SCHEDULING = _broken(
+SCHEDULING = broken(
     SCHEDULE,
+    PLAN,
     ("schedule: a boundary value is an array of its own", 'if definition.is_boundary:\n        return "slot"', 'if False:\n        return "slot"'),
     ("schedule: what was computed forwards is computed again", "rows = [d for d in component.definitions if d.key not in done]", "rows = [d for d in component.definitions]"),
     ("slots: none for fixed places before the first step", "lag_lead[0] = max(lag_lead[0], 1 - place)", "lag_lead[0] = max(lag_lead[0], -place)"),
@@ -29,8 +25,9 @@ SCHEDULING = _broken(
     ("requests: what serves one alone is always computed", "kept.append(replace(statement, wanted=frozenset(serves[statement.name])))", "kept.append(statement)"),
 )  # fmt: skip
 
-BATCHES = _broken(
+BATCHES = broken(
     BATCHING,
+    PLAN,
     ("batch sum: terms without batch axis are counted as they are", "if not with_batch or with_batch == read:\n        return [term]", "if True:\n        return [term]"),
     ("batch sum: sign of a term lost", 'result = layout.combine("-" if negative else "+", result, value)\n    assert result is not None\n    return result\n\n\ndef _separated', 'result = layout.combine("+", result, value)\n    assert result is not None\n    return result\n\n\ndef _separated'),
     ("batch sum: scalar factors of an outer product lost", "summed = _sum_of_outer(op.Times(*factors, a) if factors else a, b, layout, over_time)", "summed = _sum_of_outer(a, b, layout, over_time)"),
@@ -40,8 +37,9 @@ BATCHES = _broken(
     ("a new array where the value is another's", "return not value.weak and not isinstance(value.node, (Load, LoadAt, Part, Real, Transpose))", "return True"),
 )  # fmt: skip
 
-LOWERED = _broken(
+LOWERED = broken(
     LOWERING,
+    PLAN,
     ("lowering: a scalar is not spread over a vector", "if self.rank == 0 and rank > 0 and self.axes > ALONE:", "if False:"),
     ("lowering: T and absolute steps exchanged", "from_end = node.time.has(T)", "from_end = not node.time.has(T)"),
     ("lowering: matrix not transposed for x @ W.T", "return Value(Binary(\"@\", vector.node, matrix.node if turned else Transpose(matrix.node, plain=True)), axes, 1)", "return Value(Binary(\"@\", vector.node, Transpose(matrix.node, plain=True) if turned else matrix.node), axes, 1)"),
