@@ -52,7 +52,6 @@ def _stage(block: Block, columns: Columns, errors: frozenset[str]) -> Stage:
 def _statement(statement: Statement, columns: Columns, errors: frozenset[str]) -> None:
     columns.guard = Guard(statement.needs, statement.wanted)
     columns.numbers = tuple(sorted({*statement.also, *(() if statement.number is None else (statement.number,))}))
-    columns.memo.clear()
     assert isinstance(statement.value, Tensor)
     start = len(columns.ops)
     cell = columns.cells[statement.name]

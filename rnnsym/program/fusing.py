@@ -60,10 +60,9 @@ def _is_free(index: int, group: Sequence[int], rows, done: set[int]) -> bool:
     op, own, _ = rows[index]
     if any(_overlaps(ref, own) for k in waiting for ref in rows[k][2]):  # it would be overwritten before it is read
         return False
-    read = {(ref.name) for ref in op.reads if not ref.delay}
+    read = {ref.name for ref in op.reads if not ref.delay}
     written = {other.out for other in pending}
-    overwrites = any(ref.name == op.out and ref.delay for other in pending for ref in other.reads)
-    return not read & written and not overwrites
+    return not read & written
 
 
 def _overlaps(ref: Operand, own: Op | None) -> bool:

@@ -34,12 +34,13 @@ def numbered(parts: Sequence[Sequence[Stage]], cells: Mapping[str, Cell], kept: 
                 if op.place or op.function in ("at_step", "at_end", "before"):
                     ops.append(op)
                     continue
-                key = (op.function, op.args, op.details)
+                key = (op.function, op.args, op.details, cells[op.out].shape, cells[op.out].axes)
                 earlier = table.get(key)
-                if earlier is not None and _stands_in(earlier, op, place, cells) and op.out not in kept:
+                stands_in = earlier is not None and _stands_in(*earlier, op, place, cells)
+                if earlier is not None and stands_in and op.out not in kept:
                     instead[op.out] = earlier[0].out
                     continue
-                if earlier is None or not earlier[0].guard.covers(op.guard):
+                if not stands_in:
                     table[key] = (op, place)
                 ops.append(op)
             rows.append(Stage(stage.kind, stage.direction, tuple(ops)))
@@ -47,14 +48,12 @@ def numbered(parts: Sequence[Sequence[Stage]], cells: Mapping[str, Cell], kept: 
     return [[_all_renamed(s, instead) for s in stages] for stages in found]
 
 
-def _stands_in(earlier: tuple[Op, int], op: Op, place: int, cells: Mapping[str, Cell]) -> bool:
-    first, where = earlier
+def _stands_in(first: Op, where: int, op: Op, place: int, cells: Mapping[str, Cell]) -> bool:
+    """Whether an earlier operation's result can be read instead of a later one's."""
     mine, other = cells[op.out], cells[first.out]
-    if not first.guard.covers(op.guard) or (mine.shape, mine.axes) != (other.shape, other.axes):
-        return False
     if mine.lag > other.lag or mine.lead > other.lead:  # it is read beyond 1 … T, where the other has no values
         return False
-    return where == place or mine.axes < PER_STEP or op.function not in CHEAP
+    return first.guard.covers(op.guard) and (where == place or mine.axes < PER_STEP or op.function not in CHEAP)
 
 
 def _renamed(operand, instead: Mapping[str, str]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutation.mutant import broken
 
 COLUMNS = "rnnsym/program/columns.py"
-ROOMS = ("tests/program", "tests/cells/test_small_systems.py", "tests/backends")
+ROOMS = ("tests/program/test_columns.py", "tests/cells/test_small_systems.py", "tests/program")
 
 ARITHMETIC = broken(
     COLUMNS,

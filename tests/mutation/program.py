@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutation.mutant import broken
 
-PLAN = ("tests/program", "tests/cells/test_small_systems.py", "tests/backends")
+PLAN = ("tests/program", "tests/cells/test_small_systems.py")
 SCHEDULE, BATCHING, LOWERING = "rnnsym/program/schedule.py", "rnnsym/program/batching.py", "rnnsym/program/lowering.py"
 
 SCHEDULING = broken(

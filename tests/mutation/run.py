@@ -83,9 +83,11 @@ def tried(tree: Path, mutant: Mutant, near: bool) -> Result:
     begun = time.monotonic()
     path.write_text(mutant.applied(whole), encoding="utf-8")
     try:
-        outcome, witness = run_tests(tree, mutant.tests)
-        if outcome == "survived" and not mutant.equivalent and not near:
-            outcome, witness = run_tests(tree, WIDER)
+        wider = () if mutant.equivalent or near else (WIDER,)
+        outcome, witness = "survived", ""
+        for tests in (mutant.tests[:1], mutant.tests[1:], *wider):
+            if outcome == "survived" and tests:
+                outcome, witness = run_tests(tree, tests)
     finally:
         path.write_text(whole, encoding="utf-8")
     return Result(mutant.name, outcome, witness, round(time.monotonic() - begun, 1), change_of(mutant))

@@ -17,8 +17,12 @@ from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, quantities
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.numpy_module import generate
 from rnnsym.backends.planned import plan_of
+from rnnsym.errors import InternalError
+from rnnsym.program import planning
 from rnnsym.program.ops import Amount, Op, Ref
-from rnnsym.program.planning import PASSES, Plan
+from rnnsym.program.phases import Phase
+from rnnsym.program.planning import KERNEL_PASSES, PASSES, Plan
+from rnnsym.program.storage import STORED
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "cells"))
 from cells import EVERY, LIBRARY, system_of
@@ -78,6 +82,72 @@ def test_each_pass_does_what_it_is_called():
 
     assert maps(words("hoisting")) < maps(whole)
     assert words("phases").count("over the steps") > whole.count("over the steps")
+
+
+def test_each_pass_can_be_left_out():
+    def plan(*left_out: str) -> Plan:
+        return plan_of(system_of("lstm"), passes=without(*left_out))
+
+    assert "d_g_bar = " in str(plan("inlining", "fusing")) and "d_g = " in str(plan("inlining")) and "d_g = " not in str(plan())
+    assert not plan("stacking").stacks and plan().stacks
+    assert not plan("stacking", "placing").storage.places and len(plan("placing").storage.places) < len(plan().storage.places)
+    assert all(len(phase.stages) == 1 for phase in plan("phases").forward) and not all(len(p.stages) == 1 for p in plan().gradient)
+
+
+def test_kernels_keep_in_the_loop_what_they_can_compute_there():
+    def rows(passes: tuple[str, ...]) -> dict[str, int]:
+        plan = plan_of(system_of("gru"), passes=passes)
+        return {k: sum(len(s.ops) for p in plan.gradient for s in p.stages if s.kind == k) for k in ("map", "scan")}
+
+    kernels, calls = rows(KERNEL_PASSES), rows(PASSES)
+    assert kernels["map"] < calls["map"]
+
+
+# ---------------------------------------------------------------- what is planned, and what is handed on
+
+
+def test_what_leaves_the_gradients_is_held_and_what_they_read_is_handed_on():
+    plan = plan_of(system_of("lmu"))
+    for name in plan.traced:
+        assert plan.storage.held.get(name, STORED) == STORED
+    made = {op.out for phase in plan.forward for op in phase.ops}
+    assert set(plan.kept) <= made
+    text = "x: input[n]\nS: matrix[n, n]\nS = exp(A)\nQ = tanh(A)\nh[t] = tanh(S @ h[t-1] + x[t])\nloss[t] = sum(h[t])\nA: param[n, n]\n"
+    plan = plan_of(rnnsym.parse(text, name="made"))
+    assert plan.kept == ("S",)
+
+
+# ---------------------------------------------------------------- a pass that is broken
+
+
+def overlaid(over: str, under: str):
+    """`in_place`, and one value over another that is still needed."""
+
+    def broken(stages, cells, places, kept):
+        found = right(stages, cells, places, kept)
+        places[over] = places.get(under) or planning.Place(under)
+        return found
+
+    right = planning.in_place
+    return broken
+
+
+@pytest.mark.parametrize("pair", [("f_bar", "i_bar"), ("d_c", "c")])
+def test_a_value_over_one_that_is_needed_is_no_plan(monkeypatch, pair):
+    """The first pair is seen before operations are fused, the second where they have been moved."""
+    monkeypatch.setattr(planning, "in_place", overlaid(*pair))
+    with pytest.raises(InternalError, match="E998"):
+        plan_of(system_of("lstm"))
+
+
+def test_phases_in_the_wrong_order_and_direction_are_no_plan(monkeypatch):
+    right = planning.phases
+    monkeypatch.setattr(planning, "phases", lambda *words: right(*words)[::-1])
+    with pytest.raises(InternalError, match="E998"):
+        plan_of(system_of("lstm"))
+    monkeypatch.setattr(planning, "phases", lambda *words: [Phase(-p.direction, p.stages) for p in right(*words)])
+    with pytest.raises(InternalError, match="E998"):
+        plan_of(system_of("lstm"))
 
 
 # ---------------------------------------------------------------- names
