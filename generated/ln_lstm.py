@@ -60,7 +60,7 @@ This file is yours: read it, change it, ship it; it needs NumPy and nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -165,7 +165,7 @@ class Params:
     _stacks: dict[str, NDArray]
 
     def __init__(self, sizes: Mapping[str, int], vector: NDArray) -> None:
-        total, matrices, places = layout(tuple(sizes[name] for name in SIZES))
+        total, matrices, places = layout(tuple(sizes.items()))
         if vector.shape != (total,):
             raise ValueError(f"vector: expected shape ({total},), found {vector.shape}")
         stacks = {name: vector[part].reshape(shape) for name, part, shape in matrices}
@@ -184,8 +184,8 @@ class Params:
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], **sizes: int) -> Params:
         """Parameters from arrays by name; copied, dtype follows them.
 
-        `sizes` are needed only where the shapes of the parameters do not tell them. Raises ValueError for names that are unknown
-        or missing, and for wrong shapes.
+        `sizes` are needed only where neither these shapes nor the data of a call tell them. Raises ValueError for names that are
+        unknown or missing, and for wrong shapes.
         """
         given = {python_name(name): np.asarray(value) for name, value in arrays.items()}
         for name in given:
@@ -329,20 +329,25 @@ class Trace(Values):
         run = self._run
         arrays = {}
         for name, (lag, count) in CARRIED.items():
-            if all(target in run.data for target in LATE.get(name, ())):
+            if not all(target in run.data for target in LATE.get(name, ())):
+                continue
+            if run.padding is None:
+                last = self._whole[name][lag + run.steps - count : lag + run.steps]
+                arrays[name] = (last[0] if count == 1 else last).copy()
+            else:
                 first = lag + run.ends - count
                 past = [self._whole[name][first + k, np.arange(run.batch)] for k in range(count)]
                 arrays[name] = past[0] if count == 1 else np.stack(past)
         return State(arrays, started=True)
 
 
-_LAYOUTS: dict[tuple[int, ...], Any] = {}
+_LAYOUTS: dict[Any, Any] = {}
 
 
-def layout(numbers: tuple[int, ...]) -> Any:
+def layout(numbers: tuple[tuple[str, int], ...]) -> Any:
     """How long the vector is, where its matrices lie, and where each parameter: (name, matrix, part, shape)."""
     if numbers not in _LAYOUTS:
-        sizes = dict(zip(SIZES, numbers))
+        sizes = dict(numbers)
         matrices: list[Any] = []
         places: list[Any] = []
         start = 0
@@ -365,11 +370,28 @@ def layout(numbers: tuple[int, ...]) -> Any:
 
 
 class Workspace:
-    """Arrays that calls of equal shape use again; give the same one to each call: `work=`. Not for two threads at a time."""
+    """What calls of equal shape use again: arrays, and passes with their views of them.
+
+    Give the same one to each call: `work=`. Not for two threads at a time.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[str, NDArray] = {}
         self.kept: dict[str, Any] = {}
+        self.passes: dict[Any, Any] = {}
+        self.params: Any = None
+        self.key: Any = None
+
+    def ready(self, make: Any, params: Params, run: Run) -> Any:
+        """The pass that `make` gives; it is made again where parameters, sizes or dtype are others than in the last call."""
+        key = (run.steps, run.batch, run.single, run.dtype, *run.sizes.values())
+        if self.params is not params or self.key != key:
+            self.passes.clear()
+            self.params, self.key = params, key
+        found = self.passes.get(make)
+        if found is None:
+            found = self.passes[make] = make(params, run, self)
+        return found
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray:
         """An array of this shape, whatever it holds."""
@@ -380,6 +402,8 @@ class Workspace:
 
     def flat(self, name: str, u: NDArray) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
+        if u.shape[2] == 1:  # a matrix product takes the transpose as it is
+            return u.swapaxes(0, 1)
         found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
         np.copyto(found, u.swapaxes(0, 1))
         return found
@@ -400,6 +424,7 @@ class Run:
         self.started = isinstance(initial, State) and initial._started
         self.initial, self.lengths = initial, lengths
         self.steps, self.batch = 0, 0
+        self.single = False  # one step, without a time axis
         self.owns = True  # whether data are copied: the caller may change them while a trace lives
         self.ends = np.zeros(0, int)
         self.padding: NDArray | None = None
@@ -495,7 +520,7 @@ def checked(
     if not known:
         raise ValueError(f"params: expected Params, found {type(params).__name__}")
     run = Run(params, initial, lengths)
-    run.owns = owns
+    run.owns, run.single = owns, single
     arrays = {name: np.asarray(value) for name, value in data.items() if value is not None}
     rows = []
     for name, array in arrays.items():
@@ -509,7 +534,9 @@ def checked(
     if lengths is not None and np.ndim(lengths) == 1:
         batch = len(np.asarray(lengths))
     said = {name: n for name, n in (("T", steps), ("B", batch)) if n is not None}
-    run.sizes = bind(rows, run.sizes | said)
+    sums = [("params", (), (axis,), (n,)) for axis, n in run.sizes.items() if axis not in SIZES]
+    run.sizes = bound(rows + sums, {n: k for n, k in run.sizes.items() if n in SIZES} | said)
+    require_sizes(SIZES, run.sizes)
     run.steps = 1 if single else run.sizes.pop("T", 0)
     if run.steps < 1:
         raise ValueError("T: expected at least one step, found 0")
@@ -541,7 +568,7 @@ def checked_step(params: Params, data: Mapping[str, Any], state: Any) -> Run:
         return run
     run = Run(params, state, None)
     run.sizes, run.dtype, run.batch = known.sizes, known.dtype, known.batch
-    run.steps, run.ends = 1, known.ends
+    run.steps, run.ends, run.single = 1, known.ends, True
     for name, value in data.items():
         if value is not None:
             run.data[name] = read_data(run, name, value[None] if DATA[name][1] else value)
@@ -691,13 +718,42 @@ def names_in(axis: str) -> list[str]:
     return [name for _, name in terms_of(axis) if not name.isdigit()]
 
 
+def require_sizes(names: Any, sizes: Mapping[str, int]) -> None:
+    """ValueError where a size is not known."""
+    unknown = [name for name in names if name not in sizes]
+    if unknown:
+        said = ", ".join(f"{name}=..." for name in unknown)
+        raise ValueError(
+            f"{unknown[0]}: no array tells this size; expected Params.from_arrays(arrays, {said})"
+        )
+
+
 def length_of(axis: str, sizes: Mapping[str, int]) -> int:
     """The length of an axis in numbers."""
+    if axis in sizes:
+        return sizes[axis]
+    require_sizes(names_in(axis), sizes)
     return sum(k * (int(name) if name.isdigit() else sizes[name]) for k, name in terms_of(axis))
 
 
+_BOUND: dict[Any, dict[str, int]] = {}  # sizes of arguments that were right
+
+
+def bound(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """`bind`; for arguments like those of an earlier call the answer is remembered."""
+    key = (*rows, *sizes.items())
+    if key not in _BOUND:
+        if len(_BOUND) >= 64:
+            _BOUND.clear()
+        _BOUND[key] = bind(rows, sizes)
+    return dict(_BOUND[key])
+
+
 def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
-    """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other."""
+    """Sizes from rows (name, leading axes, shape, actual shape); ValueError where they contradict each other.
+
+    Where an axis has several sizes that no row tells, its length is kept under its own text: `{"n_u + n_x": 19}`.
+    """
     found = dict(sizes)
     pending = []
     for name, lead, shape, actual in rows:
@@ -724,6 +780,9 @@ def bind(rows: Any, sizes: Mapping[str, int]) -> dict[str, int]:
                     f"{name}: expected shape {shape_text(shape, found)}, found {actual}"
                 )
         pending = waiting
+    for name, shape, actual, axis, n in pending:
+        if found.setdefault(axis, n) != n:
+            raise ValueError(f"{name}: expected shape {shape_text(shape, found)}, found {actual}")
     return found
 
 
@@ -733,7 +792,7 @@ def shape_text(shape: tuple[str, ...], sizes: Mapping[str, int]) -> str:
     for axis in shape:
         try:
             numbers.append(str(length_of(axis, sizes)))
-        except KeyError:
+        except ValueError:
             numbers.append(axis)
     end = ",)" if len(shape) == 1 else ")"
     text = f"({', '.join(shape)}{end}"
@@ -835,19 +894,28 @@ def turned(u: NDArray) -> NDArray:
     return u.swapaxes(-1, -2)
 
 
-def excess(p: NDArray, y: NDArray, out: NDArray) -> NDArray:
+def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
     """p sum(y) - y for probabilities (..., n, B), y being vectors or class numbers (..., B)."""
-    if y.dtype.kind not in "iu":
+    classes = y.dtype.kind in "iu"
+    if out is None:
+        shape = y[..., None, :].shape if classes else y.shape
+        out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
+    if not classes:
         np.multiply(p, y.sum(-2, keepdims=True), out=out)
         return np.subtract(out, y, out=out)
-    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
-    known = y >= 0
+    y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     np.copyto(out, p)
-    if not known.all():
-        np.multiply(out, known[..., None, :], out=out)
-    places = np.nonzero(known)
-    out[(*places[:-1], y[places], places[-1])] -= 1
+    if y.size and y.min() < 0:
+        np.multiply(out, (y >= 0)[..., None, :], out=out)
+    out[places_of(y)] -= y >= 0
     return out
+
+
+def places_of(y: NDArray) -> tuple[NDArray, ...]:
+    """Where the entries of classes (..., B) lie in an array (..., n, B); of what is no class, that of the first."""
+    batch = np.arange(y.shape[-1])
+    y = np.maximum(y, 0)
+    return (y, batch) if y.ndim == 1 else (np.arange(len(y))[:, None], y, batch)
 
 
 def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
@@ -885,8 +953,12 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
 
 def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) -> NDArray:
     """-sum(y log(softmax(z))) along an axis, y being vectors or class numbers; `p`, if at hand, is softmax(z)."""
-    if p is not None and y.dtype.kind in "iu" and p.dtype.kind == "f" and p.size:
-        return class_loss(y, z, axis, p)
+    if y.dtype.kind in "iu":
+        shape = np.broadcast_shapes(z.shape, np.expand_dims(y, axis).shape)
+        if shape != z.shape:  # one z for all sequences
+            z, p = np.broadcast_to(z, shape), None
+        if p is not None and axis == -2 and p.dtype.kind == "f" and p.size:
+            return class_loss(y, z, p)
     lowered = z - highest_of(z, axis)
     if y.dtype.kind not in "iu":
         return -(y * np.where(y == 0, 0, lowered - log_sum_of(lowered.copy(), axis))).sum(axis)
@@ -896,20 +968,20 @@ def softmax_loss(y: NDArray, z: NDArray, axis: int, p: NDArray | None = None) ->
     return losses if y.size == 0 or y.min() >= 0 else np.where(y >= 0, losses, 0)
 
 
-def class_loss(y: NDArray, z: NDArray, axis: int, p: NDArray) -> NDArray:
+def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     """-log(p[y]) for class numbers: from p[y] where it is small, from the sum of the others where it is near 1."""
-    y = np.broadcast_to(y, (*p.shape[:axis], *p.shape[axis:][1:]))
-    places = np.expand_dims(np.maximum(y, 0), axis)
-    own = np.take_along_axis(p, places, axis)
-    np.put_along_axis(p, places, 0, axis)
-    others = p.sum(axis, keepdims=True)
-    np.put_along_axis(p, places, own, axis)
+    y = np.broadcast_to(y, (*p.shape[:-2], p.shape[-1]))
+    places = places_of(y)
+    own = p[places]
+    p[places] = 0
+    others = p.sum(-2)
+    p[places] = own
     is_near = own > 0.5
-    from_others, from_own = np.where(is_near, -others, 0), np.where(own > 0, own, 1)
-    losses = np.squeeze(-np.where(is_near, np.log1p(from_others), np.log(from_own)), axis)
-    hard = np.squeeze(own < 1e-30, axis) & (y >= 0)  # too small for its digits: from z itself
+    near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
+    losses = -np.where(is_near, near, far)
+    hard = (own < 1e-30) & (y >= 0)  # too small for its digits: from z itself
     if hard.any():
-        columns_ = np.moveaxis(z, axis, 0)[:, hard]
+        columns_ = np.moveaxis(z, -2, 0)[:, hard]
         losses[hard] = softmax_loss(y[hard], columns_, 0)
     return losses if y.min() >= 0 else np.where(y >= 0, losses, 0)
 
@@ -943,11 +1015,21 @@ def stretches(steps: int, span: int, forwards: bool) -> list[slice]:
     return found if forwards else found[::-1]
 
 
+def along(chunks: list[slice], forwards: bool, *arrays: Any, rooms: int = 0) -> list[list[Any]]:
+    """For each stretch, what a loop walks along: the steps' parts of arrays; the last `rooms` hold one stretch alone."""
+    stored, short = arrays[: len(arrays) - rooms], arrays[len(arrays) - rooms :]
+    found = []
+    for chunk in chunks:
+        parts = [u[chunk] for u in stored] + [u[: chunk.stop - chunk.start] for u in short]
+        found.append([*zip(*(parts if forwards else (u[::-1] for u in parts)))])
+    return found
+
+
 # ---------------------------------------------------------------- forward
 
 
-def _forward(params: Params, run: Run, work: Workspace) -> Trace:
-    """All variables at all steps, in an order in which each can be computed."""
+def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace]:
+    """The forward pass: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -983,7 +1065,6 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     tanh_h_bar2 = work.array("tanh_h_bar2", (steps, n_h, batch), dtype)
     p = work.array("p", (steps, n_y, batch), dtype)
     loss = work.array("loss", (steps, batch), dtype)
-    y: Any = features_first(run.data.get("y"), 2)
     span = stretch(steps, batch * (8 * n_h + n_x + 1))
     span_2 = stretch(steps, batch * (41 * n_h + 4))
     span_3 = stretch(steps, batch * (3 * n_y + n_h + 2))
@@ -1013,162 +1094,176 @@ def _forward(params: Params, run: Run, work: Workspace) -> Trace:
     h = operands[1 : steps + 1, :n_h]
     operands_2 = operands[1 : steps + 1]
     operands[:, n_h] = 1
-    x[...] = turned(run.data["x"])
-    run.fill_outside("h", turned(operands[:, :n_h]), 1, 0, 1)
-    run.fill_outside("c", turned(c_all), 1, 0, 1)
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, True)
+    walks = along(
+        chunks_2,
+        True,
+        h_prev,
+        z_hat,
+        z,
+        f,
+        z_rows,
+        i,
+        z_rows_2,
+        o,
+        z_rows_3,
+        g,
+        z_rows_4,
+        sigmoid_f,
+        c_prev,
+        sigmoid_i,
+        tanh_g,
+        c,
+        h_bar,
+        h_bar2,
+        sigmoid_o,
+        tanh_h_bar2,
+        h,
+        part_2_room,
+        rooms=1,
+    )
+    chunks_3 = stretches(steps, span_3, True)
 
-    add_beta_1 = np.add(beta_1, beta_2)  # (1) all pre-activations
-    add_b = np.add(add_beta_1, b)  # (1) all pre-activations
+    def forward_pass(run: Run) -> Trace:
+        """All variables at all steps, in an order in which each can be computed."""
+        y: Any = features_first(run.data.get("y"), 2)
+        x[...] = turned(run.data["x"])
+        run.fill_outside("h", turned(operands[:, :n_h]), 1, 0, 1)
+        run.fill_outside("c", turned(c_all), 1, 0, 1)
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        z_hat2_sub = z_hat2_sub_room[:count]
-        part = part_room[:count]
-        np.matmul(W_x, x[chunk], out=z_hat2_sub)  # (12) used more than once
-        np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
-        np.subtract(z_hat2_sub, part[:, None], out=z_hat2[chunk])  # (13) operand of z
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(z_hat2[chunk]))
+        add_beta_1 = np.add(beta_1, beta_2)  # (1) all pre-activations
+        add_b = np.add(add_beta_1, b)  # (1) all pre-activations
 
-    # step by step, forwards
-    add_b_column = add_b[:, None]
-    for chunk in stretches(steps, span_2, True):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        part_4 = part_4_room[:count]
-        np.multiply(alpha_2_column, z_hat2[chunk], out=part_2)  # (1) all pre-activations
-        np.square(z_hat2[chunk], out=part_3)  # (1) all pre-activations
-        np.mean(part_3, axis=-2, out=part_4)  # (1) all pre-activations
-        np.add(1e-05, part_4, out=part_4)  # (1) all pre-activations
-        np.sqrt(part_4, out=part_4)  # (1) all pre-activations
-        np.divide(part_2, part_4[:, None], out=part_3)  # (1) all pre-activations
-        np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
-        for (
-            h_prev_t,
-            z_hat_t,
-            z_t,
-            part_2_t,
-            f_t,
-            z_rows_t,
-            i_t,
-            z_rows_2_t,
-            o_t,
-            z_rows_3_t,
-            g_t,
-            z_rows_4_t,
-            sigmoid_f_t,
-            c_prev_t,
-            sigmoid_i_t,
-            tanh_g_t,
-            c_t,
-            h_bar_t,
-            h_bar2_t,
-            sigmoid_o_t,
-            tanh_h_bar2_t,
-            h_t,
-            over,
-        ) in zip(
-            h_prev[chunk],
-            z_hat[chunk],
-            z[chunk],
-            part_2,
-            f[chunk],
-            z_rows[chunk],
-            i[chunk],
-            z_rows_2[chunk],
-            o[chunk],
-            z_rows_3[chunk],
-            g[chunk],
-            z_rows_4[chunk],
-            sigmoid_f[chunk],
-            c_prev[chunk],
-            sigmoid_i[chunk],
-            tanh_g[chunk],
-            c[chunk],
-            h_bar[chunk],
-            h_bar2[chunk],
-            sigmoid_o[chunk],
-            tanh_h_bar2[chunk],
-            h[chunk],
-            run.masks[chunk],
-        ):
-            np.dot(W_h, h_prev_t, out=z_hat_sub)  # (10) used more than once
-            np.mean(z_hat_sub, axis=-2, out=part_5)  # (11) operand of z
-            np.subtract(z_hat_sub, part_5, out=z_hat_t)  # (11) operand of z
-            np.multiply(alpha_1_column, z_hat_t, out=part_6)  # (1) all pre-activations
-            np.square(z_hat_t, out=part_7)  # (1) all pre-activations
-            np.mean(part_7, axis=-2, out=part_5)  # (1) all pre-activations
-            np.add(1e-05, part_5, out=part_5)  # (1) all pre-activations
-            np.sqrt(part_5, out=part_5)  # (1) all pre-activations
-            np.divide(part_6, part_5, out=part_7)  # (1) all pre-activations
-            np.add(part_2_t, part_7, out=z_t)  # (1) all pre-activations
-            np.copyto(f_t, z_rows_t)  # (2) forget, input, output gate, candidate
-            np.copyto(i_t, z_rows_2_t)  # (3) forget, input, output gate, candidate
-            np.copyto(o_t, z_rows_3_t)  # (4) forget, input, output gate, candidate
-            np.copyto(g_t, z_rows_4_t)  # (5) forget, input, output gate, candidate
-            sigmoid_into(f_t, out=sigmoid_f_t)  # (6) cell state
-            np.multiply(sigmoid_f_t, c_prev_t, out=part_8)  # (6) cell state
-            sigmoid_into(i_t, out=sigmoid_i_t)  # (6) cell state
-            np.tanh(g_t, out=tanh_g_t)  # (6) cell state
-            np.multiply(sigmoid_i_t, tanh_g_t, out=part_9)  # (6) cell state
-            np.add(part_8, part_9, out=c_t)  # (6) cell state
-            np.mean(c_t, axis=-2, out=part_5)  # (14) pre-activation of h
-            np.subtract(c_t, part_5, out=h_bar_t)  # (14) pre-activation of h
-            np.multiply(alpha_3_column, h_bar_t, out=part_8)  # (15) pre-activation of h
-            np.square(h_bar_t, out=part_9)  # (15) pre-activation of h
-            np.mean(part_9, axis=-2, out=part_5)  # (15) pre-activation of h
-            np.add(1e-05, part_5, out=part_5)  # (15) pre-activation of h
-            np.sqrt(part_5, out=part_5)  # (15) pre-activation of h
-            np.divide(part_8, part_5, out=part_9)  # (15) pre-activation of h
-            np.add(beta_3_column, part_9, out=h_bar2_t)  # (15) pre-activation of h
-            sigmoid_into(o_t, out=sigmoid_o_t)  # (7) hidden state
-            np.tanh(h_bar2_t, out=tanh_h_bar2_t)  # (7) hidden state
-            np.multiply(sigmoid_o_t, tanh_h_bar2_t, out=h_t)  # (7) hidden state
-            if over is not None:
-                clear(over, z_hat_t.T, z_t.T, f_t.T, i_t.T, o_t.T, g_t.T, sigmoid_f_t.T)
-                clear(over, sigmoid_i_t.T, tanh_g_t.T, c_t.T, h_bar_t.T, h_bar2_t.T)
-                clear(over, sigmoid_o_t.T, tanh_h_bar2_t.T, h_t.T)
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            z_hat2_sub = z_hat2_sub_room[:count]
+            part = part_room[:count]
+            np.matmul(W_x, x[chunk], out=z_hat2_sub)  # (12) used more than once
+            np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
+            np.subtract(z_hat2_sub, part[:, None], out=z_hat2[chunk])  # (13) operand of z
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(z_hat2[chunk]))
 
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_3, True):
-        count = chunk.stop - chunk.start
-        p_bar = p_bar_room[:count]
-        np.matmul(weights, operands_2[chunk], out=p_bar)  # (16) pre-activation of p
-        softmax_rows(p_bar, -2, out=p[chunk])  # (8) class probabilities
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(p[chunk]))
+        # step by step, forwards
+        add_b_column = add_b[:, None]
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            part_4 = part_4_room[:count]
+            np.multiply(alpha_2_column, z_hat2[chunk], out=part_2)  # (1) all pre-activations
+            np.square(z_hat2[chunk], out=part_3)  # (1) all pre-activations
+            np.mean(part_3, axis=-2, out=part_4)  # (1) all pre-activations
+            np.add(1e-05, part_4, out=part_4)  # (1) all pre-activations
+            np.sqrt(part_4, out=part_4)  # (1) all pre-activations
+            np.divide(part_2, part_4[:, None], out=part_3)  # (1) all pre-activations
+            np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
+            for (
+                (
+                    h_prev_t,
+                    z_hat_t,
+                    z_t,
+                    f_t,
+                    z_rows_t,
+                    i_t,
+                    z_rows_2_t,
+                    o_t,
+                    z_rows_3_t,
+                    g_t,
+                    z_rows_4_t,
+                    sigmoid_f_t,
+                    c_prev_t,
+                    sigmoid_i_t,
+                    tanh_g_t,
+                    c_t,
+                    h_bar_t,
+                    h_bar2_t,
+                    sigmoid_o_t,
+                    tanh_h_bar2_t,
+                    h_t,
+                    part_2_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk]):
+                np.dot(W_h, h_prev_t, out=z_hat_sub)  # (10) used more than once
+                np.mean(z_hat_sub, axis=-2, out=part_5)  # (11) operand of z
+                np.subtract(z_hat_sub, part_5, out=z_hat_t)  # (11) operand of z
+                np.multiply(alpha_1_column, z_hat_t, out=part_6)  # (1) all pre-activations
+                np.square(z_hat_t, out=part_7)  # (1) all pre-activations
+                np.mean(part_7, axis=-2, out=part_5)  # (1) all pre-activations
+                np.add(1e-05, part_5, out=part_5)  # (1) all pre-activations
+                np.sqrt(part_5, out=part_5)  # (1) all pre-activations
+                np.divide(part_6, part_5, out=part_7)  # (1) all pre-activations
+                np.add(part_2_t, part_7, out=z_t)  # (1) all pre-activations
+                np.copyto(f_t, z_rows_t)  # (2) forget, input, output gate, candidate
+                np.copyto(i_t, z_rows_2_t)  # (3) forget, input, output gate, candidate
+                np.copyto(o_t, z_rows_3_t)  # (4) forget, input, output gate, candidate
+                np.copyto(g_t, z_rows_4_t)  # (5) forget, input, output gate, candidate
+                sigmoid_into(f_t, out=sigmoid_f_t)  # (6) cell state
+                np.multiply(sigmoid_f_t, c_prev_t, out=part_8)  # (6) cell state
+                sigmoid_into(i_t, out=sigmoid_i_t)  # (6) cell state
+                np.tanh(g_t, out=tanh_g_t)  # (6) cell state
+                np.multiply(sigmoid_i_t, tanh_g_t, out=part_9)  # (6) cell state
+                np.add(part_8, part_9, out=c_t)  # (6) cell state
+                np.mean(c_t, axis=-2, out=part_5)  # (14) pre-activation of h
+                np.subtract(c_t, part_5, out=h_bar_t)  # (14) pre-activation of h
+                np.multiply(alpha_3_column, h_bar_t, out=part_8)  # (15) pre-activation of h
+                np.square(h_bar_t, out=part_9)  # (15) pre-activation of h
+                np.mean(part_9, axis=-2, out=part_5)  # (15) pre-activation of h
+                np.add(1e-05, part_5, out=part_5)  # (15) pre-activation of h
+                np.sqrt(part_5, out=part_5)  # (15) pre-activation of h
+                np.divide(part_8, part_5, out=part_9)  # (15) pre-activation of h
+                np.add(beta_3_column, part_9, out=h_bar2_t)  # (15) pre-activation of h
+                sigmoid_into(o_t, out=sigmoid_o_t)  # (7) hidden state
+                np.tanh(h_bar2_t, out=tanh_h_bar2_t)  # (7) hidden state
+                np.multiply(sigmoid_o_t, tanh_h_bar2_t, out=h_t)  # (7) hidden state
+                if over is not None:
+                    clear(over, z_hat_t.T, z_t.T, f_t.T, i_t.T, o_t.T, g_t.T, sigmoid_f_t.T)
+                    clear(over, sigmoid_i_t.T, tanh_g_t.T, c_t.T, h_bar_t.T, h_bar2_t.T)
+                    clear(over, sigmoid_o_t.T, tanh_h_bar2_t.T, h_t.T)
+
+        # all steps, a stretch at a time
+        for chunk in chunks_3:
+            count = chunk.stop - chunk.start
+            p_bar = p_bar_room[:count]
+            np.matmul(weights, operands_2[chunk], out=p_bar)  # (16) pre-activation of p
+            softmax_rows(p_bar, -2, out=p[chunk])  # (8) class probabilities
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(p[chunk]))
+            if "y" in run.data:
+                loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (9)
+            if run.padding is not None:
+                clear(run.padding[chunk], loss[chunk])
+
+        values = {
+            "h": turned(h),
+            "z": turned(z),
+            "f": turned(f),
+            "i": turned(i),
+            "o": turned(o),
+            "g": turned(g),
+            "c": turned(c),
+            "p": turned(p),
+            "z_hat": turned(z_hat),
+            "z_hat2": turned(z_hat2),
+            "h_bar": turned(h_bar),
+            "h_bar2": turned(h_bar2),
+        }
         if "y" in run.data:
-            loss[chunk] = softmax_loss(y[chunk], p_bar, -2, p[chunk])  # (9)
-        if run.padding is not None:
-            clear(run.padding[chunk], loss[chunk])
+            values["loss"] = loss
+        whole = {
+            "h": turned(operands[:, :n_h]),
+            "c": turned(c_all),
+        }
+        return Trace(values, whole, run)
 
-    values = {
-        "h": turned(h),
-        "z": turned(z),
-        "f": turned(f),
-        "i": turned(i),
-        "o": turned(o),
-        "g": turned(g),
-        "c": turned(c),
-        "p": turned(p),
-        "z_hat": turned(z_hat),
-        "z_hat2": turned(z_hat2),
-        "h_bar": turned(h_bar),
-        "h_bar2": turned(h_bar2),
-    }
-    if "y" in run.data:
-        values["loss"] = loss
-    whole = {
-        "h": turned(operands[:, :n_h]),
-        "c": turned(c_all),
-    }
-    return Trace(values, whole, run)
+    return forward_pass
 
 
-def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
-    """One step: every variable that needs no target, in memory of its own."""
+def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[State, Values]]:
+    """One step of a stream: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
@@ -1242,86 +1337,91 @@ def _step(params: Params, run: Run, work: Workspace) -> tuple[State, Values]:
     operands_2 = operands[1]
     p_now = p[0]
     operands[:, n_h] = 1
-    x_now[...] = turned(run.data["x"])
-    operands[0, :n_h] = run.outside("h[0]").T
-    c_all[0] = run.outside("c[0]").T
 
-    add_beta_1 = np.add(beta_1, beta_2)  # (1) all pre-activations
-    add_b = np.add(add_beta_1, b)  # (1) all pre-activations
+    def one_step(run: Run) -> tuple[State, Values]:
+        """Every variable that needs no target, in memory of its own."""
+        x_now[...] = turned(run.data["x"])
+        operands[0, :n_h] = run.outside("h[0]").T
+        c_all[0] = run.outside("c[0]").T
 
-    add_b_column = add_b[:, None]
-    np.matmul(W_x, x_now, out=z_hat2_sub)  # (12) used more than once
-    np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
-    np.subtract(z_hat2_sub, part, out=z_hat2_now)  # (13) operand of z
-    np.multiply(alpha_2_column, z_hat2_now, out=part_2)  # (1) all pre-activations
-    np.square(z_hat2_now, out=part_3)  # (1) all pre-activations
-    np.mean(part_3, axis=-2, out=part)  # (1) all pre-activations
-    np.add(1e-05, part, out=part)  # (1) all pre-activations
-    np.sqrt(part, out=part)  # (1) all pre-activations
-    np.divide(part_2, part, out=part_3)  # (1) all pre-activations
-    np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
-    np.matmul(W_h, h_prev, out=z_hat_sub)  # (10) used more than once
-    np.mean(z_hat_sub, axis=-2, out=part)  # (11) operand of z
-    np.subtract(z_hat_sub, part, out=z_hat_now)  # (11) operand of z
-    np.multiply(alpha_1_column, z_hat_now, out=part_3)  # (1) all pre-activations
-    np.square(z_hat_now, out=part_4)  # (1) all pre-activations
-    np.mean(part_4, axis=-2, out=part)  # (1) all pre-activations
-    np.add(1e-05, part, out=part)  # (1) all pre-activations
-    np.sqrt(part, out=part)  # (1) all pre-activations
-    np.divide(part_3, part, out=part_4)  # (1) all pre-activations
-    np.add(part_2, part_4, out=z_now)  # (1) all pre-activations
-    np.copyto(f_now, z_rows)  # (2) forget, input, output gate, candidate
-    np.copyto(i_now, z_rows_2)  # (3) forget, input, output gate, candidate
-    np.copyto(o_now, z_rows_3)  # (4) forget, input, output gate, candidate
-    np.copyto(g_now, z_rows_4)  # (5) forget, input, output gate, candidate
-    sigmoid_into(f_now, out=sigmoid_f_now)  # (6) cell state
-    np.multiply(sigmoid_f_now, c_prev, out=part_5)  # (6) cell state
-    sigmoid_into(i_now, out=sigmoid_i_now)  # (6) cell state
-    np.tanh(g_now, out=tanh_g_now)  # (6) cell state
-    np.multiply(sigmoid_i_now, tanh_g_now, out=part_6)  # (6) cell state
-    np.add(part_5, part_6, out=c)  # (6) cell state
-    np.mean(c, axis=-2, out=part)  # (14) pre-activation of h
-    np.subtract(c, part, out=h_bar_now)  # (14) pre-activation of h
-    np.multiply(alpha_3_column, h_bar_now, out=part_5)  # (15) pre-activation of h
-    np.square(h_bar_now, out=part_6)  # (15) pre-activation of h
-    np.mean(part_6, axis=-2, out=part)  # (15) pre-activation of h
-    np.add(1e-05, part, out=part)  # (15) pre-activation of h
-    np.sqrt(part, out=part)  # (15) pre-activation of h
-    np.divide(part_5, part, out=part_6)  # (15) pre-activation of h
-    np.add(beta_3_column, part_6, out=h_bar2_now)  # (15) pre-activation of h
-    sigmoid_into(o_now, out=sigmoid_o_now)  # (7) hidden state
-    np.tanh(h_bar2_now, out=tanh_h_bar2_now)  # (7) hidden state
-    np.multiply(sigmoid_o_now, tanh_h_bar2_now, out=h)  # (7) hidden state
-    np.matmul(weights, operands_2, out=p_bar)  # (16) pre-activation of p
-    softmax_rows(p_bar, -2, out=p_now)  # (8) class probabilities
+        add_beta_1 = np.add(beta_1, beta_2)  # (1) all pre-activations
+        add_b = np.add(add_beta_1, b)  # (1) all pre-activations
 
-    out = {
-        "h": np.array(h.T),
-        "z": np.array(z_now.T),
-        "f": np.array(f_now.T),
-        "i": np.array(i_now.T),
-        "o": np.array(o_now.T),
-        "g": np.array(g_now.T),
-        "c": np.array(c.T),
-        "p": np.array(p_now.T),
-    }
-    carried = {
-        "h": np.array(h.T),
-        "c": np.array(c.T),
-    }
-    return State(carried, started=True), Values(out)
+        add_b_column = add_b[:, None]
+        np.dot(W_x, x_now, out=z_hat2_sub)  # (12) used more than once
+        np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
+        np.subtract(z_hat2_sub, part, out=z_hat2_now)  # (13) operand of z
+        np.multiply(alpha_2_column, z_hat2_now, out=part_2)  # (1) all pre-activations
+        np.square(z_hat2_now, out=part_3)  # (1) all pre-activations
+        np.mean(part_3, axis=-2, out=part)  # (1) all pre-activations
+        np.add(1e-05, part, out=part)  # (1) all pre-activations
+        np.sqrt(part, out=part)  # (1) all pre-activations
+        np.divide(part_2, part, out=part_3)  # (1) all pre-activations
+        np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
+        np.dot(W_h, h_prev, out=z_hat_sub)  # (10) used more than once
+        np.mean(z_hat_sub, axis=-2, out=part)  # (11) operand of z
+        np.subtract(z_hat_sub, part, out=z_hat_now)  # (11) operand of z
+        np.multiply(alpha_1_column, z_hat_now, out=part_3)  # (1) all pre-activations
+        np.square(z_hat_now, out=part_4)  # (1) all pre-activations
+        np.mean(part_4, axis=-2, out=part)  # (1) all pre-activations
+        np.add(1e-05, part, out=part)  # (1) all pre-activations
+        np.sqrt(part, out=part)  # (1) all pre-activations
+        np.divide(part_3, part, out=part_4)  # (1) all pre-activations
+        np.add(part_2, part_4, out=z_now)  # (1) all pre-activations
+        np.copyto(f_now, z_rows)  # (2) forget, input, output gate, candidate
+        np.copyto(i_now, z_rows_2)  # (3) forget, input, output gate, candidate
+        np.copyto(o_now, z_rows_3)  # (4) forget, input, output gate, candidate
+        np.copyto(g_now, z_rows_4)  # (5) forget, input, output gate, candidate
+        sigmoid_into(f_now, out=sigmoid_f_now)  # (6) cell state
+        np.multiply(sigmoid_f_now, c_prev, out=part_5)  # (6) cell state
+        sigmoid_into(i_now, out=sigmoid_i_now)  # (6) cell state
+        np.tanh(g_now, out=tanh_g_now)  # (6) cell state
+        np.multiply(sigmoid_i_now, tanh_g_now, out=part_6)  # (6) cell state
+        np.add(part_5, part_6, out=c)  # (6) cell state
+        np.mean(c, axis=-2, out=part)  # (14) pre-activation of h
+        np.subtract(c, part, out=h_bar_now)  # (14) pre-activation of h
+        np.multiply(alpha_3_column, h_bar_now, out=part_5)  # (15) pre-activation of h
+        np.square(h_bar_now, out=part_6)  # (15) pre-activation of h
+        np.mean(part_6, axis=-2, out=part)  # (15) pre-activation of h
+        np.add(1e-05, part, out=part)  # (15) pre-activation of h
+        np.sqrt(part, out=part)  # (15) pre-activation of h
+        np.divide(part_5, part, out=part_6)  # (15) pre-activation of h
+        np.add(beta_3_column, part_6, out=h_bar2_now)  # (15) pre-activation of h
+        sigmoid_into(o_now, out=sigmoid_o_now)  # (7) hidden state
+        np.tanh(h_bar2_now, out=tanh_h_bar2_now)  # (7) hidden state
+        np.multiply(sigmoid_o_now, tanh_h_bar2_now, out=h)  # (7) hidden state
+        np.dot(weights, operands_2, out=p_bar)  # (16) pre-activation of p
+        softmax_rows(p_bar, -2, out=p_now)  # (8) class probabilities
+
+        out = {
+            "h": np.array(h.T),
+            "z": np.array(z_now.T),
+            "f": np.array(f_now.T),
+            "i": np.array(i_now.T),
+            "o": np.array(o_now.T),
+            "g": np.array(g_now.T),
+            "c": np.array(c.T),
+            "p": np.array(p_now.T),
+        }
+        carried = {
+            "h": np.array(h.T),
+            "c": np.array(c.T),
+        }
+        return State(carried, started=True), Values(out)
+
+    return one_step
 
 
 # ---------------------------------------------------------------- gradients of the cost
 
 
-def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str]) -> Gradients:
-    """The errors of all variables, backwards through the equations, and their sums, the gradients."""
-    run = trace._run
+def _gradients(
+    params: Params, run: Run, work: Workspace
+) -> Callable[[Trace, frozenset[str]], Gradients]:
+    """The gradients of the cost: what is made once for these sizes, and what each call does."""
     steps = run.steps
     batch = run.batch
     dtype = run.dtype
-    grads = Gradients(params.sizes, np.empty(params.vector.shape, run.dtype))
     n_h = run.sizes["n_h"]
     n_y = run.sizes["n_y"]
     n_x = run.sizes["n_x"]
@@ -1331,9 +1431,7 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_x = params.W_x
     alpha_3 = params.alpha_3
     V = params.V
-    d_loss = 1 / max(batch, 1)
     p = work.arrays["p"]
-    y: Any = features_first(run.data.get("y"), 2)
     d_p_bar = work.array("d_p_bar", (steps, n_y, batch), dtype)
     operands = work.arrays["operands"]
     h_bar = work.arrays["h_bar"]
@@ -1398,7 +1496,6 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     alpha_3_column = alpha_3[:, None]
     c_prev = c_all[:steps]
     alpha_1_column = alpha_1[:, None]
-    W_h_T = np.ascontiguousarray(W_h.T)
     d_z_hat_sub_next = d_z_hat_sub_all[1 : steps + 1]
     d_c_back_next = d_c_back_all[1 : steps + 1]
     d_c_back = d_c_back_all[:steps]
@@ -1407,260 +1504,281 @@ def _gradients(params: Params, trace: Trace, work: Workspace, wrt: frozenset[str
     W_x_T = W_x.T
     d_z_hat_sub_all[steps:] = 0
     d_c_back_all[steps:] = 0
-
-    ones = np.ones((n_h,), dtype)  # (21) error of c
-    ones_2 = np.ones((4 * n_h,), dtype)  # (29) error of z_hat_sub
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span, True):
-        count = chunk.stop - chunk.start
-        part = part_room[:count]
-        excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
-        np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_p_bar[chunk]))
-
-    # (39, 41)
-    d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-    operands_flat = work.flat("operands_flat", operands)
-    np.matmul(
-        d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
-        operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
-        out=grads.stack("weights"),
+    chunks = stretches(steps, span, True)
+    chunks_2 = stretches(steps, span_2, False)
+    walks = along(
+        chunks_2,
+        False,
+        d_z_hat_sub_next,
+        d_h_bar2,
+        d_h_bar_sub2,
+        d_c_back_next,
+        d_c_back,
+        sigmoid_f,
+        d_z,
+        d_z_hat_sub3,
+        d_z_hat_sub,
+        part_2_room,
+        d_h_bar_sub_room,
+        part_5_room,
+        part_3_room,
+        part_6_room,
+        part_7_room,
+        part_8_room,
+        part_9_room,
+        part_10_room,
+        d_z_hat_sub2_room,
+        part_4_room,
+        part_11_room,
+        part_12_room,
+        rooms=13,
     )
+    chunks_3 = stretches(steps, span_3, True)
+    chunks_4 = stretches(steps, span_4, True)
+    chunks_5 = stretches(steps, span_5, True)
 
-    # step by step, backwards
-    ones_column = ones[:, None]
-    ones_2_column = ones_2[:, None]
-    for chunk in stretches(steps, span_2, False):
-        count = chunk.stop - chunk.start
-        part_2 = part_2_room[:count]
-        part_3 = part_3_room[:count]
-        d_h_bar_sub = d_h_bar_sub_room[:count]
-        part_4 = part_4_room[:count]
-        d_z_hat_sub2 = d_z_hat_sub2_room[:count]
-        part_5 = part_5_room[:count]
-        part_6 = part_6_room[:count]
-        part_7 = part_7_room[:count]
-        part_8 = part_8_room[:count]
-        part_9 = part_9_room[:count]
-        part_10 = part_10_room[:count]
-        part_11 = part_11_room[:count]
-        part_12 = part_12_room[:count]
-        np.square(h_bar[chunk], out=part_2)  # (20) error of h_bar
-        np.mean(part_2, axis=-2, out=part_3)  # (20) error of h_bar
-        np.add(1e-05, part_3, out=part_3)  # (20) error of h_bar
-        np.sqrt(part_3, out=d_h_bar_sub)  # (20) error of h_bar
-        np.square(z_hat[chunk], out=part_4)  # (27) error of z_hat
-        np.mean(part_4, axis=-2, out=part_3)  # (27) error of z_hat
-        np.add(1e-05, part_3, out=part_3)  # (27) error of z_hat
-        np.sqrt(part_3, out=d_z_hat_sub2)  # (27) error of z_hat
-        np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (18) error of h
-        np.square(tanh_h_bar2[chunk], out=part_5)  # (19) error of h_bar2
-        np.subtract(1, part_5, out=part_5)  # (19) error of h_bar2
-        np.multiply(sigmoid_o[chunk], part_5, out=d_h_bar2[chunk])  # (19) error of h_bar2
-        np.multiply(alpha_3_column, h_bar[chunk], out=part_5)  # (20) error of h_bar
-        np.divide(part_5, d_h_bar_sub[:, None], out=part_5)  # (20) error of h_bar
-        np.multiply(2, d_h_bar_sub, out=part_3)  # (20) error of h_bar
-        np.divide(1, part_3, out=part_3)  # (20) error of h_bar
-        np.multiply(2, h_bar[chunk], out=part_6)  # (20) error of h_bar
-        np.subtract(1, sigmoid_f[chunk], out=part_7)  # (22-26)
-        np.multiply(c_prev[chunk], sigmoid_f[chunk], out=part_8)  # (22-26)
-        np.multiply(part_8, part_7, out=part_7)  # (22-26)
-        np.subtract(1, sigmoid_i[chunk], out=part_8)  # (22-26)
-        np.multiply(tanh_g[chunk], sigmoid_i[chunk], out=part_9)  # (22-26)
-        np.multiply(part_9, part_8, out=part_8)  # (22-26)
-        np.subtract(1, sigmoid_o[chunk], out=part_9)  # (22-26)
-        np.multiply(tanh_h_bar2[chunk], sigmoid_o[chunk], out=part_10)  # (22-26)
-        np.multiply(part_10, part_9, out=part_9)  # (22-26)
-        np.square(tanh_g[chunk], out=part_10)  # (22-26)
-        np.subtract(1, part_10, out=part_10)  # (22-26)
-        np.multiply(sigmoid_i[chunk], part_10, out=part_10)  # (22-26)
-        np.multiply(alpha_1_column, z_hat[chunk], out=part_4)  # (27) error of z_hat
-        np.divide(part_4, d_z_hat_sub2[:, None], out=part_4)  # (27) error of z_hat
-        np.multiply(2, d_z_hat_sub2, out=part_11)  # (27) error of z_hat
-        np.divide(1, part_11, out=part_11)  # (27) error of z_hat
-        np.multiply(2, z_hat[chunk], out=part_12)  # (27) error of z_hat
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_h_bar2[chunk]))
-        for (
-            d_z_hat_sub_next_t,
-            part_2_t,
-            d_h_bar2_t,
-            d_h_bar_sub2_t,
-            d_h_bar_sub_t,
-            part_5_t,
-            part_3_t,
-            part_6_t,
-            d_c_back_next_t,
-            d_c_back_t,
-            sigmoid_f_t,
-            part_7_t,
-            part_8_t,
-            part_9_t,
-            part_10_t,
-            d_z_t,
-            d_z_hat_sub3_t,
-            d_z_hat_sub2_t,
-            part_4_t,
-            part_11_t,
-            part_12_t,
-            d_z_hat_sub_t,
-            over,
-        ) in zip(
-            d_z_hat_sub_next[chunk][::-1],
-            part_2[::-1],
-            d_h_bar2[chunk][::-1],
-            d_h_bar_sub2[chunk][::-1],
-            d_h_bar_sub[::-1],
-            part_5[::-1],
-            part_3[::-1],
-            part_6[::-1],
-            d_c_back_next[chunk][::-1],
-            d_c_back[chunk][::-1],
-            sigmoid_f[chunk][::-1],
-            part_7[::-1],
-            part_8[::-1],
-            part_9[::-1],
-            part_10[::-1],
-            d_z[chunk][::-1],
-            d_z_hat_sub3[chunk][::-1],
-            d_z_hat_sub2[::-1],
-            part_4[::-1],
-            part_11[::-1],
-            part_12[::-1],
-            d_z_hat_sub[chunk][::-1],
-            run.masks[chunk][::-1],
-        ):
-            np.dot(W_h_T, d_z_hat_sub_next_t, out=part_13)  # (18) error of h
-            np.add(part_2_t, part_13, out=d_h)  # (18) error of h
-            np.multiply(d_h_bar2_t, d_h, out=d_h_bar2_t)  # (19) error of h_bar2
-            np.divide(d_h_bar2_t, d_h_bar_sub_t, out=d_h_bar_sub2_t)  # (20) error of h_bar
-            np.multiply(alpha_3_column, d_h_bar_sub2_t, out=part_13)  # (20) error of h_bar
-            np.multiply(part_5_t, d_h_bar2_t, out=part_14)  # (20) error of h_bar
-            np.divide(part_14, d_h_bar_sub_t, out=part_14)  # (20) error of h_bar
-            np.add.reduce(part_14, axis=-2, out=part_15)  # (20) error of h_bar
-            np.multiply(part_3_t, part_15, out=part_15)  # (20) error of h_bar
-            np.divide(part_15, n_h, out=part_15)  # (20) error of h_bar
-            np.multiply(part_6_t, part_15, out=part_14)  # (20) error of h_bar
-            np.subtract(part_13, part_14, out=d_h_bar)  # (20) error of h_bar
-            np.add.reduce(d_h_bar, axis=-2, out=part_15)  # (21) error of c
-            np.divide(part_15, n_h, out=part_15)  # (21) error of c
-            np.multiply(ones_column, part_15, out=part_13)  # (21) error of c
-            np.subtract(d_h_bar, part_13, out=part_14)  # (21) error of c
-            np.add(part_14, d_c_back_next_t, out=d_c)  # (21) error of c
-            np.multiply(sigmoid_f_t, d_c, out=d_c_back_t)  # (21) error of c
-            np.multiply(part_7_t, d_c, out=part_13)  # (22-26)
-            np.multiply(part_8_t, d_c, out=part_14)  # (22-26)
-            np.multiply(part_9_t, d_h, out=part_16)  # (22-26)
-            np.multiply(part_10_t, d_c, out=part_17)  # (22-26)
-            joined(part_13, part_14, part_16, part_17, out=d_z_t)  # (22-26)
-            np.divide(d_z_t, d_z_hat_sub2_t, out=d_z_hat_sub3_t)  # (27) error of z_hat
-            np.multiply(alpha_1_column, d_z_hat_sub3_t, out=part_18)  # (27) error of z_hat
-            np.multiply(part_4_t, d_z_t, out=part_19)  # (27) error of z_hat
-            np.divide(part_19, d_z_hat_sub2_t, out=part_19)  # (27) error of z_hat
-            np.add.reduce(part_19, axis=-2, out=part_15)  # (27) error of z_hat
-            np.multiply(part_11_t, part_15, out=part_15)  # (27) error of z_hat
-            np.divide(part_15, 4 * n_h, out=part_15)  # (27) error of z_hat
-            np.multiply(part_12_t, part_15, out=part_19)  # (27) error of z_hat
-            np.subtract(part_18, part_19, out=d_z_hat)  # (27) error of z_hat
-            np.add.reduce(d_z_hat, axis=-2, out=part_15)  # (29) error of z_hat_sub
-            np.divide(part_15, 4 * n_h, out=part_15)  # (29) error of z_hat_sub
-            np.multiply(ones_2_column, part_15, out=part_18)  # (29) error of z_hat_sub
-            np.subtract(d_z_hat, part_18, out=d_z_hat_sub_t)  # (29) error of z_hat_sub
-            if over is not None:
-                clear(over, d_h_bar2_t.T, d_h_bar_sub2_t.T, d_c_back_t.T, d_z_t.T)
-                clear(over, d_z_hat_sub3_t.T, d_z_hat_sub_t.T)
+    def gradient_pass(trace: Trace, wrt: frozenset[str]) -> Gradients:
+        """The errors of all variables, backwards through the equations, and their sums, the gradients."""
+        run = trace._run
+        grads = Gradients(params.sizes, np.empty(params.vector.shape, dtype))
+        d_loss = 1 / max(batch, 1)
+        y: Any = features_first(run.data.get("y"), 2)
+        W_h_T = np.ascontiguousarray(W_h.T)
 
-    if "initial" in wrt:
-        at_step_d_z_hat_sub = at_step(d_z_hat_sub, 1)
-        d_h_at0 = W_h.T @ at_step_d_z_hat_sub
-        d_c_at0 = at_step(d_c_back, 1)
-    # (34)
-    d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
-    grads.W_h[...] = np.matmul(
-        d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
-        operands_flat[:n_h, :steps].reshape(n_h, -1).T,
-    )
-    grads.beta_1[...] = d_z.sum((0, -1))  # (35) gradient of beta_1
-    grads.beta_2[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (36) gradient of beta_2
-    grads.b[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (37) gradient of b
-    grads.beta_3[...] = d_h_bar2.sum((0, -1))  # (38) gradient of beta_3
+        ones = np.ones((n_h,), dtype)  # (21) error of c
+        ones_2 = np.ones((4 * n_h,), dtype)  # (29) error of z_hat_sub
 
-    # all steps, a stretch at a time
-    ones_2_column_2 = ones_2[:, None]
-    for chunk in stretches(steps, span_3, True):
-        count = chunk.stop - chunk.start
-        part_20 = part_20_room[:count]
-        part_21 = part_21_room[:count]
-        d_z_hat2_sub2 = d_z_hat2_sub2_room[:count]
-        part_22 = part_22_room[:count]
-        part_23 = part_23_room[:count]
-        d_z_hat2 = d_z_hat2_room[:count]
-        np.square(z_hat2[chunk], out=part_20)  # (28) error of z_hat2
-        np.mean(part_20, axis=-2, out=part_21)  # (28) error of z_hat2
-        np.add(1e-05, part_21, out=part_21)  # (28) error of z_hat2
-        np.sqrt(part_21, out=d_z_hat2_sub2)  # (28) error of z_hat2
-        np.divide(d_z[chunk], d_z_hat2_sub2[:, None], out=d_z_hat2_sub3[chunk])  # (28)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_z_hat2_sub3[chunk]))
-        np.multiply(alpha_2_column, d_z_hat2_sub3[chunk], out=part_20)  # (28) error of z_hat2
-        np.multiply(alpha_2_column, z_hat2[chunk], out=part_22)  # (28) error of z_hat2
-        np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
-        np.multiply(d_z[chunk], part_22, out=part_22)  # (28) error of z_hat2
-        np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
-        np.add.reduce(part_22, axis=-2, out=part_21)  # (28) error of z_hat2
-        np.multiply(2, d_z_hat2_sub2, out=part_23)  # (28) error of z_hat2
-        np.divide(1, part_23, out=part_23)  # (28) error of z_hat2
-        np.multiply(part_21, part_23, out=part_21)  # (28) error of z_hat2
-        np.divide(part_21, 4 * n_h, out=part_23)  # (28) error of z_hat2
-        np.multiply(2, part_23, out=part_21)  # (28) error of z_hat2
-        np.multiply(part_21[:, None], z_hat2[chunk], out=part_22)  # (28) error of z_hat2
-        np.subtract(part_20, part_22, out=d_z_hat2)  # (28) error of z_hat2
-        np.add.reduce(d_z_hat2, axis=-2, out=part_23)  # (30) error of z_hat2_sub
-        np.divide(part_23, 4 * n_h, out=part_21)  # (30) error of z_hat2_sub
-        np.multiply(ones_2_column_2, part_21[:, None], out=part_20)  # (30) error of z_hat2_sub
-        np.subtract(d_z_hat2, part_20, out=d_z_hat2_sub[chunk])  # (30) error of z_hat2_sub
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_z_hat2_sub[chunk]))
+        # all steps, a stretch at a time
+        for chunk in chunks:
+            count = chunk.stop - chunk.start
+            part = part_room[:count]
+            excess(p[chunk], y[chunk], out=part)  # (17) error of p_bar
+            np.multiply(d_loss, part, out=d_p_bar[chunk])  # (17) error of p_bar
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_p_bar[chunk]))
+
+        # (39, 41)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
+        operands_flat = work.flat("operands_flat", operands)
+        np.matmul(
+            d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
+            operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
+            out=grads.stack("weights"),
+        )
+
+        # step by step, backwards
+        ones_column = ones[:, None]
+        ones_2_column = ones_2[:, None]
+        for chunk, walk in zip(chunks_2, walks):
+            count = chunk.stop - chunk.start
+            part_2 = part_2_room[:count]
+            part_3 = part_3_room[:count]
+            d_h_bar_sub = d_h_bar_sub_room[:count]
+            part_4 = part_4_room[:count]
+            d_z_hat_sub2 = d_z_hat_sub2_room[:count]
+            part_5 = part_5_room[:count]
+            part_6 = part_6_room[:count]
+            part_7 = part_7_room[:count]
+            part_8 = part_8_room[:count]
+            part_9 = part_9_room[:count]
+            part_10 = part_10_room[:count]
+            part_11 = part_11_room[:count]
+            part_12 = part_12_room[:count]
+            np.square(h_bar[chunk], out=part_2)  # (20) error of h_bar
+            np.mean(part_2, axis=-2, out=part_3)  # (20) error of h_bar
+            np.add(1e-05, part_3, out=part_3)  # (20) error of h_bar
+            np.sqrt(part_3, out=d_h_bar_sub)  # (20) error of h_bar
+            np.square(z_hat[chunk], out=part_4)  # (27) error of z_hat
+            np.mean(part_4, axis=-2, out=part_3)  # (27) error of z_hat
+            np.add(1e-05, part_3, out=part_3)  # (27) error of z_hat
+            np.sqrt(part_3, out=d_z_hat_sub2)  # (27) error of z_hat
+            np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (18) error of h
+            np.square(tanh_h_bar2[chunk], out=part_5)  # (19) error of h_bar2
+            np.subtract(1, part_5, out=part_5)  # (19) error of h_bar2
+            np.multiply(sigmoid_o[chunk], part_5, out=d_h_bar2[chunk])  # (19) error of h_bar2
+            np.multiply(alpha_3_column, h_bar[chunk], out=part_5)  # (20) error of h_bar
+            np.divide(part_5, d_h_bar_sub[:, None], out=part_5)  # (20) error of h_bar
+            np.multiply(2, d_h_bar_sub, out=part_3)  # (20) error of h_bar
+            np.divide(1, part_3, out=part_3)  # (20) error of h_bar
+            np.multiply(2, h_bar[chunk], out=part_6)  # (20) error of h_bar
+            np.subtract(1, sigmoid_f[chunk], out=part_7)  # (22-26)
+            np.multiply(c_prev[chunk], sigmoid_f[chunk], out=part_8)  # (22-26)
+            np.multiply(part_8, part_7, out=part_7)  # (22-26)
+            np.subtract(1, sigmoid_i[chunk], out=part_8)  # (22-26)
+            np.multiply(tanh_g[chunk], sigmoid_i[chunk], out=part_9)  # (22-26)
+            np.multiply(part_9, part_8, out=part_8)  # (22-26)
+            np.subtract(1, sigmoid_o[chunk], out=part_9)  # (22-26)
+            np.multiply(tanh_h_bar2[chunk], sigmoid_o[chunk], out=part_10)  # (22-26)
+            np.multiply(part_10, part_9, out=part_9)  # (22-26)
+            np.square(tanh_g[chunk], out=part_10)  # (22-26)
+            np.subtract(1, part_10, out=part_10)  # (22-26)
+            np.multiply(sigmoid_i[chunk], part_10, out=part_10)  # (22-26)
+            np.multiply(alpha_1_column, z_hat[chunk], out=part_4)  # (27) error of z_hat
+            np.divide(part_4, d_z_hat_sub2[:, None], out=part_4)  # (27) error of z_hat
+            np.multiply(2, d_z_hat_sub2, out=part_11)  # (27) error of z_hat
+            np.divide(1, part_11, out=part_11)  # (27) error of z_hat
+            np.multiply(2, z_hat[chunk], out=part_12)  # (27) error of z_hat
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_h_bar2[chunk]))
+            for (
+                (
+                    d_z_hat_sub_next_t,
+                    d_h_bar2_t,
+                    d_h_bar_sub2_t,
+                    d_c_back_next_t,
+                    d_c_back_t,
+                    sigmoid_f_t,
+                    d_z_t,
+                    d_z_hat_sub3_t,
+                    d_z_hat_sub_t,
+                    part_2_t,
+                    d_h_bar_sub_t,
+                    part_5_t,
+                    part_3_t,
+                    part_6_t,
+                    part_7_t,
+                    part_8_t,
+                    part_9_t,
+                    part_10_t,
+                    d_z_hat_sub2_t,
+                    part_4_t,
+                    part_11_t,
+                    part_12_t,
+                ),
+                over,
+            ) in zip(walk, run.masks[chunk][::-1]):
+                np.dot(W_h_T, d_z_hat_sub_next_t, out=part_13)  # (18) error of h
+                np.add(part_2_t, part_13, out=d_h)  # (18) error of h
+                np.multiply(d_h_bar2_t, d_h, out=d_h_bar2_t)  # (19) error of h_bar2
+                np.divide(d_h_bar2_t, d_h_bar_sub_t, out=d_h_bar_sub2_t)  # (20) error of h_bar
+                np.multiply(alpha_3_column, d_h_bar_sub2_t, out=part_13)  # (20) error of h_bar
+                np.multiply(part_5_t, d_h_bar2_t, out=part_14)  # (20) error of h_bar
+                np.divide(part_14, d_h_bar_sub_t, out=part_14)  # (20) error of h_bar
+                np.add.reduce(part_14, axis=-2, out=part_15)  # (20) error of h_bar
+                np.multiply(part_3_t, part_15, out=part_15)  # (20) error of h_bar
+                np.divide(part_15, n_h, out=part_15)  # (20) error of h_bar
+                np.multiply(part_6_t, part_15, out=part_14)  # (20) error of h_bar
+                np.subtract(part_13, part_14, out=d_h_bar)  # (20) error of h_bar
+                np.add.reduce(d_h_bar, axis=-2, out=part_15)  # (21) error of c
+                np.divide(part_15, n_h, out=part_15)  # (21) error of c
+                np.multiply(ones_column, part_15, out=part_13)  # (21) error of c
+                np.subtract(d_h_bar, part_13, out=part_14)  # (21) error of c
+                np.add(part_14, d_c_back_next_t, out=d_c)  # (21) error of c
+                np.multiply(sigmoid_f_t, d_c, out=d_c_back_t)  # (21) error of c
+                np.multiply(part_7_t, d_c, out=part_13)  # (22-26)
+                np.multiply(part_8_t, d_c, out=part_14)  # (22-26)
+                np.multiply(part_9_t, d_h, out=part_16)  # (22-26)
+                np.multiply(part_10_t, d_c, out=part_17)  # (22-26)
+                joined(part_13, part_14, part_16, part_17, out=d_z_t)  # (22-26)
+                np.divide(d_z_t, d_z_hat_sub2_t, out=d_z_hat_sub3_t)  # (27) error of z_hat
+                np.multiply(alpha_1_column, d_z_hat_sub3_t, out=part_18)  # (27) error of z_hat
+                np.multiply(part_4_t, d_z_t, out=part_19)  # (27) error of z_hat
+                np.divide(part_19, d_z_hat_sub2_t, out=part_19)  # (27) error of z_hat
+                np.add.reduce(part_19, axis=-2, out=part_15)  # (27) error of z_hat
+                np.multiply(part_11_t, part_15, out=part_15)  # (27) error of z_hat
+                np.divide(part_15, 4 * n_h, out=part_15)  # (27) error of z_hat
+                np.multiply(part_12_t, part_15, out=part_19)  # (27) error of z_hat
+                np.subtract(part_18, part_19, out=d_z_hat)  # (27) error of z_hat
+                np.add.reduce(d_z_hat, axis=-2, out=part_15)  # (29) error of z_hat_sub
+                np.divide(part_15, 4 * n_h, out=part_15)  # (29) error of z_hat_sub
+                np.multiply(ones_2_column, part_15, out=part_18)  # (29) error of z_hat_sub
+                np.subtract(d_z_hat, part_18, out=d_z_hat_sub_t)  # (29) error of z_hat_sub
+                if over is not None:
+                    clear(over, d_h_bar2_t.T, d_h_bar_sub2_t.T, d_c_back_t.T, d_z_t.T)
+                    clear(over, d_z_hat_sub3_t.T, d_z_hat_sub_t.T)
+
+        if "initial" in wrt:
+            at_step_d_z_hat_sub = at_step(d_z_hat_sub, 1)
+            d_h_at0 = W_h.T @ at_step_d_z_hat_sub
+            d_c_at0 = at_step(d_c_back, 1)
+        # (34)
+        d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
+        grads.W_h[...] = np.matmul(
+            d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
+            operands_flat[:n_h, :steps].reshape(n_h, -1).T,
+        )
+        grads.beta_1[...] = d_z.sum((0, -1))  # (35) gradient of beta_1
+        grads.beta_2[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (36) gradient of beta_2
+        grads.b[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (37) gradient of b
+        grads.beta_3[...] = d_h_bar2.sum((0, -1))  # (38) gradient of beta_3
+
+        # all steps, a stretch at a time
+        ones_2_column_2 = ones_2[:, None]
+        for chunk in chunks_3:
+            count = chunk.stop - chunk.start
+            part_20 = part_20_room[:count]
+            part_21 = part_21_room[:count]
+            d_z_hat2_sub2 = d_z_hat2_sub2_room[:count]
+            part_22 = part_22_room[:count]
+            part_23 = part_23_room[:count]
+            d_z_hat2 = d_z_hat2_room[:count]
+            np.square(z_hat2[chunk], out=part_20)  # (28) error of z_hat2
+            np.mean(part_20, axis=-2, out=part_21)  # (28) error of z_hat2
+            np.add(1e-05, part_21, out=part_21)  # (28) error of z_hat2
+            np.sqrt(part_21, out=d_z_hat2_sub2)  # (28) error of z_hat2
+            np.divide(d_z[chunk], d_z_hat2_sub2[:, None], out=d_z_hat2_sub3[chunk])  # (28)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_z_hat2_sub3[chunk]))
+            np.multiply(alpha_2_column, d_z_hat2_sub3[chunk], out=part_20)  # (28) error of z_hat2
+            np.multiply(alpha_2_column, z_hat2[chunk], out=part_22)  # (28) error of z_hat2
+            np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
+            np.multiply(d_z[chunk], part_22, out=part_22)  # (28) error of z_hat2
+            np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
+            np.add.reduce(part_22, axis=-2, out=part_21)  # (28) error of z_hat2
+            np.multiply(2, d_z_hat2_sub2, out=part_23)  # (28) error of z_hat2
+            np.divide(1, part_23, out=part_23)  # (28) error of z_hat2
+            np.multiply(part_21, part_23, out=part_21)  # (28) error of z_hat2
+            np.divide(part_21, 4 * n_h, out=part_23)  # (28) error of z_hat2
+            np.multiply(2, part_23, out=part_21)  # (28) error of z_hat2
+            np.multiply(part_21[:, None], z_hat2[chunk], out=part_22)  # (28) error of z_hat2
+            np.subtract(part_20, part_22, out=d_z_hat2)  # (28) error of z_hat2
+            np.add.reduce(d_z_hat2, axis=-2, out=part_23)  # (30) error of z_hat2_sub
+            np.divide(part_23, 4 * n_h, out=part_21)  # (30) error of z_hat2_sub
+            np.multiply(ones_2_column_2, part_21[:, None], out=part_20)  # (30) error of z_hat2_sub
+            np.subtract(d_z_hat2, part_20, out=d_z_hat2_sub[chunk])  # (30) error of z_hat2_sub
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_z_hat2_sub[chunk]))
+            if "x" in wrt:
+                np.matmul(W_x_T, d_z_hat2_sub[chunk], out=d_x[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(d_x[chunk]))
+            np.multiply(d_z_hat_sub3[chunk], z_hat[chunk], out=multiply_d_z_hat_sub3[chunk])  # (31)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_z_hat_sub3[chunk]))
+
+        grads.alpha_1[...] = multiply_d_z_hat_sub3.sum((0, -1))  # (31) gradient of alpha_1
+        # (40)
+        d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
+        x_flat = work.flat("x_flat", x)
+        grads.W_x[...] = np.matmul(
+            d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
+        )
+
+        # all steps, a stretch at a time
+        for chunk in chunks_4:
+            # (32)
+            np.multiply(d_z_hat2_sub3[chunk], z_hat2[chunk], out=multiply_d_z_hat2_sub3[chunk])
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_z_hat2_sub3[chunk]))
+
+        grads.alpha_2[...] = multiply_d_z_hat2_sub3.sum((0, -1))  # (32) gradient of alpha_2
+
+        # all steps, a stretch at a time
+        for chunk in chunks_5:
+            np.multiply(d_h_bar_sub2[chunk], h_bar[chunk], out=multiply_d_h_bar_sub2[chunk])  # (33)
+            if run.padding is not None:
+                clear(run.padding[chunk], turned(multiply_d_h_bar_sub2[chunk]))
+
+        grads.alpha_3[...] = multiply_d_h_bar_sub2.sum((0, -1))  # (33) gradient of alpha_3
+
         if "x" in wrt:
-            np.matmul(W_x_T, d_z_hat2_sub[chunk], out=d_x[chunk])
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(d_x[chunk]))
-        np.multiply(d_z_hat_sub3[chunk], z_hat[chunk], out=multiply_d_z_hat_sub3[chunk])  # (31)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_z_hat_sub3[chunk]))
+            grads.inputs["x"] = np.array(turned(d_x))
+        if "initial" in wrt:
+            grads.initial["h"] = np.array(d_h_at0.T)
+            grads.initial["c"] = np.array(d_c_at0.T)
+        return grads
 
-    grads.alpha_1[...] = multiply_d_z_hat_sub3.sum((0, -1))  # (31) gradient of alpha_1
-    # (40)
-    d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
-    x_flat = work.flat("x_flat", x)
-    grads.W_x[...] = np.matmul(
-        d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
-    )
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_4, True):
-        np.multiply(d_z_hat2_sub3[chunk], z_hat2[chunk], out=multiply_d_z_hat2_sub3[chunk])  # (32)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_z_hat2_sub3[chunk]))
-
-    grads.alpha_2[...] = multiply_d_z_hat2_sub3.sum((0, -1))  # (32) gradient of alpha_2
-
-    # all steps, a stretch at a time
-    for chunk in stretches(steps, span_5, True):
-        np.multiply(d_h_bar_sub2[chunk], h_bar[chunk], out=multiply_d_h_bar_sub2[chunk])  # (33)
-        if run.padding is not None:
-            clear(run.padding[chunk], turned(multiply_d_h_bar_sub2[chunk]))
-
-    grads.alpha_3[...] = multiply_d_h_bar_sub2.sum((0, -1))  # (33) gradient of alpha_3
-
-    if "x" in wrt:
-        grads.inputs["x"] = np.array(turned(d_x))
-    if "initial" in wrt:
-        grads.initial["h"] = np.array(d_h_at0.T)
-        grads.initial["c"] = np.array(d_c_at0.T)
-    return grads
+    return gradient_pass
 
 
 # ---------------------------------------------------------------- backward
@@ -1906,14 +2024,14 @@ def forward(
     }
     run = checked(params, data, initial, lengths)
     with run.quiet():
-        return _forward(params, run, Workspace())
+        return Workspace().ready(_forward, params, run)(run)
 
 
 def _cost(trace: Trace) -> Any:
     """The mean over the batch of each sequence's loss."""
     if trace._run.batch == 0:
         return 0.0
-    return np.mean(trace.loss.sum(0)).item()
+    return (trace.loss.sum() / trace._run.batch).item()
 
 
 def _shares(run: Run) -> dict[str, NDArray]:
@@ -1947,7 +2065,7 @@ def loss(
     }
     run = checked(params, data, initial, lengths, owns=False)
     with run.quiet():
-        value = _cost(_forward(params, run, Workspace() if work is None else work))
+        value = _cost((Workspace() if work is None else work).ready(_forward, params, run)(run))
     run.complain(value)
     return value
 
@@ -1980,9 +2098,9 @@ def loss_and_grads(
     extra = wanted(wrt)
     with run.quiet():
         room = Workspace() if work is None else work
-        trace = _forward(params, run, room)
+        trace = room.ready(_forward, params, run)(run)
         value = _cost(trace)
-        grads = _gradients(params, trace, room, extra)
+        grads = room.ready(_gradients, params, run)(trace, extra)
     run.complain(value, grads.vector)
     return value, grads, trace.state
 
@@ -2078,7 +2196,7 @@ def step(
     }
     run = checked_step(params, data, state)
     with run.quiet():
-        return _step(params, run, Workspace() if work is None else work)
+        return (Workspace() if work is None else work).ready(_step, params, run)(run)
 
 
 def sgd_step(
@@ -2193,4 +2311,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:798d7702b6cb0d3ab16f13ef9038f5f7e564f65383a72ae92b3f2a6928064d19
+# rnnsym-seal: sha256:cb675255c05359df0d068f3bf57bff0ef28199c7ad654855f507b728dff903f3
