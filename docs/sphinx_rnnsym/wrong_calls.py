@@ -30,6 +30,9 @@ WARNINGS = (
     WrongCall("W204", "check m.rnn", {"m.rnn": 'notation(g=r"\\gamma")\n' + MODEL + STEP + LOSS}),
     WrongCall("W205", "check m.rnn", {"m.rnn": MODEL + "h[t] = tanh(alpha * W @ x[t] + U @ h[t-1])\n" + LOSS}),
     WrongCall("W206", "check m.rnn", {"m.rnn": MODEL + STEP + LOSS.replace("loss", "los")}),
+    WrongCall("W207", "check m.rnn", {"m.rnn": MODEL + STEP.replace("+ b", "+ x_t") + LOSS}),
+    WrongCall("W208", "check m.rnn", {"m.rnn": MODEL + "z: input[n_z]\n" + STEP + LOSS}),
+    WrongCall("W209", "check m.rnn", {"m.rnn": MODEL + STEP + "loss[t] = cross_entropy(softmax(V @ h[t]), y[t])\n"}),
 )
 
 CALLS = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.chain_rule import Teller
 from rnnsym.documents.checking import check_document
@@ -54,6 +55,9 @@ def derivation_document(
     """
     if detail not in DETAILS:
         raise UsageError.at("U305", f"there is no detail `{detail}`", expected=", ".join(DETAILS))
+    if not any(d.name in (STEP_LOSS, FINAL_LOSS) for d in derivation.model.definitions):
+        found = f"`{derivation.model.name}` has no cost, so there is nothing to differentiate"
+        raise UsageError.at("U502", found, instead="loss[t] = …; `rnnsym generate` writes the module alone", file="derive")
     names = derivation_names(derivation, notation)
     setter = Typesetter(names)
     teller = Teller(derivation, setter, detail)

@@ -12,6 +12,7 @@ import sympy
 
 from rnnsym.errors import Span
 from rnnsym.language.findings import Findings
+from rnnsym.language.pasted import raised
 from rnnsym.language.reader import Scan
 from rnnsym.language.syntax import (
     At,
@@ -167,9 +168,19 @@ class ExpressionReader:
         cls = {ast.Div: Ratio, ast.Pow: Power, ast.MatMult: MatMul}.get(type(node.op))
         if cls is None:
             sign, instead = _REFUSED_OPERATORS[type(node.op)]
-            raise self.refuse("E106", f"`{sign}` is not an operator of the language", node, instead=instead)
+            texts = [self.findings.text(self.span(part), 40) for part in (node.left, node.right)]
+            where = self.operator_span(node, sign)
+            local = raised(self.findings.lines[where.line - 1], where.column - 1) if sign == "^" else ""
+            instead = local or {"^": "{0}**{1}", "%": "mod({0}, {1})"}.get(sign, instead).format(*texts)
+            raise self.refuse("E106", f"`{sign}` is not an operator of the language", where, instead=instead)
         left, right = self.several([node.left, node.right], depth)
         return cls(left, right, span=span)
+
+    def operator_span(self, node: ast.BinOp, sign: str) -> Span:
+        """Where the operator itself stands, if that is on one line with its left side's end."""
+        left, whole = self.span(node.left), self.span(node)
+        place = self.findings.lines[left.end_line - 1].find(sign, left.end_column - 1)
+        return whole if place < 0 else Span(left.end_line, place + 1, left.end_line, place + 1 + len(sign))
 
     def several_signed(self, terms: list[tuple[ast.operator | None, ast.expr]], depth: int) -> tuple[Node, ...]:
         nodes = self.several([n for _, n in terms], depth)
@@ -238,12 +249,19 @@ class ExpressionReader:
         if not isinstance(node.func, ast.Name):
             text = self.findings.text(self.span(node.func), 40)
             last = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+            if last in ("t", "T", "transpose") and owner is not None:
+                instead = f"{self.findings.text(self.span(owner), 40)}.T"
+            elif isinstance(owner, ast.Subscript):
+                instead = f"{last}({self.findings.text(self.span(owner), 40)})"
+            else:
+                instead = f"{last}(…)" if last else ""
             raise self.refuse(
                 "E106",
                 f"`{text}` is called",
                 node.func,
                 expected="a function of the language or of the file",
-                instead=f"{last}(…)" if last else "",
+                instead=instead,
             )
         when = self.when(node.args[0]) if len(node.args) == 1 else None
         if when is not None and when.base == "t":
@@ -286,7 +304,7 @@ class ExpressionReader:
             return self.refuse("E108", f"`{name}[{text}]` has two indices", node, instead=f"{name}[t]; entries are not taken one by one")
         if isinstance(index, ast.Name):
             return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-1, t+1, T or 1")
-        return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-k or t+k with a whole number k, T or 1")
+        return self.refuse("E108", f"`{text}` is not a time", index, expected="t, t-1, t+2 or another whole number of steps, T or 1")
 
     def between(self, node: ast.Subscript, name: str, when: When) -> Refused:
         """A fixed step that is neither the first nor the last: a sequence may be too short to have it."""

@@ -18,6 +18,7 @@ from rnnsym.errors import ModelError, Span
 from rnnsym.language.expressions import TAKEN, ExpressionReader, Refused
 from rnnsym.language.findings import Findings, article, near
 from rnnsym.language.notation import latex_problem
+from rnnsym.language.pasted import in_row
 from rnnsym.language.reader import MAX_OPERATORS, Scan, is_no_text
 from rnnsym.language.syntax import (
     Assign,
@@ -86,10 +87,15 @@ def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
         instead = "a if u >= 0 else b"
     elif "expected 'else'" in message:
         found, instead = "a condition without `else`", "a if u >= 0 else b"
+    span = Span(line, column, line, column + 1)
+    pasted = None if instead else in_row(row)
+    if pasted is not None:
+        found, instead = pasted.found, pasted.instead
+        span = Span(line, pasted.start + 1, line, pasted.end + 1)
     return findings.refusal(
         "E102",
         found,
-        Span(line, column, line, column + 1),
+        span,
         expected="" if instead else "an equation, a declaration or a function",
         instead=instead,
     )
@@ -136,6 +142,10 @@ class _Fence(ExpressionReader):
             return [self.function(node)]
         if isinstance(node, ast.Expr):
             return self.bare(node)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Subscript) and isinstance(node.target.value, ast.Name):
+            name = node.target.value.id
+            found = "an equation does not change its own left side"
+            raise self.refuse("E105", found, self.head(node), instead=f"{name}[t] = {name}[t-1] + …")
         found, instead = _STATEMENTS.get(
             type(node), ("this statement is not part of the language", "an equation, a declaration or a function")
         )
@@ -155,7 +165,9 @@ class _Fence(ExpressionReader):
             raise self.refuse(
                 "E105", "a text stands between the lines", self.head(node), instead="a comment: # …; the description stands at the top"
             )
-        raise self.refuse("E105", "this expression has no left side", self.head(node), instead="an equation: name[t] = …")
+        left = node.value.left if isinstance(node.value, ast.Compare) else None  # `==`, or an arrow `<-`
+        name = self.findings.text(self.span(left), 40) if isinstance(left, (ast.Name, ast.Subscript)) else "name[t]"
+        raise self.refuse("E105", "this expression has no left side", self.head(node), instead=f"an equation: {name} = …")
 
     def notation(self, call: ast.Call) -> list:
         pairs: list[tuple[str, str, Span]] = []
@@ -234,6 +246,9 @@ class _Fence(ExpressionReader):
         if len(node.targets) > 1:
             raise self.refuse("E105", "two `=` stand in one line", self.head(node), instead="an equation for each name")
         left = node.targets[0]
+        if isinstance(left, ast.Name) and isinstance(node.value, ast.Subscript) and _is_kind(node.value.value):
+            line = f"{left.id}: {self.findings.text(self.span(node.value))}"
+            raise self.refuse("E109", "a `=` stands before a kind of quantity", self.head(node), expected="a `:`", instead=line)
         items = left.elts if isinstance(left, (ast.Tuple, ast.List)) else [left]
         targets = tuple(self.target(item) for item in items)
         try:
@@ -330,3 +345,7 @@ class _Fence(ExpressionReader):
                     "E110", f"`{self.findings.text(self.span(item))}` is not a local name", item, instead="a plain name: d = …"
                 )
         return tuple(item.id for item in items if isinstance(item, ast.Name))
+
+
+def _is_kind(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in KINDS

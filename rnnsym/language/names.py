@@ -71,6 +71,12 @@ class Names:
             return self.symbols.get(FINAL_LOSS if node.name == "loss" else node.name)
         return self.symbols.get(node.name) if isinstance(node, At) else None
 
+    def step_of(self, symbol: Symbol) -> str:
+        """`h[t]` for a parameter that is called `h_t` beside a running `h`: a subscript where brackets were meant; else ""."""
+        base = self.symbols.get(symbol.name.removesuffix("_t"))
+        is_meant = symbol.kind == "param" and symbol.declare is None and base is not None and base is not symbol and base.timed
+        return f"{base.name}[t]" if is_meant and base is not None else ""
+
 
 def key_of(equation: Equation) -> str:
     """The name under which an equation's left side is known."""
@@ -216,10 +222,11 @@ class _Finder:
         return found
 
     def has_time(self, declare: Declare) -> bool:
-        """Whether data is used with a time (its first use says so; unused data counts as one value per step)."""
+        """Whether data is used with a time (most uses say so, of equally many the first; unused data has one value per step)."""
         if declare.kind in ("param", "constant"):
             return False
-        return all(isinstance(node, At) for node in self.used.get(declare.name, ())[:1])
+        timed = [isinstance(node, At) for node in self.used.get(declare.name, ())]
+        return not timed or 2 * sum(timed) + timed[0] > len(timed)
 
     def infer(self, node: Name | At, found: dict[str, Symbol]) -> None:
         if not isinstance(node, Name) or node.name in found or node.name in self.sizes or node.name in self.defined or node.name == "loss":
@@ -259,9 +266,27 @@ class _Finder:
             if equation.value is None:
                 continue
             static = equation.target.when is None or equation.target.is_boundary
+            if static and self.lacks_its_time(equation):
+                self.bad.add(id(equation))
+                self.broken.add(key_of(equation))
+                continue
             if not self.equation_is_right(equation.value, symbols, static, equation):
                 self.bad.add(id(equation))
                 self.broken.add(key_of(equation))
+
+    def lacks_its_time(self, equation: Equation) -> bool:
+        """Whether `c = …` should be `c[t] = …`: it reads running steps, and others read it at steps. Noted as one error."""
+        name = equation.target.name
+        reader = next((node for node in self.used.get(name, ()) if isinstance(node, At)), None)
+        assert equation.value is not None
+        runs = any(isinstance(node, At) and node.when.is_running and not summed for node, summed in with_sums(equation.value))
+        if equation.target.is_boundary or reader is None or not runs or name == "loss":
+            return False
+        found = f"`{name}` has no time on the left, but is read as `{name}[{reader.when}]`"
+        notes = ((reader.span, "here"),)
+        self.findings.error("E204", found, equation.target.span, instead=f"{name}[t] = …", notes=notes)
+        self.complained.add(name)
+        return True
 
     def equation_is_right(self, value: Node, symbols: dict[str, Symbol], static: bool, equation: Equation) -> bool:
         good = True
@@ -274,14 +299,22 @@ class _Finder:
             elif isinstance(node, (Name, At)) and not self.use_is_right(node, symbols):
                 good = False
             elif static and not summed and isinstance(node, At) and node.when.is_running:
-                name = node.name
-                found = f"`{equation.target.text}` is static but reads `{name}[{node.when}]` at a running step"
-                instead = f"{name}[T], the last step, or total({name}[t]), the sum over steps"
-                if not equation.target.is_boundary and name != "loss":
-                    instead += f"; or {equation.target.name}[t] = … on the left"
-                self.findings.error("E404", found, node, instead=instead)
+                if good:
+                    self.report_running(node, equation, symbols)
                 good = False
         return good
+
+    def report_running(self, node: At, equation: Equation, symbols: dict[str, Symbol]) -> None:
+        """A static equation reads a running step: said once for an equation."""
+        name, target = node.name, equation.target.name
+        found = f"`{equation.target.text}` is static but reads `{name}[{node.when}]` at a running step"
+        instead = f"{name}[T], the last step, or total({name}[t]), the sum over steps"
+        if equation.target.is_boundary:
+            instead = f"{name}[1], the first step, or {instead}"
+        elif name != "loss":
+            meant = target[:-2] if target.endswith("_t") and target[:-2] in symbols else target
+            instead = f"{meant}[t] = … on the left; or {instead}"
+        self.findings.error("E404", found, node, instead=instead)
 
     def use_is_right(self, node: Name | At, symbols: dict[str, Symbol]) -> bool:
         symbol = symbols.get(FINAL_LOSS if isinstance(node, Name) and node.name == "loss" else node.name)
@@ -292,7 +325,8 @@ class _Finder:
             self.findings.error("E208", found, node, instead=f"a parameter of `{node.of_function}`, and `{node.name}` as its argument")
             return False
         if isinstance(node, At) and not symbol.timed:
-            self.report_static(node, symbol)
+            if node.name not in self.complained:
+                self.report_static(node, symbol)
             return False
         if isinstance(node, Name) and symbol.timed:
             name = node.name
@@ -337,6 +371,9 @@ class _Finder:
             text = f"loss[{node.when}]" if isinstance(node, At) else "loss"
             self.findings.error("E201", f"`{text}` is read, but no equation defines it", node, instead=f"{text} = …")
             return False
+        if name in self.complained:  # once is enough
+            return False
+        self.complained.add(name)
         text = f"{name}[{node.when}]" if isinstance(node, At) else name
         known = [s.name for s in symbols.values() if s.timed and s.name != "loss"] if isinstance(node, At) else list(symbols)
         close = [] if self.findings.is_full else near(name, known)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from rnnsym.errors import Span
 from rnnsym.language.findings import Findings
+from rnnsym.language.pasted import Pasted, braced, command
 
 MAX_CHARACTERS = 1_000_000
 MAX_TOKENS = 100_000
@@ -67,6 +68,8 @@ _SPELLED = {
     "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": "an ordinary space", "…": "...", "÷": "/", "⊗": "outer(a, b)",
     "‖": "norm(…)", "∈": ":", "←": "=", "≠": "a comparison: < <= > >=",
 }  # fmt: skip
+_LOOK_ALIKES = str.maketrans("асеорхуіѕјԁһАВЕЅКМНОРСТХІЈ", "aceopxyisjdhABESKMHOPCTXIJ")  # Cyrillic letters that look Latin
+_MARKED = {"ᵀ": ".T", "²": "**2", "³": "**3"}
 _MARKS = {"\u0303": "tilde", "\u0302": "hat", "\u0304": "bar", "\u0305": "bar", "\u0307": "dot", "\u20d7": "vec", "\u030c": "check"}
 
 
@@ -148,15 +151,22 @@ class _Scanner:
                 "E102", "this text in quotes does not end", place, len(self.source) if end < 0 else end, instead=f"a closing {char}"
             )
         if char == "\\":
+            self.pasted(command(self.source, place))
             self.refuse("E102", "a backslash stands alone", place, place + 1, instead="brackets around what goes over several lines")
         if char in "?!$`":
             self.refuse("E102", f"`{char}` is not part of the language", place, place + 1)
         if not char.isprintable() and char != "\u00a0":
             self.refuse("E101", f"the character U+{ord(char):04X} is not text", place, place + 1, expected="printable characters")
-        spelled = _SPELLED.get(char, "")
+        ascii_form = unicodedata.normalize("NFKC", char)
+        spelled = _SPELLED.get(char, ascii_form if ascii_form.isascii() else "")
         self.refuse(
             "E103", f"the sign `{char}` is not part of the language", place, place + 1, instead=spelled, expected="" if spelled else "ASCII"
         )
+
+    def pasted(self, found: Pasted | None) -> None:
+        """Refuse what was written in another language, if it is known."""
+        if found is not None:
+            self.refuse("E102", found.found, found.start, found.end, instead=found.instead)
 
     # ------------------------------------------------------------ one method per kind of token
 
@@ -182,7 +192,10 @@ class _Scanner:
         span = self.span(start, end)
         plain_number = re.fullmatch(r"([0-9][0-9_]*)?\.?[0-9_]*([eE][+-]?[0-9]+)?", text) and not re.fullmatch(r"0[0-9_]*[1-9]", text)
         if not plain_number or "__" in text or text.endswith("_"):
-            self.refuse("E107", f"`{text[:40]}` is not a number as the language writes it", start, end, instead="decimals: 12, 0.5, 1e-3")
+            factor = re.fullmatch(r"([1-9][0-9]*(?:\.[0-9]+)?)([A-Za-z]\w*)", text)
+            product = f"{factor[1]} * {factor[2]}" if factor and factor[2] not in ("j", "J", "l", "L") else ""
+            instead = product or "decimals: 12, 0.5, 1e-3"
+            self.refuse("E107", f"`{text[:40]}` is not a number as the language writes it", start, end, instead=instead)
         digits = re.split("[eE]", text)[0].replace(".", "").replace("_", "").strip("0")
         if len(digits) > MAX_DIGITS or len(text) > MAX_WRITTEN:
             self.refuse("E107", f"a number of {max(len(digits), len(text)):,} digits", start, end, expected=f"at most {MAX_DIGITS}")
@@ -196,6 +209,11 @@ class _Scanner:
     def on_name(self, text: str, start: int, end: int) -> None:
         self.signs = 0
         if not text.isascii():
+            if text[0] in _SPELLED:
+                self.odd_character(start)
+            steps = re.compile("[₋₊][₀-₉]+").match(self.source, end)
+            if text.endswith("ₜ") and steps:
+                text, end = text + steps[0], steps.end()
             self.refuse("E103", f"the name `{text[:40]}` is not written in ASCII", start, end, instead=spelled(text))
         if len(text) > MAX_NAME:
             self.refuse("E104", f"a name of {len(text):,} characters", start, end, expected=f"at most {MAX_NAME}")
@@ -213,6 +231,8 @@ class _Scanner:
             self.refuse("E104", f"more than {MAX_CHAIN} signs in a row", start, end)
         if text in "()[]{},":
             self.begin_group(text)
+        if text == "{":
+            self.pasted(braced(self.source, start))
         if text in ("(", "[", "{"):
             self.open.append((text, self.span(start, end)))
             if len(self.open) > MAX_BRACKETS:
@@ -222,11 +242,19 @@ class _Scanner:
         elif text in _CLOSING:
             self.close(text, start, end)
         elif text == ";":
-            self.refuse("E105", "two statements stand on one line", start, end, instead="a line for each equation")
+            self.semicolon(start, end)
         elif text == ":=":
             self.refuse("E105", "`:=` is not part of the language", start, end, instead="an equation of its own, on its own line")
         elif text in _OPERATORS:
             self.count(text, start, end)
+
+    def semicolon(self, start: int, end: int) -> None:
+        rest = self.source[end:].split("\n", 1)[0].split("#")[0]
+        if self.open:
+            self.refuse("E105", "a `;` stands in brackets", start, end, instead="concat(a, b) joins vectors")
+        if not rest.strip():
+            self.refuse("E105", "a `;` ends the line", start, end, instead="the line without it")
+        self.refuse("E105", "two statements stand on one line", start, end, instead="a line for each equation")
 
     def begin_group(self, text: str) -> None:
         """A row of operators begins anew inside brackets, goes on after them, and ends at a comma."""
@@ -283,6 +311,12 @@ def spelled(name: str) -> str:
     >>> spelled("σ̂"), spelled("λ"), spelled("h₁"), spelled("Δc")
     ('sigma_hat', 'lambda_', 'h_1', 'Delta_c')
     """
+    marked = re.fullmatch(r"(\w*?)(ᵀ|²|³|ₜ(?:[₋₊][₀-₉]+)?)", name)
+    if marked and marked[1]:
+        return spelled(marked[1]) + _MARKED.get(marked[2], f"[{unicodedata.normalize('NFKC', marked[2]).replace('−', '-')}]")
+    name = name.translate(_LOOK_ALIKES)
+    if name.isascii():
+        return name
     out, suffix = "", ""
     for char in unicodedata.normalize("NFD", name):
         if char in _MARKS:

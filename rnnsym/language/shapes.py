@@ -188,16 +188,31 @@ class _Shapes:
             elif shape and not self.equal(result, shape, where):
                 one = f"shape {self.why.say(result)} of `{self.findings.text(first)}`"
                 found = f"{what} combines {one} with shape {self.why.say(shape)} of `{self.findings.text(node)}`"
-                raise self.wrong(
-                    "E301", found, where, expected="equal shapes, or a scalar", notes=self.why.reasons(result, shape, [first, node])
-                )
+                notes = self.why.reasons(result, shape, [first, node])
+                instead = self.meant(where, first, node, len(result), len(shape))
+                raise self.wrong("E301", found, where, expected="equal shapes, or a scalar", notes=notes, instead=instead)
         return result
+
+    def meant(self, where: Node, first: Node, second: Node, rank: int, other: int) -> str:
+        """What was perhaps meant by a product of shapes that do not meet; "" where nothing is likely."""
+        if not isinstance(where, Product) or len(where.children) != 2:
+            return ""
+        texts = self.findings.text(first, 40), self.findings.text(second, 40)
+        if (rank, other) == (1, 2):
+            return f"diag({texts[0]}) @ {texts[1]}, which scales its rows"
+        if (rank, other) == (2, 1) and isinstance(first, At):
+            return f"diag({texts[1]}) @ {texts[0]}, which scales its rows"
+        symbol = self.names.symbol(first)
+        if symbol is not None and symbol.kind == "param" and symbol.declare is None:
+            return f"{texts[0]} @ {texts[1]}, if `{texts[0]}` is a matrix"
+        return ""
 
     def of_rank(self, node: Node, rank: int, what: str) -> Shape:
         shape = self.shape(node)
         if len(shape) != rank:
             found = f"{what} `{self.findings.text(node)}` of shape {self.why.say(shape)}"
-            raise self.wrong("E302", found, node, expected=f"a {rank_word(rank)}", notes=self.why.origins([node]))
+            instead = "the vector itself; dot(a, b) and outer(a, b) transpose by themselves" if what.startswith(".T") and shape else ""
+            raise self.wrong("E302", found, node, expected=f"a {rank_word(rank)}", instead=instead, notes=self.why.origins([node]))
         return shape
 
     def product(self, node: MatMul) -> Shape:
@@ -212,9 +227,8 @@ class _Shapes:
         texts = self.findings.text(node.left), self.findings.text(node.right)
         if len(left) != 2:
             columns = f"{texts[1]} @ {texts[0]}, or {texts[1]}.T @ {texts[0]}; " if isinstance(node.right, Name) else ""
-            instead = self.bracketed(node) or (
-                f"{columns}dot(a, b) or outer(a, b) for two vectors" if len(left) == 1 else "`*` for a product with a scalar"
-            )
+            vectors = f"{columns}`*` entry by entry, dot(a, b) or outer(a, b) for two vectors"
+            instead = self.bracketed(node) or (vectors if len(left) == 1 else "`*` for a product with a scalar")
             raise self.wrong(
                 "E302",
                 f"left of @ stands `{texts[0]}` of shape {self.why.say(left)}",
@@ -266,7 +280,7 @@ class _Shapes:
         """Add the brackets to the error that was just noted, when the left of `@` is a product that does not fit."""
         text = self.bracketed(node)
         errors = self.findings.errors
-        if text and len(errors) > before and not errors[-1].instead and errors[-1].span == node.left.span:
+        if text and len(errors) > before and errors[-1].span == node.left.span:
             errors[-1] = dataclasses.replace(errors[-1], instead=text)
 
     def cut(self, node: Cut) -> Shape:
@@ -392,7 +406,9 @@ class _Shapes:
         line = f"{symbol.name}: {kind}[{', '.join(sizes)}]"
         how = "long" if len(shape) == 1 else "large"
         found = f"nothing says how {how} `{symbol.name}` is{f': {self.why.say(shape)}' if len(shape) > 1 else ''}"
-        self.findings.error("E303", found, symbol.place, instead=f"the line `{line}`")
+        step = self.names.step_of(symbol)
+        meant = f"{step}, its value at a step; or " if step else ""
+        self.findings.error("E303", found, symbol.place, instead=f"{meant}the line `{line}`")
 
 
 def _is_whole(node: Node) -> bool:

@@ -39,6 +39,11 @@ class Point:
         arrays[name] = arrays[name] + by
         return replace(self, **{group: arrays})
 
+    def rounded(self) -> Point:
+        """The point with every array rounded to float32 and back; class numbers stay."""
+        groups = {name: getattr(self, name) for name in ("params", "data", "initial")}
+        return Point(**{name: {key: _rounded(array) for key, array in arrays.items()} for name, arrays in groups.items()})
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -47,6 +52,10 @@ class Claim:
     group: str
     name: str
     gradient: Array
+
+
+def _rounded(array: Array) -> Array:
+    return array if np.issubdtype(np.asarray(array).dtype, np.integer) else np.asarray(array, np.float32).astype(np.float64)
 
 
 def _apart(key: str, gradient: Array, given: Mapping[str, str]) -> list[tuple[str, Array]]:

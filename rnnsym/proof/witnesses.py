@@ -167,21 +167,35 @@ def _against(setting: Setting, gradients: Sequence[Mapping[str, Any]]) -> Residu
 
 
 def by_single_precision(setting: Setting, rng: np.random.Generator) -> Residuals:
-    """The module in float32 against itself in float64."""
+    """The module in float32 against itself in float64.
+
+    Where a model is badly conditioned (`1 / log(e + x)` beside its pole), rounding the arrays alone moves its gradients far; ten times
+    that is no fault of the module and is not counted.
+    """
     single = setting.bench.claims(setting.point, np.float32)[1]
-    return {setting.label(c): error(s.gradient, c.gradient) for c, s in zip(setting.claims, single, strict=True)}
+    residuals = [error(s.gradient, c.gradient) for c, s in zip(setting.claims, single, strict=True)]
+    if max(residuals, default=0.0) > SINGLE_TOLERANCE:
+        rounded = setting.bench.claims(setting.point.rounded())[1]
+        moved = max(error(r.gradient, c.gradient) for c, r in zip(setting.claims, rounded, strict=True))
+        residuals = [_beyond(r, 10 * moved) for r in residuals]
+    return {setting.label(c): r for c, r in zip(setting.claims, residuals, strict=True)}
+
+
+def _beyond(residual: float, excused: float) -> float:
+    """What is left of a residual; a nan stays one."""
+    return 0.0 if residual <= excused else residual - excused
 
 
 # ---------------------------------------------------------------- the table
 
-DIFFERENCE_TOLERANCE, EXACT = 1e-6, 1e-11
+DIFFERENCE_TOLERANCE, EXACT, SINGLE_TOLERANCE = 1e-6, 1e-11, 1e-4
 
 WITNESSES = (
     Witness(COMPLEX_STEP, "complex step, in random directions", lambda steps: 1e-12, by_complex_step),
     Witness(DIFFERENCES, "central differences, in random directions", lambda steps: DIFFERENCE_TOLERANCE, by_differences),
     Witness(TANGENTS, "tangent equations, forwards", lambda steps: EXACT, by_tangents),
     Witness(INTERPRETER, "module against interpreter", lambda steps: EXACT, by_interpreter),
-    Witness(SINGLE, "float32 against float64", lambda steps: 1e-4 * max(1.0, (steps / 100) ** 0.5), by_single_precision),
+    Witness(SINGLE, "float32 against float64", lambda steps: SINGLE_TOLERANCE * max(1.0, (steps / 100) ** 0.5), by_single_precision),
 )
 PEERS = {"torch": "PyTorch's autograd", "jax": "JAX's grad"}
 

@@ -16,6 +16,7 @@ from rnnsym.language import edit, load, parse
 
 DATA = "x: input[n_x]\ny: target[n_y]\nh: vector[n_h]\n"
 STEP = "h[t] = tanh(W @ x[t] + U @ h[t-1] + b)\n"
+LOSS = "loss[t] = cross_entropy(y[t], softmax(V @ h[t]))\n"
 
 
 def shape(system: System, name: str) -> str:
@@ -166,10 +167,17 @@ def test_pi_and_inf_are_numbers_unless_the_file_defines_them():
 def test_a_slip_of_the_pen_in_a_long_parameter_is_warned_about():
     system = parse("x: input[n]\nh[t] = gain * x[t] + gaim * x[t-1] + b_x1 + b_x2\n")
     assert [w.found for w in system.warnings] == [
-        "the parameter `gain` differs by one letter from `gaim`",
         "the parameter `gaim` differs by one letter from `gain`",
     ]
     assert all(w.level == "warning" for w in system.warnings)
+
+
+def test_names_that_lead_to_each_other_by_single_letters_are_warned_about_once():
+    system = parse("x: input[n]\nh[t] = W_out * x[t] + U_out * x[t-1] + b_out\nb_rho: param[n]\nq[t] = b_rho + W_rho * h[t]\n")
+    assert [w.found for w in system.warnings] == [
+        "the parameter `W_rho` differs by one letter from `b_rho`",
+        "the parameters `W_out`, `U_out` and `b_out` differ by single letters",
+    ]
 
 
 def test_short_names_and_digits_are_no_slips():
@@ -432,7 +440,7 @@ def test_notation_is_kept_in_order():
 
 
 def test_notation_of_nothing_is_warned_about():
-    assert [w.code for w in parse('notation(q="Q")\n' + DATA + STEP).warnings] == ["W204"]
+    assert [w.code for w in parse('notation(q="Q")\n' + DATA + STEP + LOSS).warnings] == ["W204"]
 
 
 # ---------------------------------------------------------------- editing
@@ -494,7 +502,41 @@ def test_an_edit_of_the_notation():
 
 
 def test_a_product_that_makes_a_matrix_of_a_parameter_is_warned_about():
-    system = parse(DATA + "h[t] = tanh(alpha * W @ x[t] + U @ h[t-1])\n")
+    system = parse(DATA + "h[t] = tanh(alpha * W @ x[t] + U @ h[t-1])\n" + LOSS)
     assert [w.code for w in system.warnings] == ["W205"]
     assert system.warnings[0].instead.startswith("alpha * (W @ x[t])")
-    assert parse(DATA + "h[t] = tanh((alpha * W) @ x[t] + U @ h[t-1])\n").warnings == ()
+    assert parse(DATA + "h[t] = tanh((alpha * W) @ x[t] + U @ h[t-1])\n" + LOSS).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "found", "instead"),
+    [
+        (STEP, "W206", "`y` is a target, but no equation defines `loss`", "loss[t] = …, which is summed over time, or loss = …"),
+        (STEP.replace("+ b)", "+ h_t)") + LOSS, "W207", "`h_t` is read as a parameter of that name", "h[t]"),
+        (STEP + "z: input[n_x]\n" + LOSS, "W208", "`z` is declared, but no equation reads it", ""),
+        (STEP + "p[0] = 1\np[t] = V @ h[t]\n" + LOSS, "W208", "`p[0]` is given, but no equation reads `p[t-1]`", ""),
+        (STEP + "h_0 = 1\n" + LOSS, "W208", "`h_0` is computed, but no equation reads it", "h[0] = …, for the initial value of `h`"),
+        (
+            STEP + "loss[t] = cross_entropy(softmax(V @ h[t]), y[t])\n",
+            "W209",
+            "the second argument of cross_entropy is the target",
+            "cross_entropy(y[t], softmax(V @ h[t]))",
+        ),
+        (
+            STEP + "p[t] = V @ h[t] + b_y\nloss[t] = cross_entropy(y[t], p[t])\n",
+            "W209",
+            "the second argument of cross_entropy is no probability",
+            "softmax(p[t])",
+        ),
+    ],
+)
+def test_what_is_well_formed_but_hardly_meant_is_warned_about(text, code, found, instead):
+    (warning,) = parse(DATA + text).warnings
+    assert (warning.code, warning.found, warning.instead) == (code, found, instead)
+
+
+def test_what_is_meant_is_not_warned_about():
+    past = "h[0] = h_0\nh[-1] = 1\nh[t] = tanh(W @ x[t] + U @ h[t-2])\n"
+    assert parse(DATA + past + LOSS).warnings == ()
+    assert parse(DATA + STEP + "B: constant[n_y, n_h]\nloss[t] = cross_entropy(y[t], B @ softmax(h[t]))\n").warnings == ()
+    assert parse("x: input[n_x]\nh: vector[n_h]\n" + STEP).warnings == ()

@@ -12,7 +12,7 @@ import rnnsym
 from rnnsym.errors import UsageError
 from rnnsym.proof.draws import small_sizes
 from rnnsym.proof.measured import measure
-from rnnsym.proof.witnesses import COMPLEX_STEP, DIFFERENCES
+from rnnsym.proof.witnesses import COMPLEX_STEP, DIFFERENCES, SINGLE
 
 CELLS = Path(__file__).resolve().parent.parent / "cells"
 
@@ -156,3 +156,15 @@ def test_two_values_beyond_the_end_are_measured_one_by_one():
     text = "x: input[n]\nh: vector[n]\nh[t] = tanh(x[t+2] + w * h[t+2] + 0.5 * h[t+1])\nloss[t] = sum(h[t]**2)\n"
     report = measure(rnnsym.parse(text, name="ahead"))
     assert report.is_right and {"initial h[T+1]", "initial h[T+2]", "initial x[T+2]"} <= {g.name for g in report.gradients}
+
+
+def test_what_rounding_the_arrays_does_is_no_fault_of_single_precision():
+    steep = rnnsym.parse("x: input[n]\nw: param[n]\nloss[t] = sum(sin(1e4 * (w + x[t])))\n", "steep")
+    assert measure(steep).is_right
+
+    def change(grads):
+        if grads.w.dtype == np.float32:
+            grads.w[0] *= 2
+
+    report = measure(steep, module=tampered(steep, change))
+    assert [(m.name, m.fails(report.tolerances)) for m in report.wrong] == [("w", (SINGLE,))]
