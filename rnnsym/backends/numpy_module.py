@@ -22,7 +22,7 @@ from rnnsym.backends.calls import public_functions
 from rnnsym.backends.functions import sources
 from rnnsym.backends.head import classes_allowed, docstring, tables
 from rnnsym.backends.parts import Parts, program_parts
-from rnnsym.backends.planned import cost_adjoint, plan_parts
+from rnnsym.backends.planned import plan_parts
 from rnnsym.backends.planned_module import planned_text
 from rnnsym.backends.planned_step import step_text
 from rnnsym.backends.printing import WIDTH
@@ -126,10 +126,10 @@ def module_view(
     }
     memory: list[str] = []
     if planned:
-        adj = cost_adjoint(parts.prepared)
+        adj = parts.cost
         numbers = {**parts.numbers, **_numbers_of(adj, parts.numbers)}
         traced = frozenset(name for name, _ in backward.printer.loads if name in parts.prepared.by_name)
-        plan = plan_parts(parts, adj, numbers, traced, passes)
+        plan = plan_parts(parts, numbers, traced, passes)
         text = planned_text(parts, adj, plan, numbers, compiled)
         functions |= text.functions
         step = step_text(parts, adj, plan, text.described)

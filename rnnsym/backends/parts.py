@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.system import System
@@ -35,6 +36,11 @@ class Parts:
     late: frozenset[str]  # variables that depend on them
     numbers: Mapping[str, int]  # of the equations, by key
 
+    @cached_property
+    def cost(self) -> Adjoint:
+        """The adjoint equations of the cost alone, without errors from outside."""
+        return adjoint(self.prepared, wrt=_wanted(self.prepared))
+
     def needs(self, name: str) -> list[str]:
         """The optional targets without which a variable is not computed."""
         return sorted({n for s in self.forward.statements if s.name == name for n in s.needs})
@@ -43,8 +49,7 @@ class Parts:
 def program_parts(system: System, numbers: Mapping[str, int] | None = None) -> Parts:
     """Everything between the model and its text."""
     prepared = prepare(system)
-    wanted = {d.name for d in prepared.declarations if d.kind in ("param", "constant", "input")} | {INITIAL}
-    adj = adjoint(prepared, wrt=sorted(wanted), upstream=True)
+    adj = adjoint(prepared, wrt=_wanted(prepared), upstream=True)
     stream = replace(streaming(prepared, system.by_name), obstacle=streaming(system).obstacle)  # said in the user's own names
     optional = frozenset(d.name for d in prepared.of_kind("target")) - stream.targets
     cited = numbers or _numbered(adj)
@@ -54,6 +59,11 @@ def program_parts(system: System, numbers: Mapping[str, int] | None = None) -> P
     forward = _with_slots_of(forward, adj, needs)
     backward = _backward_program(adj, late, optional, cited, system)
     return Parts(system, prepared, adj, Locals(adj.system), stream, batched(forward), backward, optional, late, dict(cited))
+
+
+def _wanted(prepared: System) -> list[str]:
+    """What can have a gradient."""
+    return sorted({d.name for d in prepared.of_kind("param", "constant", "input")} | {INITIAL})
 
 
 def _numbered(adj: Adjoint) -> dict[str, int]:

@@ -13,7 +13,7 @@ from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import DATA
 from rnnsym.backends.head import classes_allowed
 from rnnsym.backends.parts import Parts, linear_names, program_parts, requests
-from rnnsym.calculus.adjoint import INITIAL, Adjoint, adjoint
+from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.program.planning import PASSES, Plan, Request, planned
 from rnnsym.program.program import Program
 from rnnsym.program.schedule import batched_names, needed_targets, restricted, schedule
@@ -22,17 +22,12 @@ from rnnsym.program.schedule import batched_names, needed_targets, restricted, s
 def plan_of(system: System, numbers: Mapping[str, int] | None = None, passes: tuple[str, ...] = PASSES) -> Plan:
     """The plan of a model's module."""
     parts = program_parts(system, numbers)
-    return plan_parts(parts, cost_adjoint(parts.prepared), numbers or {}, frozenset(), passes)
+    return plan_parts(parts, numbers or {}, frozenset(), passes)
 
 
-def cost_adjoint(prepared: System) -> Adjoint:
-    """The adjoint of the cost alone."""
-    wanted = {d.name for d in prepared.declarations if d.kind in ("param", "constant", "input")} | {INITIAL}
-    return adjoint(prepared, wrt=sorted(wanted))
-
-
-def plan_parts(parts: Parts, adj: Adjoint, numbers: Mapping[str, int], traced: frozenset[str], passes: tuple[str, ...] = PASSES) -> Plan:
+def plan_parts(parts: Parts, numbers: Mapping[str, int], traced: frozenset[str], passes: tuple[str, ...] = PASSES) -> Plan:
     """The plan of a model of which all else is known."""
+    adj = parts.cost
     gradients = {d.name: adj.gradients[d.name] for d in parts.prepared.params}
     seeds = frozenset(seed for loss, seed in adj.seeds.items() if parts.forward.buffers[loss].batched)
     request = Request(

@@ -315,6 +315,7 @@ def _branch(node, sizes, condition, u, v):
     return np.where(condition, u, v)
 
 
+@lru_cache(maxsize=8192)  # the interpreter asks at every step
 def tensor_arguments(node: Basic) -> tuple[Basic, ...]:
     """The arguments of a node that have values: tensors and conditions, not names, sizes or times."""
     return tuple(a for a in node.args if isinstance(a, (op.Tensor, op.Condition)))

@@ -1,12 +1,13 @@
 """The long campaigns, run once and reported: models drawn at random, and broken files.
 
-    python -m tests.random_systems.campaign systems --count 10000 --seed 0
-    python -m tests.random_systems.campaign files --count 50000 --seed 0
+    python -m tests.random_systems.campaign systems --count 10000
+    python -m tests.random_systems.campaign files --count 50000
     python -m tests.random_systems.campaign page
 
-Number k of a campaign is drawn with seed + k, so a failure is seen again from its number alone. A campaign that was interrupted goes on where
-it was (the record in .rnnsym_cache/campaigns holds for one state of rnnsym's code; another state begins anew); `page` writes
-docs/reference/campaigns.md from the records. Exit code 1 where anything failed.
+Number k of a campaign is its own seed, so a failure is seen again from its number alone. Each number's result is a line at the end of a file in
+.rnnsym_cache/campaigns, with a fingerprint of the code it ran on: a campaign that was stopped goes on where it was and loses nothing. Numbers that
+failed run again on other code; `--anew` begins again with all. `page` writes docs/reference/campaigns.md from the records (of another
+checkout with `--records`) and says which numbers ran on which code. Exit code 1 where anything failed.
 """
 
 from __future__ import annotations
@@ -42,49 +43,71 @@ from rnnsym.language import parse  # noqa: E402
 from rnnsym.proof.random_models import random_model  # noqa: E402
 
 RECORDS, PAGE = CHECKOUT / ".rnnsym_cache" / "campaigns", CHECKOUT / "docs" / "reference" / "campaigns.md"
-SAVED_EVERY, KERNELS_EACH = 20, 10
+KERNELS_EACH = 10
 COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 
 @dataclass
+class Result:
+    """What was found at one number."""
+
+    number: int
+    program: str  # the fingerprint of the code
+    outcome: str
+    features: list[str]
+    seconds: float  # of processor time
+    memory: int  # the process's peak so far, in megabytes
+    failure: str = ""
+
+
+@dataclass
 class Record:
-    """What a campaign has found so far."""
+    """What a campaign has found so far, by number."""
 
-    program: str
-    seed: int
-    done: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    features: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    longest: float = 0.0  # seconds of processor time
-    memory: int = 0  # the process's peak, in megabytes
-
-    def save(self, name: str) -> None:
-        write_all({RECORDS / f"{name}.json": json.dumps(vars(self), indent=1) + "\n"}, force=True)
+    results: dict[int, Result] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, name: str) -> Record | None:
-        path = RECORDS / f"{name}.json"
-        if not path.is_file():
-            return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**found | {key: Counter(found[key]) for key in ("outcomes", "features")})
+    def load(cls, name: str) -> Record:
+        """The last result of each number; a line that was cut off by a stop does not count."""
+        path = RECORDS / f"{name}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        found = [Result(**json.loads(line)) for line in lines if line.endswith("}")]
+        return cls({result.number: result for result in found})
+
+    def is_done(self, number: int, program: str) -> bool:
+        result = self.results.get(number)
+        return result is not None and (not result.failure or result.program == program)
+
+    @property
+    def failures(self) -> list[Result]:
+        return [result for result in self.results.values() if result.failure]
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(result.outcome for result in self.results.values())
+
+
+def append(name: str, result: Result) -> None:
+    """The result at the end of the campaign's file, on a line of its own also where a stop has cut off the line before."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    with open(RECORDS / f"{name}.jsonl", "a", encoding="utf-8") as file:
+        file.write(f"\n{json.dumps(vars(result))}" if file.tell() else json.dumps(vars(result)))
 
 
 # ---------------------------------------------------------------- one model, one file
 
 
-def draw_system(number: int, record: Record) -> str:
+def draw_system(number: int, seen: set[str]) -> str:
     """Whether derivation, code and interpreter agree about one drawn model; AssertionError where they do not."""
     model = random_model(Random(number))
     system = parse(model.text, name="drawn")
     sizes = {size.name: model.sizes[size.name] for size in system.sizes}
-    record.features.update(features(system, model.text))
+    seen |= features(system, model.text)
     reads_back(system)
     try:
         smooth = adjoint_agrees(system, sizes, number, 1 + number % 5)
         if module_witnesses.check(system, sizes, number, kernels=number % KERNELS_EACH == 0 and COMPILER is not None):
-            record.features.update(["compiled kernels compared"])
+            seen.add("compiled kernels compared")
     except Unmeasurable:
         return "not finite at the point drawn, or too large to compare"
     return "agree" if smooth else "agree; on a kink, where the tangent alone is a witness"
@@ -123,7 +146,7 @@ def _walk(node):
         yield from _walk(argument)
 
 
-def break_file(number: int, record: Record) -> str:
+def break_file(number: int, seen: set[str]) -> str:
     """Whether a broken file is a model or a proper error, soon."""
     text = mutated(Random(number), TEXTS)
     try:
@@ -132,46 +155,39 @@ def break_file(number: int, record: Record) -> str:
     except RnnsymError as error:
         assert not isinstance(error, InternalError)
         speaks(error, text)
-        record.features.update({error.code})
+        seen.add(error.code)
         return "refused with a proper error"
 
 
 # ---------------------------------------------------------------- a campaign
 
-CAMPAIGNS: dict[str, Callable[[int, Record], str]] = {"systems": draw_system, "files": break_file}
+CAMPAIGNS: dict[str, Callable[[int, set[str]], str]] = {"systems": draw_system, "files": break_file}
 
 
-def run(name: str, count: int, seed: int) -> Record:
-    """Go on with a campaign, or begin one."""
-    program, record = program_fingerprint(), Record.load(name)
-    if record is None or (record.program, record.seed) != (program, seed):
-        record = Record(program, seed)
-    try:
-        while record.done < count:
-            _one(name, record)
-            if record.done % SAVED_EVERY == 0:
-                print(f"\r{name}: {record.done} of {count}, {len(record.failures)} failed", end="", file=sys.stderr, flush=True)
-                record.save(name)
-    finally:
-        print(file=sys.stderr)
-        record.save(name)
+def run(name: str, first: int, count: int) -> Record:
+    """Numbers first … count - 1, those that are not done."""
+    program, record = program_fingerprint()[:16], Record.load(name)
+    for number in range(first, count):
+        if record.is_done(number, program):
+            continue
+        record.results[number] = _one(name, number, program)
+        append(name, record.results[number])
+        print(f"\r{name}: {number + 1} of {count}, {len(record.failures)} failed", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
     return record
 
 
-def _one(name: str, record: Record) -> None:
-    number, began = record.seed + record.done, time.process_time()
+def _one(name: str, number: int, program: str) -> Result:
+    began, seen, failure = time.process_time(), set[str](), ""
     try:
-        outcome = CAMPAIGNS[name](number, record)
+        outcome = CAMPAIGNS[name](number, seen)
         if name == "files" and time.process_time() - began > SECONDS:
             raise AssertionError(f"took {time.process_time() - began:.1f} s")
     except Exception as error:  # whatever it is, it is a finding
-        outcome = "failed"
-        record.failures.append(f"{number}: {type(error).__name__}: {str(error).splitlines()[:1]}")
+        outcome, failure = "failed", " ".join([type(error).__name__ + ":", *str(error).splitlines()[:1]])
         traceback.print_exc()
-    record.outcomes[outcome] += 1
-    record.longest = max(record.longest, time.process_time() - began)
-    record.memory = max(record.memory, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-    record.done += 1
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return Result(number, program, outcome, sorted(seen), round(time.process_time() - began, 4), memory, failure)
 
 
 # ---------------------------------------------------------------- the page
@@ -180,8 +196,11 @@ TITLES = {
     "systems": (
         "Models drawn at random",
         "Each is a well-formed model over the whole language. It must read back from its own text; its adjoint equations must agree with "
-        "its tangent equations and, away from kinks, with the complex step (1e-9 of the sum of all terms); its NumPy module must agree with "
-        "the reference interpreter: values, cost, every gradient, padded batches, chunks, errors from outside, single precision.",
+        "its tangent equations and, away from kinks, with the complex step (1e-9 of the sum of all terms); its NumPy module, planned for "
+        "speed, must agree with the reference interpreter: values, cost, every gradient, padded batches, chunks, single steps, given initial "
+        "values, errors from outside, single precision. The module of one statement per equation (`-O0`), the same module in a workspace "
+        "that was used before, and targets given as class numbers must give the planned module's answers; so must, for every tenth model "
+        "that has loops with entrywise parts, the module with compiled C kernels.",
     ),
     "files": (
         "Broken files",
@@ -203,39 +222,69 @@ def page() -> str:
     for name, (title, said) in TITLES.items():
         record = Record.load(name)
         rows += ["", f"## {title}", "", said, ""]
-        rows += _figures(name, record) if record else ["Not run yet."]
+        rows += _figures(name, record) if record.results else ["Not run yet."]
     return "\n".join(rows) + "\n"
 
 
 def _figures(name: str, record: Record) -> list[str]:
-    rows = [
-        f"Numbers {record.seed} to {record.seed + record.done - 1}, each its own seed; rnnsym's code and templates: `{record.program[:16]}`."
-    ]
+    results = [record.results[number] for number in sorted(record.results)]
+    rows = [f"{_ranges(list(record.results)).capitalize()}, each its own seed. {_programs(results)}"]
     rows += ["", "| outcome | number |", "|---|---:|"]
     rows += [f"| {outcome} | {count:,} |" for outcome, count in record.outcomes.most_common()]
-    if "failed" not in record.outcomes:
+    if not record.failures:
         rows.append("| failed | 0 |")
-    rows += ["", f"The longest took {record.longest:.2f} s of processor time; the process's peak was {record.memory} MB."]
+    longest, memory = max(r.seconds for r in results), max(r.memory for r in results)
+    rows += ["", f"The longest took {longest:.2f} s of processor time; the process's peak was {memory} MB."]
     if record.failures:
-        rows += ["", "Failures:", "", *(f"- `{failure}`" for failure in record.failures)]
+        rows += ["", "Failures:", "", *(f"- `{r.number}: {r.failure}`" for r in results if r.failure)]
     what = "How many of the models hold what" if name == "systems" else "How many of the files gave which error first"
-    rows += ["", f"{what}:", "", ", ".join(f"{f} {n:,}" for f, n in sorted(record.features.items(), key=lambda r: (-r[1], r[0]))) + "."]
+    features = Counter(f for r in results for f in r.features)
+    rows += ["", f"{what}:", "", ", ".join(f"{f} {n:,}" for f, n in sorted(features.items(), key=lambda r: (-r[1], r[0]))) + "."]
     return rows
 
 
+def _programs(results: list[Result]) -> str:
+    """Which numbers ran on which state of the code."""
+    numbers: dict[str, list[int]] = {}
+    for result in results:
+        numbers.setdefault(result.program, []).append(result.number)
+    if len(numbers) == 1:
+        return f"rnnsym's code and templates: `{results[0].program}`."
+    parts = "; ".join(f"{_ranges(found)} on `{program}`" for program, found in numbers.items())
+    return f"Not all on one state of rnnsym's code and templates: {parts}."
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Whole numbers in words: "numbers 0 to 499 and 600"."""
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    words = [f"{a:,}" if a == b else f"{a:,} to {b:,}" for a, b in found]
+    return "numbers " + " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def main() -> int:
+    global RECORDS
     words = argparse.ArgumentParser(prog="python -m tests.random_systems.campaign", description=__doc__.split("\n")[0])
     words.add_argument("what", choices=(*CAMPAIGNS, "page"))
-    words.add_argument("--count", type=int, default=200)
-    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--first", type=int, default=0, help="the first number")
+    words.add_argument("--count", type=int, default=200, help="the number after the last one")
+    words.add_argument("--anew", action="store_true", help="forget the results so far")
+    words.add_argument("--records", type=Path, default=RECORDS, help="the folder of the results")
     options = words.parse_args()
+    RECORDS = options.records
     if options.what == "page":
         write_all({PAGE: page()}, force=True)
         return 0
-    record = run(options.what, options.count, options.seed)
-    print(f"{options.what}: {record.done} from seed {record.seed}: {dict(record.outcomes)}")
-    for failure in record.failures:
-        print(failure)
+    if options.anew:
+        (RECORDS / f"{options.what}.jsonl").unlink(missing_ok=True)
+    record = run(options.what, options.first, options.count)
+    print(f"{options.what}: {len(record.results)} done: {dict(record.outcomes)}")
+    for result in record.failures:
+        print(f"{result.number}: {result.failure}")
     return 1 if record.failures else 0
 
 

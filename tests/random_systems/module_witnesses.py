@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from witnesses import STEP, Arrays, Unmeasurable, arrays_of, joined_of, kinks_seen
+from witnesses import STEP, Arrays, Unmeasurable, arrays_of, kinks_seen, parts_of
 
 from rnnsym.algebra.graph import closure
 from rnnsym.algebra.operators import Compare, Elementwise, StopGradient
@@ -27,7 +27,7 @@ from rnnsym.backends.head import classes_allowed
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.names import python_names
 from rnnsym.backends.numpy_module import module_text, module_with_kernels
-from rnnsym.backends.parts import Parts, program_parts
+from rnnsym.backends.parts import Parts
 from rnnsym.program.interpret import Run, interpret
 
 BATCH = 3
@@ -67,7 +67,7 @@ class Bench:
         rng = np.random.default_rng(seed)
         lengths = (*(int(n) for n in rng.integers(1, steps + 1, BATCH - 1)), steps)
         arrays = arrays_of(system, sizes, rng, steps, BATCH)
-        parts = program_parts(system)
+        parts = parts_of(system)
         return cls(system, sizes, steps, lengths, arrays, parts, compile_module(module_text(parts), system.name))
 
     # -------------------------------------------------------- the module's arguments
@@ -114,7 +114,7 @@ class Bench:
 
     @cached_property
     def joined(self):
-        return joined_of(self.system)
+        return self.parts.cost
 
     def runs(self, lengths: tuple[int, ...]) -> list[Run]:
         seeds = {name: np.ones(()) for name in self.joined.seeds.values()}

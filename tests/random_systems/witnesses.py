@@ -16,8 +16,7 @@ from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import size_value
 from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
-from rnnsym.calculus.adjoint import INITIAL, Adjoint, adjoint
-from rnnsym.calculus.prepare import prepare
+from rnnsym.backends.parts import Parts, program_parts
 from rnnsym.calculus.tangent import tangent
 from rnnsym.language import parse
 from rnnsym.program import meanings
@@ -48,9 +47,9 @@ def arrays_of(system: System, sizes: dict[str, int], rng: np.random.Generator, s
 
 
 @lru_cache(maxsize=2)
-def joined_of(system: System) -> Adjoint:
-    """The model with its adjoint equations for everything that can have a gradient; derived once for all that ask."""
-    return adjoint(prepare(system), [*(d.name for d in system.of_kind("param", "input", "constant")), INITIAL])
+def parts_of(system: System) -> Parts:
+    """The model with all that is derived from it on the way to a module; derived once for all that ask."""
+    return program_parts(system)
 
 
 @contextmanager
@@ -116,7 +115,7 @@ def adjoint_agrees(system: System, sizes: dict[str, int], seed: int, steps: int)
         cost = float(interpret(system, arrays, steps=steps, sizes=sizes).cost)
     if not np.isfinite(cost) or abs(cost) > 1e8:
         raise Unmeasurable(cost)
-    joined = joined_of(system)
+    joined = parts_of(system).cost
     moved = [d.name for d in (*system.params, *system.constants, *system.of_kind("input")) if d.name in arrays]
     seeds = {name: np.ones(()) for name in joined.seeds.values()}
     run = interpret(joined.system, {**arrays, **seeds}, steps=steps, sizes=sizes)
