@@ -612,7 +612,9 @@ class PlannedBody:
         text = self.whole(ref.name)
         if ref.rows is not None:
             text += f"[:, {self._bounds(ref.rows)}]"
-        if self.cells[name].rank == 1:
+        if self.cells[name].rank == 1 and cell.kind == "target":  # vectors, turned back, or class numbers
+            text = f"{self.function('features_first')}({text}, 2)"
+        elif self.cells[name].rank == 1:
             text = f"{self.function('turned')}({text})"
         return text, cell.lag + (ref.delay or 0)
 

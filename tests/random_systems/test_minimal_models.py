@@ -43,6 +43,8 @@ MODELS = {
     "errors at two lags that are negatives of each other": "x: input\nk[t] = squared_error(D[t-2], D[t-3]) + x[t]\nD[t] = k[t] + 1\nloss[t] = k[t]\n",
     "a branch between what is computed ahead and the past": HEAD + "h: vector[n]\nc: param\n"
     "h[t] = sin(a * x[t] if c >= mean(x[t+2]) else h[t-1])\nloss[t] = sum(h[t])\n",
+    "classes that are read as a vector at the last step": "y: target[n]\nx: input[n]\nc: param[n]\nv[0] = min(y[T], c)\n"
+    "v[t] = 0.5 * v[t-1] + x[t]\nloss[t] = cross_entropy(y[t], softmax(c * x[t])) * sum(v[t])\n",
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
