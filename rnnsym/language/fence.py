@@ -10,6 +10,7 @@ import ast
 import inspect
 import re
 import warnings
+from collections.abc import Iterator
 
 import sympy
 
@@ -111,6 +112,7 @@ class _Fence(ExpressionReader):
 
     def page(self, module: ast.Module) -> Page:
         doc, doc_end, body = "", 0, list(module.body)
+        self.named = set(_left_names(body))
         if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
             doc_end = body[0].end_lineno or 1
             doc = self.doc(body.pop(0).value)  # type: ignore[attr-defined]
@@ -246,7 +248,7 @@ class _Fence(ExpressionReader):
         if len(node.targets) > 1:
             raise self.refuse("E105", "two `=` stand in one line", self.head(node), instead="an equation for each name")
         left = node.targets[0]
-        if isinstance(left, ast.Name) and isinstance(node.value, ast.Subscript) and _is_kind(node.value.value):
+        if isinstance(left, ast.Name) and isinstance(node.value, ast.Subscript) and self.is_kind(node.value.value):
             line = f"{left.id}: {self.findings.text(self.span(node.value))}"
             raise self.refuse("E109", "a `=` stands before a kind of quantity", self.head(node), expected="a `:`", instead=line)
         items = left.elts if isinstance(left, (ast.Tuple, ast.List)) else [left]
@@ -256,6 +258,10 @@ class _Fence(ExpressionReader):
         except Refused:
             value = None
         return Assign(targets, value, self.remark(node), self.span(node))
+
+    def is_kind(self, node: ast.expr) -> bool:
+        """Whether it is a word for a kind and the file has no quantity of that name."""
+        return _is_kind(node) and node.id not in self.named  # type: ignore[attr-defined]
 
     def target(self, node: ast.expr) -> Target:
         span = self.span(node)
@@ -345,6 +351,14 @@ class _Fence(ExpressionReader):
                     "E110", f"`{self.findings.text(self.span(item))}` is not a local name", item, instead="a plain name: d = …"
                 )
         return tuple(item.id for item in items if isinstance(item, ast.Name))
+
+
+def _left_names(body: list[ast.stmt]) -> Iterator[str]:
+    """The names that equations define and lines declare."""
+    for statement in body:
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            for left in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+                yield from (node.id for node in ast.walk(left) if isinstance(node, ast.Name))
 
 
 def _is_kind(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ A stack of k results from the operands u and v and a bias is the matrix [[A_1, B
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, permutations
 
@@ -131,7 +131,7 @@ class _Stacking:
                 if op.function != "affine" or op.place or any(ref.turned for ref in op.reads) or self.cells[op.out].axes < PER_STEP:
                     continue
                 group = _Group(index, [op])
-                if any(self.cells[m.name].kind != "param" for m in _matrices(op)):
+                if any(self.cells[name].kind != "param" for name in _parameters(op)):  # or a bias that is computed, or a constant
                     continue
                 key = (index, frozenset(group.operands), group.has_bias, op.guard, len(group.operands))
                 if key in found:
@@ -427,13 +427,6 @@ class _Stacking:
 
 def _likeness(rows: list[frozenset]) -> int:
     return sum(len(a & b) for a, b in pairwise(rows))
-
-
-def _matrices(op: Op) -> Iterator[Ref]:
-    for k in range(op.details[0]):
-        matrix = op.args[2 * k]
-        assert isinstance(matrix, Ref)
-        yield matrix
 
 
 def _parameters(op: Op) -> list[str]:

@@ -45,6 +45,9 @@ MODELS = {
     "h[t] = sin(a * x[t] if c >= mean(x[t+2]) else h[t-1])\nloss[t] = sum(h[t])\n",
     "classes that are read as a vector at the last step": "y: target[n]\nx: input[n]\nc: param[n]\nv[0] = min(y[T], c)\n"
     "v[t] = 0.5 * v[t-1] + x[t]\nloss[t] = cross_entropy(y[t], softmax(c * x[t])) * sum(v[t])\n",
+    "a bias that is a constant, or computed": HEAD + "W: param[n, n]\nU: param[n, n]\nk: constant[n]\nd = a * b\n"
+    "h[t] = tanh(W @ h[t-1] + k)\ng[t] = tanh(U @ g[t-1] + d)\nloss[t] = sum(h[t] * g[t] * x[t])\n",
+    "a static reading of a variable that is called as a kind": HEAD + "vector[t] = a * x[t]\nd = vector[T]\nloss = sum(d)\n",
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
