@@ -18,10 +18,11 @@ from rnnsym.documents.document import LocalClaim, TotalClaim
 from rnnsym.program.interpret import Run, interpret
 from rnnsym.program.meanings import MEANINGS, Meaning
 
-_STEP, _TOLERANCE = 1e-6, 1e-5
+_STEPS = (1e-6, 1e-9, 1e-12)  # the first that leads to numbers: beside the pole of sqrt(1e-8 + ...) only a small one does
+_TOLERANCE = 1e-5
 _ROUNDING = 1e-15  # of a value, in its own size: large values have differences of few digits
 _JUMP = 1e4  # a slope that is none: the values on both sides of a jump
-_KINK = 1e-3  # how far the slopes of both sides differ at a kink; a bend of the curve makes a difference of about _STEP
+_KINK = 1e-3  # how far the slopes of both sides differ at a kink; a bend of the curve makes a difference of about a step
 
 Table = Mapping[type, Meaning]  # what the operators mean
 
@@ -43,18 +44,23 @@ def _agrees_at(claim: LocalClaim, rhs: Tensor, run: Run, rng: np.random.Generato
     change = rng.standard_normal(np.shape(run.statics[name] if step is None else run.timed[name, step]))
     with np.errstate(all="ignore"):
         claimed = np.sum(run.value(claim.value, step) * change)
-        here, below, above = _moved(lambda sign, table: _evaluated(rhs, run, table, readings, (name, step), sign * _STEP * change))
-        errors = np.asarray([np.broadcast_to(run.value(claim.error, at), here[i].shape) for i, at in enumerate(readings)])
-    return _is_slope(claimed, errors, here, below, above)
+        shape = np.asarray(run.value(rhs, readings[0])).shape
+        errors = np.asarray([np.broadcast_to(run.value(claim.error, at), shape) for at in readings])
+    return _is_slope(claimed, errors, lambda moved, table: _evaluated(rhs, run, table, readings, (name, step), moved * change))
 
 
-def _is_slope(claimed: np.floating, weights: np.ndarray, here: np.ndarray, below: np.ndarray, above: np.ndarray) -> bool:
+def _is_slope(claimed: np.floating, weights: np.ndarray, value: Callable[[float, Table], object]) -> bool:
     """Whether the weighted values change at the claimed rate from a step below to a step above."""
+    for width in _STEPS:
+        with np.errstate(all="ignore"):
+            here, below, above = _moved(value, width)
+        if not np.isnan(above).any() and not np.isnan(below).any():
+            break
     with np.errstate(all="ignore"):
-        after, before = (np.sum(weights * _difference(*pair)) / _STEP for pair in ((above, here), (here, below)))
+        after, before = (np.sum(weights * _difference(*pair)) / width for pair in ((above, here), (here, below)))
         found = (after + before) / 2
-        rounding = np.sum(np.abs(weights * here), where=np.isfinite(here)) * _ROUNDING / _STEP
-        jumps = np.max(np.abs(_difference(above, below)), initial=0.0) > _JUMP * _STEP * max(1.0, float(np.max(np.abs(here), initial=0.0)))
+        rounding = np.sum(np.abs(weights * here), where=np.isfinite(here)) * _ROUNDING / width
+        jumps = np.max(np.abs(_difference(above, below)), initial=0.0) > _JUMP * width * max(1.0, float(np.max(np.abs(here), initial=0.0)))
         if abs(after - before) > _KINK * max(1.0, abs(found)) + rounding or jumps:
             return True  # the point lies on a kink or a jump, where the language says what the derivative is
         return bool(abs(claimed - found) <= _TOLERANCE * max(1.0, abs(found)) + rounding)
@@ -102,19 +108,19 @@ def holds_in_total(claim: TotalClaim, forward: System, run: Run, rng: np.random.
     arrays = {name: run.series(name) if forward.by_name[name].timed else run.static(name) for name in names}
     key = f"{claim.of.name}[{time_text(claim.of.time)}]"
 
-    def cost(sign: int, table: Table) -> np.ndarray:
-        initial = {key: kept + sign * _STEP * change}
+    def cost(moved: float, table: Table) -> np.ndarray:
+        initial = {key: kept + moved * change}
         return interpret(forward, arrays, steps=run.steps, sizes=run.sizes, initial=initial, table=table).cost
 
     with np.errstate(all="ignore"):
         claimed = np.sum(run.value(claim.value, None) * change)
-        return _is_slope(claimed, np.ones(()), *_moved(cost))
+    return _is_slope(claimed, np.ones(()), cost)
 
 
 # ---------------------------------------------------------------- what does not move
 
 
-def _moved(value: Callable[[int, Table], object]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moved(value: Callable[[float, Table], object], width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A value where nothing is moved, a step below and a step above; what stands in `stop_gradient` stays as it is in the first."""
     kept: list[np.ndarray] = []
 
@@ -125,7 +131,7 @@ def _moved(value: Callable[[int, Table], object]) -> tuple[np.ndarray, np.ndarra
     here = value(0, {**MEANINGS, op.StopGradient: recorded})
     replayed = [iter(kept), iter(kept)]
     below, above = (
-        value(sign, {**MEANINGS, op.StopGradient: lambda node, sizes, u, again=again: next(again)})
+        value(sign * width, {**MEANINGS, op.StopGradient: lambda node, sizes, u, again=again: next(again)})
         for sign, again in zip((-1, 1), replayed, strict=True)
     )
     return np.asarray(here), np.asarray(below), np.asarray(above)

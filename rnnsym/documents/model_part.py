@@ -152,7 +152,6 @@ def part_blocks(derivation: Derivation, setter: Typesetter) -> Iterator[Block]:
 
 
 def _stable_forms(derivation: Derivation, setter: Typesetter) -> Iterator[Block]:
-    yield Paragraph(("Some parts are taken as one, so that nothing overflows and no digits are lost; their values are the same:",))
     rows = []
     for rewrite in dict.fromkeys(derivation.rewrites):
         inner = setter.inside(True)
@@ -161,4 +160,5 @@ def _stable_forms(derivation: Derivation, setter: Typesetter) -> Iterator[Block]
             continue
         rows.append(AlignedRow(before, "=", after, None, (rewrite.law, ", in ", References((derivation.numbers[rewrite.key],)))))
     if rows:
+        yield Paragraph(("Some parts are taken as one, so that nothing overflows and no digits are lost; their values are the same:",))
         yield display(rows)

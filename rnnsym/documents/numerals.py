@@ -13,6 +13,9 @@ from rnnsym.documents.mathematics import Fenced, Fraction, Identifier, Node, Num
 from rnnsym.documents.names import Names, size_node
 
 
+MANY_ZEROS = 6  # at the end of a whole number: from here on a power of ten is read more easily
+
+
 def scalar(value: sympy.Expr, names: Names) -> Typeset:
     """A number or a size: `0.5`, `10^{-5}`, `1/3` as a fraction, `4 n_h`, `2/√π`."""
     if value is sympy.oo:
@@ -32,6 +35,9 @@ def _decimal(text: str, value: sympy.Rational) -> Typeset:
     if "/" in text:
         return Fraction(Numeral(str(value.p)), Numeral(str(value.q))), SCRIPT
     mantissa, _, exponent = text.lower().partition("e")
+    digits = mantissa.rstrip("0")
+    if not exponent and "." not in text and len(text) - len(digits) >= MANY_ZEROS:
+        mantissa, exponent = digits, str(len(text) - len(digits))
     if not exponent:
         return Numeral(text), ATOM
     places = int(exponent)

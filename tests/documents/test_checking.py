@@ -144,3 +144,19 @@ loss[t] = sum(v[t])
 
 def test_a_model_that_starts_from_the_end_of_another_has_a_document():
     assert derivation_document(derive(parse(FROM_THE_END, "end"))).claims
+
+
+BESIDE_A_POLE = """x: input[n]
+c[t] = c[t-1] + x[t] * tanh(u)
+r[t] = sqrt(c[t-1]**2 + 1e-8)
+loss[t] = sum(c[t] / r[t])
+"""
+
+
+def test_a_root_beside_its_pole_is_checked_with_small_steps():
+    derivation = derive(parse(BESIDE_A_POLE, "pole"))
+    document = derivation_document(derivation)
+    claim = next(c for c in document.claims if isinstance(c, LocalClaim) and c.reader.lhs.name == "r")
+    bad = dataclasses.replace(claim, value=op.Times(claim.value, 2))
+    block = next(b for b in document.blocks if isinstance(b, Display) and claim in b.claims)
+    assert failing_claims(derivation, dataclasses.replace(document, blocks=(dataclasses.replace(block, claims=(bad,)),))) == (bad,)
