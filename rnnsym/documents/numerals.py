@@ -12,7 +12,6 @@ from rnnsym.documents.joining import ATOM, CASES, CDOT, PRODUCT, SCRIPT, SUM, Ty
 from rnnsym.documents.mathematics import Fenced, Fraction, Identifier, Node, Numeral, Operator, Root, Scripts, Text, row
 from rnnsym.documents.names import Names, size_node
 
-
 MANY_ZEROS = 6  # at the end of a whole number: from here on a power of ten is read more easily
 
 

@@ -148,7 +148,8 @@ def test_a_model_that_starts_from_the_end_of_another_has_a_document():
 
 BESIDE_A_POLE = """x: input[n]
 c[t] = c[t-1] + x[t] * tanh(u)
-r[t] = sqrt(c[t-1]**2 + 1e-8)
+s[t] = c[t-1]**2 + 1e-8
+r[t] = sqrt(s[t])
 loss[t] = sum(c[t] / r[t])
 """
 
