@@ -260,7 +260,7 @@ def _is_product(columns: Columns, node: Basic) -> bool:
     inner = a.args[0] if isinstance(a, op.Transposed) else a
     if not isinstance(inner, Quantity) or inner.time is not None or columns.cells[inner.name].axes != ALONE:
         return False
-    if (isinstance(b, Quantity) and b.kind == "token") or isinstance(b, op.Ones):
+    if isinstance(b, Quantity) and b.kind == "token":
         return False
     return any(isinstance(q, Quantity) and columns.cells[q.name].axes > ALONE for q in sympy.preorder_traversal(b))
 

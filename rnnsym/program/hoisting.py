@@ -37,10 +37,10 @@ def _split(stage: Stage, cells: Mapping[str, Cell], stays: Callable[[Op], bool])
 def _by_axes(ops: Sequence[Op], cells: Mapping[str, Cell]) -> list[Stage]:
     """Operations over all steps and operations that are done once, in runs; what needs no steps goes first."""
     found: list[Stage] = []
-    waiting = {op.out for op in ops if cells[op.out].axes == PER_STEP}
+    waiting: set[str] = set()  # what runs, and what reads it
     early: list[Op] = []
     for op in ops:
-        if cells[op.out].axes == PER_STEP or op.place or any(ref.name in waiting for ref in op.reads):
+        if cells[op.out].axes == PER_STEP or any(ref.name in waiting for ref in op.reads):
             waiting.add(op.out)
         else:
             early.append(op)

@@ -10,6 +10,8 @@ from agreement import assert_agree, interpreted, sizes_of, some_data, some_param
 from cells import alone, spoiled
 
 import rnnsym
+from rnnsym.backends.live import compile_module
+from rnnsym.backends.numpy_module import generate
 
 IO = """
 x: input[n_x]
@@ -460,6 +462,25 @@ h: vector[n_h]
 h[t] = log_softmax(W @ x[t] + U @ h[t-1]) * 0.3 + logsumexp(W @ x[t-1]) + norm(h[t-1])
 """
     + READ,
+    "one factor of errors with a value per sequence and errors with one per call": IO
+    + """
+h: vector[n_h]
+s = g * c
+a = g * c + total(q[t])
+h[t] = tanh(W @ x[t] + U @ h[t-1] - a)
+q[t] = sum(x[t])
+loss = s**2 - g * s
+"""
+    + READ,
+    "a parameter summed over the steps, negative terms, and a factor before an outer product": IO
+    + """
+h: vector[n_h]
+m = total(g)
+h[t] = tanh(W @ x[t] - (g - m) * (U @ h[t-1]) - U @ x_bar)
+x_bar = total(h_0[t]) * 0.1
+h_0[t] = tanh(Q @ x[t])
+"""
+    + READ,
 }
 
 
@@ -509,3 +530,17 @@ def test_a_padded_batch_equals_its_sequences(feature):
     loss, grads, _ = module.loss_and_grads(params, **spoiled(system, data, lengths), lengths=np.array(lengths))
     wanted = {p: sum(g[p] for _, g, _ in runs) / 3 for p in arrays}
     assert_agree({"loss": loss, **dict(grads.items())}, {"loss": sum(r[0] for r in runs) / 3, **wanted}, 1e-13)
+
+
+@pytest.mark.parametrize("feature", SMALL)
+def test_one_statement_per_equation_gives_the_same(feature):
+    system = rnnsym.parse(SMALL[feature], name="small")
+    rng, lengths = np.random.default_rng(13), (4, 1)
+    arrays, data = some_params(system, rng), some_data(system, rng, steps=4)
+    given = spoiled(system, data, lengths)
+    inputs, found = [d.name for d in system.data if d.kind == "input"], []
+    for module in (rnnsym.compile(system), compile_module(generate(system, level=0), "small")):
+        params = module.Params.from_arrays(arrays, **sizes_of(system))
+        loss, grads, _ = module.loss_and_grads(params, **given, lengths=np.array(lengths), wrt=inputs)
+        found.append({"loss": loss, **dict(grads.items()), **grads.inputs})
+    assert_agree(found[1], found[0], 1e-12)

@@ -33,8 +33,8 @@ ARITHMETIC = broken(
     ("columns: values outside 1 … T take over what reads all steps", "            and not (place and last.function in GATHERING)\n", ""),
     ("columns: a number times what is given as class numbers", "if not isinstance(product, op.Times) or len(product.args) != 2 or product.args[1] != op.SumEntries(y):", "if not isinstance(product, op.Times) or len(product.args) != 2:"),
     ("columns: p Σy - y forms the vector y", "    if excess is not None:\n        return excess\n", ""),
+    ("columns: tokens are vectors to multiply", 'if isinstance(b, Quantity) and b.kind == "token":\n        return False', "pass"),
     ("columns: a matrix state is a parameter", "if not isinstance(inner, Quantity) or inner.time is not None or columns.cells[inner.name].axes != ALONE:", "if not isinstance(inner, Quantity):"),
-    ("columns: an array of ones is a vector of data", "if (isinstance(b, Quantity) and b.kind == \"token\") or isinstance(b, op.Ones):", "if isinstance(b, Quantity) and b.kind == \"token\":"),
 )  # fmt: skip
 
 TIMES = broken(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from mutation.mutant import broken
 
-PLAN = ("tests/program", "tests/cells/test_small_systems.py")
+SMALL = "tests/cells/test_small_systems.py"
+ON_PAPER = f"{SMALL}::test_one_statement_per_equation_gives_the_same"  # the passes of -O0, and of errors from outside
+SCHEDULED = ("tests/program/test_programs.py", ON_PAPER, "tests/program", SMALL)
+LOWERED_SO = (ON_PAPER, "tests/truth/test_levels.py", "tests/program", "tests/backends")
 SCHEDULE, BATCHING, LOWERING = "rnnsym/program/schedule.py", "rnnsym/program/batching.py", "rnnsym/program/lowering.py"
 
 SCHEDULING = broken(
     SCHEDULE,
-    PLAN,
+    SCHEDULED,
     ("schedule: a boundary value is an array of its own", 'if definition.is_boundary:\n        return "slot"', 'if False:\n        return "slot"'),
     ("schedule: what was computed forwards is computed again", "rows = [d for d in component.definitions if d.key not in done]", "rows = [d for d in component.definitions]"),
     ("slots: none for fixed places before the first step", "lag_lead[0] = max(lag_lead[0], 1 - place)", "lag_lead[0] = max(lag_lead[0], -place)"),
@@ -27,7 +30,7 @@ SCHEDULING = broken(
 
 BATCHES = broken(
     BATCHING,
-    PLAN,
+    LOWERED_SO,
     ("batch sum: terms without batch axis are counted as they are", "if not with_batch or with_batch == read:\n        return [term]", "if True:\n        return [term]"),
     ("batch sum: sign of a term lost", 'result = layout.combine("-" if negative else "+", result, value)\n    assert result is not None\n    return result\n\n\ndef _separated', 'result = layout.combine("+", result, value)\n    assert result is not None\n    return result\n\n\ndef _separated'),
     ("batch sum: scalar factors of an outer product lost", "summed = _sum_of_outer(op.Times(*factors, a) if factors else a, b, layout, over_time)", "summed = _sum_of_outer(a, b, layout, over_time)"),
@@ -39,7 +42,7 @@ BATCHES = broken(
 
 LOWERED = broken(
     LOWERING,
-    PLAN,
+    LOWERED_SO,
     ("lowering: a scalar is not spread over a vector", "if self.rank == 0 and rank > 0 and self.axes > ALONE:", "if False:"),
     ("lowering: T and absolute steps exchanged", "from_end = node.time.has(T)", "from_end = not node.time.has(T)"),
     ("lowering: matrix not transposed for x @ W.T", "return Value(Binary(\"@\", vector.node, matrix.node if turned else Transpose(matrix.node, plain=True)), axes, 1)", "return Value(Binary(\"@\", vector.node, Transpose(matrix.node, plain=True) if turned else matrix.node), axes, 1)"),

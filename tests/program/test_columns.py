@@ -57,6 +57,7 @@ ONE_EQUATION = {
     "A[t] @ k[t]": ["r = matvec(A[t], k[t])"],
     "A[t] @ k[t] + W @ x[t]": ["%1 = affine(W, x[t]) (1,)", "%2 = matvec(A[t], k[t])", "r = add(%1[t], %2[t])"],
     "A[t].T @ x[t]": ["r = matvec(A[t].T, x[t])"],
+    "(A[t].T if 1 < 2 else 2 * A[t].T) @ x[t]": ["r = matvec(A[t].T, x[t])"],
     "diag(x[t]) @ z[t]": ["r = multiply(x[t], z[t])"],
     "diag(x[t]) @ A[t]": ["r = scale_rows(x[t], A[t])"],
     "A[t] @ diag(k[t])": ["r = scale_columns(A[t], k[t])"],
@@ -153,7 +154,7 @@ def _known(equations: str) -> tuple[dict]:
 # ---------------------------------------------------------------- on their own: shapes, steps, sums over the batch
 
 
-SYSTEM = rnnsym.parse(DATA + "d_s[t] = q[t]\nd_h[t] = x[t]\nd_g = g\nw[t] = z[t+1]\nl = q[T]\n")
+SYSTEM = rnnsym.parse(DATA + "d_s[t] = q[t]\nd_h[t] = x[t]\nd_g = g\nw[t] = z[t+1]\nl = q[T]\nv: input[n]\nl_v = sum(v)\n")
 N = SYSTEM.by_name["x"].shape[0]
 
 
@@ -228,7 +229,7 @@ def summed(expression: Tensor, errors: tuple[str, ...] = (), seeds: tuple[str, .
     return [*map(str, found.ops), str(value)]
 
 
-d_s, d_h, d_g, x_, z_, q_, g_, c_, e_ = (read(name) for name in ("d_s", "d_h", "d_g", "x", "z", "q", "g", "c", "e"))
+d_s, d_h, d_g, x_, z_, q_, g_, c_, e_, v_ = (read(name) for name in ("d_s", "d_h", "d_g", "x", "z", "q", "g", "c", "e", "v"))
 last = read("q", T)
 
 SUMS = {
@@ -249,6 +250,9 @@ SUMS = {
         ["%1 = exp(d_h[t])", "%2 = outer(%1[t], x[t-1])", "%3 = valid(%2[t])", "%4 = sum_all(%3[t])", "%4"],
     ),
     "an outer product of one step": (op.Outer(read("x", T), read("z", T)), ["%1 = at_end(x[t])", "%2 = at_end(z[t])", "%3 = outer_sum(%1, %2)", "%3"]),
+    "an outer product at every step, of what does not run": (
+        op.Total(op.Outer(v_, v_)), ["%1 = outer(v, v)", "%2 = every_step(%1)", "%3 = valid(%2[t])", "%4 = sum_all(%3[t])", "%4"]
+    ),
     "tokens": (op.Total(op.Outer(d_h, e_)), ["%1 = scatter(d_h[t], e[t])", "%1"]),
     "tokens first": (op.Total(op.Outer(e_, d_h)), ["%1 = scatter(d_h[t], e[t])", "%1.T"]),
     "parameters alone": (op.Times(g_, c_), ["%1 = multiply(g, c)", "%1"]),

@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import rnnsym
+from rnnsym.algebra import operators as op
+from rnnsym.algebra.sizes import sizes
+from rnnsym.algebra.system import Declaration, Definition, System
+from rnnsym.algebra.tensor import Quantity, T
 from rnnsym.program.arrays import Binary, Call, Load, Transpose
 from rnnsym.program.batching import batched
 from rnnsym.program.lowering import LOWERINGS
-from rnnsym.program.schedule import needed_targets, schedule, streaming
+from rnnsym.program.schedule import needed_targets, restricted, schedule, slot_counts, streaming
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "backends"))
 from models import system_of
@@ -45,6 +49,33 @@ def test_a_stream_asks_for_a_target_only_where_its_past_is_read():
 def test_what_depends_on_a_target_is_known_by_equation():
     needs = needed_targets(system_of("plain"))
     assert needs["p"] == frozenset() and needs["loss"] == {"y"}
+
+
+def test_values_at_fixed_steps_have_room():
+    """A sequence may be shorter than a fixed step is away from its end: T-2 is -1 for T = 1."""
+    (n,) = sizes("n")
+
+    def read(name: str, when: object) -> Quantity:
+        return Quantity(name, (n,), when, "input")
+
+    reads = {"a": (read("u", T - 2),), "b": (read("v", T + 2),), "c": (read("w", -1), read("w", 3)), "d": (read("x", T), read("x", 1))}
+    definitions = tuple(Definition(Quantity(name, (n,)), op.Plus(*r) if len(r) > 1 else r[0]) for name, r in reads.items())
+    declarations = [Declaration(name, "input", (n,), True) for name in "uvwx"]
+    system = System("made", (*declarations, *(Declaration(name, "variable", (n,), False) for name in reads)), definitions)
+    assert slot_counts(system) == {"u": (2, 0), "v": (0, 2), "w": (2, 0), "x": (0, 0)}
+
+
+def test_a_sum_over_time_has_a_value_for_each_sequence_whatever_is_summed():
+    system = rnnsym.parse("x: input[n]\na = g * g\nm = total(g)\nh[t] = m * x[t] + a\ng: param")
+    buffers = schedule(system).buffers
+    assert buffers["m"].batched and not buffers["a"].batched and not buffers["g"].batched
+
+
+def test_what_serves_a_request_says_so_and_what_serves_nothing_is_left_out():
+    system = rnnsym.parse("x: input[n]\na[t] = tanh(x[t])\nb[t] = exp(a[t])\nc[t] = sin(a[t])\nd[t] = cos(c[t])\ne[t] = x[t]**2")
+    found = restricted(schedule(system), {"b": frozenset(), "c": frozenset({"x"}), "d": frozenset({"x", "h"})})
+    wanted = {s.name: set(s.wanted) for s in found.statements}
+    assert wanted == {"a": set(), "b": set(), "c": {"x", "h"}, "d": {"x", "h"}}
 
 
 def test_columns_become_arrays():
