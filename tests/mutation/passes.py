@@ -79,7 +79,7 @@ ASSEMBLING = broken(
 
 STACKING = broken(
     "rnnsym/program/stacking.py",
-    PLAN,
+    ("tests/program/test_stacking.py", *PLAN),
     ("stacking: parts begin where their forerunner begins", "ends.append(sympy.expand(ends[-1] + length))", "ends.append(sympy.expand(ends[0] + length))"),
     ("stacking: products with a bias and without in one", "group.has_bias, op.guard, len(group.operands))", "op.guard, len(group.operands))"),
     ("stacking: products on different occasions in one", "group.has_bias, op.guard, len(group.operands))", "group.has_bias, len(group.operands))"),
@@ -240,7 +240,7 @@ CHECKING = broken(
 
 PLANNING = broken(
     "rnnsym/program/planning.py",
-    PLAN,
+    ("tests/program/test_planning.py", *PLAN),
     ("planning: nothing checked before fusing", "    check(_one_each(both[:cut]), _one_each(both[cut:]), cells, work.stacks, where_of(places), given, work.ones)\n", ""),
     ("planning: nothing checked at the end", "    check(first, second, cells, work.stacks, where_of(places), given, work.ones)\n", ""),
     ("planning: the gradients' results count as unread", "gradient = without_unread(gradient, set(request.wanted))", "gradient = without_unread(gradient, set())"),
