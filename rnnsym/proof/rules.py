@@ -285,8 +285,13 @@ class Task:
         """Nothing where SymPy's derivative and ours are shown to be equal. An error of SymPy's leaves the question open, never proved."""
         rule, quantity, ranges = question.rule, question.quantity, question.ranges
         try:
-            sides = question.truth(), question.ours()
-            left = _what_is_left(sides[0] - sides[1], ranges, (self.facts, self.form.negative))
+            truth = question.truth()
+        except _SYMPY_FAILS as error:
+            yield Open(rule, quantity, f"{type(error).__name__}: {error}")
+            return
+        ours = question.ours()  # an error here is one of ours
+        try:
+            left = _what_is_left(truth - ours, ranges, (self.facts, self.form.negative))
         except _SYMPY_FAILS as error:
             yield Open(rule, quantity, f"{type(error).__name__}: {error}")
             return
@@ -295,12 +300,14 @@ class Task:
         if not all(bound.is_number for bound in self.form.negative):  # numbers are not drawn so that low ≤ high in clip
             yield Open(rule, quantity, str(left))
             return
-        found = compare(*sides, ranges, self.facts)
+        found = compare(truth, ours, ranges, self.facts)
         yield Open(rule, quantity, str(left), found.difference, found.points)
 
 
-_SYMPY_FAILS = (NotImplementedError, ValueError, TypeError, AttributeError, RecursionError, KeyError, AssertionError)
-"""What SymPy, or the normal form, raises where it cannot go on. Our rules are applied outside of this net."""
+_SYMPY_FAILS = (NotImplementedError, ValueError, TypeError, RecursionError)
+"""What SymPy raises where it cannot go on: no method, no such limits, a truth value that sizes leave open, an expression too deep. Our rules
+and the index form of what they give are evaluated outside of this net, and what only a slip of ours raises (a failed assertion, a missing
+key or attribute) is not caught anywhere."""
 
 
 def _what_is_left(difference: Expr, ranges: Mapping, known: tuple[Iterable[Expr], Iterable[Expr]], depth: int = 0) -> Expr | None:

@@ -98,8 +98,6 @@ class Normal:
             stepped = self._step(_Term(factor, here.bound))
             if stepped is None:
                 yield _Term(factor, here.bound)
-            elif stepped.factor.has(sympy.Add) and stepped.factor.is_Add:  # pragma: no cover - products stay products
-                waiting += [_Term(a, stepped.bound) for a in stepped.factor.args]
             else:
                 waiting.append(stepped)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import sympy
-from stages import M, N, ON_REQUEST, Stage, arrays, operation, stage, values
+from stages import ON_REQUEST, M, N, Stage, arrays, operation, stage, values
 
 from rnnsym.program.ops import Op, Ref
 from rnnsym.program.stacking import Place, Stacked, bounds_of, stacked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sympy
 from faults import dropped_term, transposed_product, with_rhs, wrong_sign
 
@@ -11,7 +12,7 @@ from rnnsym.calculus.adjoint import adjoint
 from rnnsym.calculus.prepare import prepare
 from rnnsym.calculus.pullback import PULLBACKS
 from rnnsym.calculus.pushforward import PUSHFORWARDS
-from rnnsym.proof import rules
+from rnnsym.proof import index_form, rules
 from rnnsym.proof.finite_field import everything
 from rnnsym.proof.verify import verify
 
@@ -88,6 +89,25 @@ def test_an_error_inside_one_of_our_rules_is_not_swallowed(monkeypatch):
         assert str(error) == "a bug of ours"
     else:
         raise AssertionError("a rule that fails was reported on")
+
+
+@pytest.mark.parametrize("slip", [AssertionError, KeyError, AttributeError])
+def test_a_slip_of_the_normal_form_is_not_taken_for_an_open_question(monkeypatch, slip):
+    def fails(*words):
+        raise slip("a bug of ours")
+
+    monkeypatch.setattr(rules, "_what_is_left", fails)
+    with pytest.raises(slip, match="a bug of ours"):
+        rules.prove_expression(op.Softmax(rnnsym.Quantity("u", rnnsym.sizes("n"))))
+
+
+def test_an_error_in_the_index_form_of_a_cotangent_is_not_swallowed(monkeypatch):
+    def fails(form, node, i):
+        raise TypeError("a bug of ours")
+
+    monkeypatch.setitem(index_form._ENTRIES, op.Dot, fails)  # the softmax's pullback holds a dot product, the softmax none
+    with pytest.raises(TypeError, match="a bug of ours"):
+        rules.prove_expression(op.Softmax(rnnsym.Quantity("u", rnnsym.sizes("n"))))
 
 
 def test_what_is_open_as_a_whole_is_proved_by_parts_only_if_numbers_agree(monkeypatch):
