@@ -305,9 +305,11 @@ class Task:
 
 
 _SYMPY_FAILS = (NotImplementedError, ValueError, TypeError, RecursionError)
-"""What SymPy raises where it cannot go on: no method, no such limits, a truth value that sizes leave open, an expression too deep. Our rules
-and the index form of what they give are evaluated outside of this net, and what only a slip of ours raises (a failed assertion, a missing
-key or attribute) is not caught anywhere."""
+"""What SymPy raises where it cannot go on: no method, no such limits, a truth value that sizes leave open, an expression too deep.
+
+Our rules and the index form of what they give are evaluated outside of this net; what only a slip of ours raises (a failed assertion, a
+missing key or attribute) is caught nowhere.
+"""
 
 
 def _what_is_left(difference: Expr, ranges: Mapping, known: tuple[Iterable[Expr], Iterable[Expr]], depth: int = 0) -> Expr | None:

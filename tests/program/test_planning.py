@@ -117,6 +117,15 @@ def test_what_leaves_the_gradients_is_held_and_what_they_read_is_handed_on():
     assert plan.kept == ("S",)
 
 
+def test_what_serves_a_request_waits_for_it():
+    """The gradient of the input, and what it alone reads, on request; the parameters' always."""
+    text = "x: input[n]\nh[t] = tanh(exp(x[t]) * a + h[t-1])\nloss[t] = sum(h[t])\na: param[n]\n"
+    plan = plan_of(rnnsym.parse(text, name="asked"))
+    wanted = {op.out: set(op.guard.wanted) for phase in plan.gradient for op in phase.ops}
+    assert wanted["d_x"] == {"x"} and wanted["d_a"] == set() and not any(op.guard.wanted for phase in plan.forward for op in phase.ops)
+    assert sum(bool(w) for w in wanted.values()) >= 2
+
+
 # ---------------------------------------------------------------- a pass that is broken
 
 
