@@ -373,13 +373,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -904,6 +902,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -979,7 +985,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, forwards
         for (operands_2_t, f_t), over in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=f_bar)  # (5) pre-activation of f
+            weights.dot(operands_2_t, out=f_bar)  # (5) pre-activation of f
             np.tanh(f_bar, out=f_t)  # (1) forward states: what has been
             if over is not None:
                 clear(over, f_t.T)
@@ -992,7 +998,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, backwards
         for (operands2_2_t, b_t), over_2 in zip(walk_2, run.masks[::-1]):
-            np.dot(weights2, operands2_2_t, out=b_bar)  # (6) pre-activation of b
+            weights2.dot(operands2_2_t, out=b_bar)  # (6) pre-activation of b
             np.tanh(b_bar, out=b_t)  # (2) backward states: what is to come
             if over_2 is not None:
                 clear(over_2, b_t.T)
@@ -1106,14 +1112,14 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (17)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V_f[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[n_x : n_f + n_x, 1 : steps + 1].reshape(n_f, -1).T,
         )
         # (18)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         grads.V_b[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands2_flat[n_x : n_b + n_x, :steps].reshape(n_b, -1).T,
@@ -1131,7 +1137,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_b_bar[chunk]))
             for (d_b_bar_prev_t, d_b_bar_t, part_2_t), over in zip(walk, run.masks[chunk]):
-                np.dot(U_b_T, d_b_bar_prev_t, out=part_4)  # (9, 10)
+                U_b_T.dot(d_b_bar_prev_t, out=part_4)  # (9, 10)
                 np.add(part_2_t, part_4, out=part_4)  # (9, 10)
                 np.multiply(d_b_bar_t, part_4, out=d_b_bar_t)  # (9, 10)
                 if over is not None:
@@ -1141,7 +1147,7 @@ def _gradients(
             at_end_d_b_bar = at_end(turned(d_b_bar_all), 1, run.ends, 0).T
             d_b_atT1 = U_b.T @ at_end_d_b_bar
         # (14, 16, 20)
-        d_b_bar_flat = work.flat("d_b_bar_flat", d_b_bar_all)
+        d_b_bar_flat = work.flat("d_b_bar_flat", d_b_bar_all, flatten)
         np.matmul(
             d_b_bar_flat[:, 1 : steps + 1].reshape(n_b, -1),
             operands2_flat[:, 1 : steps + 1].reshape(n_b + n_x + 1, -1).T,
@@ -1162,7 +1168,7 @@ def _gradients(
                 (d_f_bar_next_t, d_f_bar_t, part_5_t),
                 over_2,
             ) in zip(walk_2, run.masks[chunk][::-1]):
-                np.dot(U_f_T, d_f_bar_next_t, out=part_7)  # (11, 12)
+                U_f_T.dot(d_f_bar_next_t, out=part_7)  # (11, 12)
                 np.add(part_5_t, part_7, out=part_7)  # (11, 12)
                 np.multiply(d_f_bar_t, part_7, out=d_f_bar_t)  # (11, 12)
                 if over_2 is not None:
@@ -1172,7 +1178,7 @@ def _gradients(
             at_step_d_f_bar = at_step(d_f_bar, 1)
             d_f_at0 = U_f.T @ at_step_d_f_bar
         # (13, 15, 19)
-        d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
+        d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all, flatten)
         np.matmul(
             d_f_bar_flat[:, :steps].reshape(n_f, -1),
             operands_flat[:, :steps].reshape(n_f + n_x + 1, -1).T,
@@ -1585,4 +1591,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:540d0598bd92fc9c6101f96bbc34b1e8351a53ac802ba23564f995b4c95d8d24
+# rnnsym-seal: sha256:022489a3810a520af61771ab64d16bb90d3a402f27d481c745941521eee6d9b4

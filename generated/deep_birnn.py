@@ -409,13 +409,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -950,6 +948,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1051,7 +1057,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, forwards
         for (operands_2_t, f1_t), over in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=f1_bar)  # (9) pre-activation of f1
+            weights.dot(operands_2_t, out=f1_bar)  # (9) pre-activation of f1
             np.tanh(f1_bar, out=f1_t)  # (1) first layer, forwards
             if over is not None:
                 clear(over, f1_t.T)
@@ -1064,7 +1070,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, backwards
         for (operands2_2_t, b1_t), over_2 in zip(walk_2, run.masks[::-1]):
-            np.dot(weights2, operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
+            weights2.dot(operands2_2_t, out=b1_bar)  # (10) pre-activation of b1
             np.tanh(b1_bar, out=b1_t)  # (2) first layer, backwards
             if over_2 is not None:
                 clear(over_2, b1_t.T)
@@ -1078,7 +1084,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, forwards
         for (operands3_2_t, f2_t), over_3 in zip(walk_3, run.masks):
-            np.dot(weights3, operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
+            weights3.dot(operands3_2_t, out=f2_bar)  # (11) pre-activation of f2
             np.tanh(f2_bar, out=f2_t)  # (4) second layer, forwards
             if over_3 is not None:
                 clear(over_3, f2_t.T)
@@ -1091,7 +1097,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, backwards
         for (operands4_2_t, b2_t), over_4 in zip(walk_4, run.masks[::-1]):
-            np.dot(weights4, operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
+            weights4.dot(operands4_2_t, out=b2_bar)  # (12) pre-activation of b2
             np.tanh(b2_bar, out=b2_t)  # (5) second layer, backwards
             if over_4 is not None:
                 clear(over_4, b2_t.T)
@@ -1247,8 +1253,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (33, 38)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands5_flat = work.flat("operands5_flat", operands5)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands5_flat = work.flat("operands5_flat", operands5, flatten)
         np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands5_flat.reshape(len(operands5_flat), -1).T,
@@ -1267,7 +1273,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_b2_bar[chunk]))
             for (d_b2_bar_prev_t, d_h2_rows_t, d_b2_bar_t), over in zip(walk, run.masks[chunk]):
-                np.dot(U_b2_T, d_b2_bar_prev_t, out=part_3)  # (16, 17)
+                U_b2_T.dot(d_b2_bar_prev_t, out=part_3)  # (16, 17)
                 np.add(d_h2_rows_t, part_3, out=part_3)  # (16, 17)
                 np.multiply(d_b2_bar_t, part_3, out=d_b2_bar_t)  # (16, 17)
                 if over is not None:
@@ -1277,8 +1283,8 @@ def _gradients(
             at_end_d_b2_bar = at_end(turned(d_b2_bar_all), 1, run.ends, 0).T
             d_b2_atT1 = U_b2.T @ at_end_d_b2_bar
         # (31, 32, 37)
-        d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all)
-        operands4_flat = work.flat("operands4_flat", operands4)
+        d_b2_bar_flat = work.flat("d_b2_bar_flat", d_b2_bar_all, flatten)
+        operands4_flat = work.flat("operands4_flat", operands4, flatten)
         np.matmul(
             d_b2_bar_flat[:, 1 : steps + 1].reshape(n_2, -1),
             operands4_flat[:, 1 : steps + 1].reshape(2 * n_1 + n_2 + 1, -1).T,
@@ -1297,7 +1303,7 @@ def _gradients(
                 (d_f2_bar_next_t, d_h2_rows_2_t, d_f2_bar_t),
                 over_2,
             ) in zip(walk_2, run.masks[chunk][::-1]):
-                np.dot(U_f2_T, d_f2_bar_next_t, out=part_5)  # (18, 19)
+                U_f2_T.dot(d_f2_bar_next_t, out=part_5)  # (18, 19)
                 np.add(d_h2_rows_2_t, part_5, out=part_5)  # (18, 19)
                 np.multiply(d_f2_bar_t, part_5, out=d_f2_bar_t)  # (18, 19)
                 if over_2 is not None:
@@ -1307,8 +1313,8 @@ def _gradients(
             at_step_d_f2_bar = at_step(d_f2_bar, 1)
             d_f2_at0 = U_f2.T @ at_step_d_f2_bar
         # (29, 30, 36)
-        d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all)
-        operands3_flat = work.flat("operands3_flat", operands3)
+        d_f2_bar_flat = work.flat("d_f2_bar_flat", d_f2_bar_all, flatten)
+        operands3_flat = work.flat("operands3_flat", operands3, flatten)
         np.matmul(
             d_f2_bar_flat[:, :steps].reshape(n_2, -1),
             operands3_flat[:, :steps].reshape(2 * n_1 + n_2 + 1, -1).T,
@@ -1329,7 +1335,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_b1_bar[chunk]))
             for (d_b1_bar_prev_t, d_h1_rows_t, d_b1_bar_t), over_3 in zip(walk_3, run.masks[chunk]):
-                np.dot(U_b1_T, d_b1_bar_prev_t, out=part_7)  # (21, 22)
+                U_b1_T.dot(d_b1_bar_prev_t, out=part_7)  # (21, 22)
                 np.add(d_h1_rows_t, part_7, out=part_7)  # (21, 22)
                 np.multiply(d_b1_bar_t, part_7, out=d_b1_bar_t)  # (21, 22)
                 if over_3 is not None:
@@ -1339,8 +1345,8 @@ def _gradients(
             at_end_d_b1_bar = at_end(turned(d_b1_bar_all), 1, run.ends, 0).T
             d_b1_atT1 = U_b1.T @ at_end_d_b1_bar
         # (26, 28, 35)
-        d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_b1_bar_flat = work.flat("d_b1_bar_flat", d_b1_bar_all, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_b1_bar_flat[:, 1 : steps + 1].reshape(n_1, -1),
             operands2_flat[:, 1 : steps + 1].reshape(n_1 + n_x + 1, -1).T,
@@ -1359,7 +1365,7 @@ def _gradients(
                 (d_f1_bar_next_t, d_h1_rows_2_t, d_f1_bar_t),
                 over_4,
             ) in zip(walk_4, run.masks[chunk][::-1]):
-                np.dot(U_f1_T, d_f1_bar_next_t, out=part_9)  # (23, 24)
+                U_f1_T.dot(d_f1_bar_next_t, out=part_9)  # (23, 24)
                 np.add(d_h1_rows_2_t, part_9, out=part_9)  # (23, 24)
                 np.multiply(d_f1_bar_t, part_9, out=d_f1_bar_t)  # (23, 24)
                 if over_4 is not None:
@@ -1369,8 +1375,8 @@ def _gradients(
             at_step_d_f1_bar = at_step(d_f1_bar, 1)
             d_f1_at0 = U_f1.T @ at_step_d_f1_bar
         # (25, 27, 34)
-        d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all)
-        operands_flat = work.flat("operands_flat", operands)
+        d_f1_bar_flat = work.flat("d_f1_bar_flat", d_f1_bar_all, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_f1_bar_flat[:, :steps].reshape(n_1, -1),
             operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
@@ -1867,4 +1873,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:daaf8985042cfadafc778b0cf4738568fe43e44057fa8c742b8b30b39ffdaae3
+# rnnsym-seal: sha256:03abffd23961bf77b6f426d92dbe04070ef079bcb1f7ae4e8313dabb30db6d84

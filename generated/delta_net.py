@@ -373,13 +373,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -989,6 +987,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1226,21 +1232,21 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         x_now[...] = turned(run.data["x"])
         S_all[0] = run.outside("S[0]")
 
-        np.dot(W_q, x_now, out=q_bar_now)  # (10) pre-activation of q
+        W_q.dot(x_now, out=q_bar_now)  # (10) pre-activation of q
         q_sub_now[...] = silu(q_bar_now)  # (11) used more than once
         np.square(q_sub_now, out=part)  # (1) query
         np.add.reduce(part, axis=-2, out=part_2)  # (1) query
         np.add(1e-06, part_2, out=part_2)  # (1) query
         np.sqrt(part_2, out=part_2)  # (1) query
         np.divide(q_sub_now, part_2, out=q_now)  # (1) query
-        np.dot(W_k, x_now, out=k_bar_now)  # (12) pre-activation of k
+        W_k.dot(x_now, out=k_bar_now)  # (12) pre-activation of k
         k_sub_now[...] = silu(k_bar_now)  # (13) used more than once
         np.square(k_sub_now, out=part)  # (2) key
         np.add.reduce(part, axis=-2, out=part_2)  # (2) key
         np.add(1e-06, part_2, out=part_2)  # (2) key
         np.sqrt(part_2, out=part_2)  # (2) key
         np.divide(k_sub_now, part_2, out=k_now)  # (2) key
-        np.dot(W_v, x_now, out=v_bar2_now)  # (14) pre-activation of v
+        W_v.dot(x_now, out=v_bar2_now)  # (14) pre-activation of v
         v_now[...] = silu(v_bar2_now)  # (3) value
         part_5 = np.multiply(w_beta_column, x_now).sum(-2)  # (4) writing strength
         sigmoid_into(part_5, out=beta_now)  # (4) writing strength
@@ -1250,7 +1256,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         batch_outer(S_hat_now, k_now, out=part_4)  # (6) fast weights
         np.add(S_prev, part_4, out=S)  # (6) fast weights
         o[...] = batch_matvec(S, q_now)  # (7) what the query returns
-        np.dot(weights, operands_now, out=p_bar)  # (16) pre-activation of p
+        weights.dot(operands_now, out=p_bar)  # (16) pre-activation of p
         softmax_rows(p_bar, -2, out=p_now)  # (8) class probabilities
 
         out = {
@@ -1400,8 +1406,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (35, 36)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat.reshape(len(operands_flat), -1).T,
@@ -1464,8 +1470,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_v_bar2[chunk]))
 
         # (33)
-        d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2)
-        x_flat = work.flat("x_flat", x)
+        d_v_bar2_flat = work.flat("d_v_bar2_flat", d_v_bar2, flatten)
+        x_flat = work.flat("x_flat", x, flatten)
         grads.W_v[...] = np.matmul(
             d_v_bar2_flat.reshape(len(d_v_bar2_flat), -1), x_flat.reshape(len(x_flat), -1).T
         )
@@ -1506,7 +1512,7 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_k_bar[chunk]))
 
         # (32)
-        d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar)
+        d_k_bar_flat = work.flat("d_k_bar_flat", d_k_bar, flatten)
         grads.W_k[...] = np.matmul(
             d_k_bar_flat.reshape(len(d_k_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
         )
@@ -1557,7 +1563,7 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_x[chunk]))
 
         # (31)
-        d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
+        d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar, flatten)
         grads.W_q[...] = np.matmul(
             d_q_bar_flat.reshape(len(d_q_bar_flat), -1), x_flat.reshape(len(x_flat), -1).T
         )
@@ -2057,4 +2063,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:4de4ed70a96307ab222615b030b12697ac8f38a04021bc0369b580750ee79c88
+# rnnsym-seal: sha256:75e95bc033ffe070484633625af0bdcad7a1e2e90278433372e3320c2169688e

@@ -352,13 +352,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -937,6 +935,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -997,7 +1003,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, forwards
         for (operands_2_t, h_t), over in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            weights.dot(operands_2_t, out=h_bar)  # (4) pre-activation of h
             sigmoid_into(h_bar, out=h_t)  # (1) hidden units; h[t-1] is the context
             if over is not None:
                 clear(over, h_t.T)
@@ -1058,10 +1064,10 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         x[...] = turned(run.data["x"])
         operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
-        np.dot(weights, operands_2, out=h_bar)  # (4) pre-activation of h
+        weights.dot(operands_2, out=h_bar)  # (4) pre-activation of h
         sigmoid_into(h_bar, out=h)  # (1) hidden units; h[t-1] is the context
         # (5)
-        np.dot(V, h, out=p_bar)
+        V.dot(h, out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
         softmax_rows(p_bar, -2, out=p_now)  # (2) class probabilities
 
@@ -1134,8 +1140,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (11)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
@@ -1153,7 +1159,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_h_bar[chunk]))
             for (d_h_bar_next_t, d_h_bar_t, part_2_t), over in zip(walk, run.masks[chunk][::-1]):
-                np.dot(U_T, d_h_bar_next_t, out=part_4)  # (7, 8)
+                U_T.dot(d_h_bar_next_t, out=part_4)  # (7, 8)
                 np.add(part_2_t, part_4, out=part_4)  # (7, 8)
                 np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (7, 8)
                 if over is not None:
@@ -1163,7 +1169,7 @@ def _gradients(
             at_step_d_h_bar = at_step(d_h_bar, 1)
             d_h_at0 = U.T @ at_step_d_h_bar
         # (9, 10, 12)
-        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all, flatten)
         np.matmul(
             d_h_bar_flat[:, :steps].reshape(n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -1538,4 +1544,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:c274f8e5a2383531fab4c9dc8dae446820eeccbef5b7b51df0364fe490f7d32c
+# rnnsym-seal: sha256:4ef01ea0468c1c53f2a110929cbdf0169254dcb8397d9e696a8b0b7cadc2d309

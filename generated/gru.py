@@ -382,13 +382,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -977,6 +975,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1086,11 +1092,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             ),
             over,
         ) in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
+            weights.dot(operands_2_t, out=sums_t)  # (7, 8)
             sigmoid_into(r_t, out=r_t)  # (1) reset gate
             sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
             np.multiply(r_t, h_prev_t, out=h_tilde_hat_t)  # (9) operand of h_tilde
-            np.dot(weights2, operands2_t, out=h_tilde_bar)  # (10) pre-activation of h_tilde
+            weights2.dot(operands2_t, out=h_tilde_bar)  # (10) pre-activation of h_tilde
             np.tanh(h_tilde_bar, out=h_tilde_t)  # (3) candidate
             np.multiply(z_t, h_prev_t, out=part)  # (4) hidden state
             complement_into(z_bar_t, out=complement_z_bar_t)  # (4) hidden state
@@ -1181,18 +1187,18 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
         np.copyto(operands2_rows, x)
-        np.dot(weights, operands_2, out=sums_now)  # (7, 8)
+        weights.dot(operands_2, out=sums_now)  # (7, 8)
         sigmoid_into(r, out=r)  # (1) reset gate
         sigmoid_into(z_bar, out=z_now)  # (2) update gate: one keeps the old state
         np.multiply(r, h_prev, out=h_tilde_hat)  # (9) operand of h_tilde
-        np.dot(weights2, operands2_now, out=h_tilde_bar)  # (10) pre-activation of h_tilde
+        weights2.dot(operands2_now, out=h_tilde_bar)  # (10) pre-activation of h_tilde
         np.tanh(h_tilde_bar, out=h_tilde_now)  # (3) candidate
         np.multiply(z_now, h_prev, out=part)  # (4) hidden state
         complement_into(z_bar, out=complement_z_bar_now)  # (4) hidden state
         np.multiply(complement_z_bar_now, h_tilde_now, out=part_2)  # (4) hidden state
         np.add(part, part_2, out=h)  # (4) hidden state
         # (11)
-        np.dot(V, h, out=p_bar)
+        V.dot(h, out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
         softmax_rows(p_bar, -2, out=p_now)  # (5) class probabilities
 
@@ -1303,8 +1309,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (27)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
@@ -1345,11 +1351,11 @@ def _gradients(
                 ),
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
-                np.dot(weights_T, d_sums_2_t, out=part_5)  # (13) error of h
+                weights_T.dot(d_sums_2_t, out=part_5)  # (13) error of h
                 np.add(part_2_t, part_5, out=part_5)  # (13) error of h
                 np.add(part_5, d_h_back_next_t, out=d_h)  # (13) error of h
                 np.multiply(d_h_tilde_bar_t, d_h, out=d_h_tilde_bar_t)  # (14, 15)
-                np.dot(U_T, d_h_tilde_bar_t, out=d_h_tilde_hat)  # (16) error of h_tilde_hat
+                U_T.dot(d_h_tilde_bar_t, out=d_h_tilde_hat)  # (16) error of h_tilde_hat
                 np.multiply(r_t, d_h_tilde_hat, out=part_5)  # (13) error of h
                 np.multiply(z_t, d_h, out=part_6)  # (13) error of h
                 np.add(part_5, part_6, out=d_h_back_t)  # (13) error of h
@@ -1365,15 +1371,15 @@ def _gradients(
             at_step_d_h_back = at_step(d_h_back, 1)
             d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
         # (21, 22, 24, 25, 28, 29)
-        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        d_sums_flat = work.flat("d_sums_flat", d_sums, flatten)
         np.matmul(
             d_sums_flat[:, :steps].reshape(2 * n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
             out=grads.stack("weights"),
         )
         # (23, 26, 30)
-        d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
             operands2_flat.reshape(len(operands2_flat), -1).T,
@@ -1809,4 +1815,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:a9ed845f37ecdfe7564cc5292f35dd996040917e015e94b446271b5c180be964
+# rnnsym-seal: sha256:af8a7e5a8d7e45a00c187bed1acaa1a98372db27ae6c6085a4078b08ce996746

@@ -383,13 +383,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -978,6 +976,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1098,11 +1104,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
                 ),
                 over,
             ) in zip(walk, run.masks[chunk]):
-                np.dot(weights, operands_2_t, out=sums_t)  # (7, 8)
+                weights.dot(operands_2_t, out=sums_t)  # (7, 8)
                 sigmoid_into(r_t, out=r_t)  # (1) reset gate
                 sigmoid_into(z_bar_t, out=z_t)  # (2) update gate: one keeps the old state
                 np.copyto(operands2_rows_t, h_prev_t)
-                np.dot(weights2, operands2_t, out=n_hat_t)  # (9) operand of n
+                weights2.dot(operands2_t, out=n_hat_t)  # (9) operand of n
                 np.multiply(r_t, n_hat_t, out=part_2)  # (10) pre-activation of n
                 np.add(part_t, part_2, out=n_bar)  # (10) pre-activation of n
                 np.tanh(n_bar, out=n_t)  # (3) candidate
@@ -1198,13 +1204,13 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
 
         # (10)
-        np.dot(W_n, x, out=part)
+        W_n.dot(x, out=part)
         np.add(part, b_n_column, out=part)
-        np.dot(weights, operands_2, out=sums_now)  # (7, 8)
+        weights.dot(operands_2, out=sums_now)  # (7, 8)
         sigmoid_into(r, out=r)  # (1) reset gate
         sigmoid_into(z_bar, out=z_now)  # (2) update gate: one keeps the old state
         np.copyto(operands2_rows, h_prev)
-        np.dot(weights2, operands2_now, out=n_hat_now)  # (9) operand of n
+        weights2.dot(operands2_now, out=n_hat_now)  # (9) operand of n
         np.multiply(r, n_hat_now, out=part_2)  # (10) pre-activation of n
         np.add(part, part_2, out=n_bar)  # (10) pre-activation of n
         np.tanh(n_bar, out=n_now)  # (3) candidate
@@ -1213,7 +1219,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.multiply(z_now, h_prev, out=part_2)  # (4) hidden state
         np.add(part, part_2, out=h)  # (4) hidden state
         # (11)
-        np.dot(V, h, out=p_bar)
+        V.dot(h, out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
         softmax_rows(p_bar, -2, out=p_now)  # (5) class probabilities
 
@@ -1329,8 +1335,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (27)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
@@ -1374,8 +1380,8 @@ def _gradients(
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
                 # (13)
-                np.dot(weights_T, d_sums_2_t, out=part_5)
-                np.add(part_5, np.dot(U_n_T, d_n_hat_next_t), out=part_5)
+                weights_T.dot(d_sums_2_t, out=part_5)
+                np.add(part_5, U_n_T.dot(d_n_hat_next_t), out=part_5)
                 np.add(part_2_t, part_5, out=part_5)  # (13) error of h
                 np.add(part_5, d_h_back_next_t, out=d_h)  # (13) error of h
                 np.multiply(z_t, d_h, out=d_h_back_t)  # (13) error of h
@@ -1394,22 +1400,22 @@ def _gradients(
             at_step_d_h_back = at_step(d_h_back, 1)
             d_h_at0 = np.add(affine_U_r, at_step_d_h_back)
         # (21, 22, 24, 25, 28, 29)
-        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        d_sums_flat = work.flat("d_sums_flat", d_sums, flatten)
         np.matmul(
             d_sums_flat[:, :steps].reshape(2 * n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
             out=grads.stack("weights"),
         )
         # (23)
-        d_n_bar_flat = work.flat("d_n_bar_flat", d_n_bar)
+        d_n_bar_flat = work.flat("d_n_bar_flat", d_n_bar, flatten)
         grads.W_n[...] = np.matmul(
             d_n_bar_flat.reshape(len(d_n_bar_flat), -1),
             operands_flat[:n_x, :steps].reshape(n_x, -1).T,
         )
         grads.b_n[...] = d_n_bar_flat.reshape(len(d_n_bar_flat), -1).sum(-1)  # (30) gradient of b_n
         # (26, 31)
-        d_n_hat_flat = work.flat("d_n_hat_flat", d_n_hat_all)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_n_hat_flat = work.flat("d_n_hat_flat", d_n_hat_all, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_n_hat_flat[:, :steps].reshape(n_h, -1),
             operands2_flat.reshape(len(operands2_flat), -1).T,
@@ -1860,4 +1866,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:6d542b8d672066ee92ef0797d4b4a069507fd4c8d3a39afb3147705c97610f6b
+# rnnsym-seal: sha256:dca38e05fba5fb5ea94fd5471a074e5c4f15de5b744a4bb195908b7558329183

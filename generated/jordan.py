@@ -366,13 +366,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -951,6 +949,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1023,9 +1029,9 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
         ) in zip(walk, run.masks):
             np.multiply(mu, s_prev_t, out=part)  # (1) state: what has been put out so far
             np.add(part, p_prev_t, out=s_t)  # (1) state: what has been put out so far
-            np.dot(weights, operands_2_t, out=h_bar)  # (5) pre-activation of h
+            weights.dot(operands_2_t, out=h_bar)  # (5) pre-activation of h
             sigmoid_into(h_bar, out=h_t)  # (2) hidden units
-            np.dot(weights2, operands2_t, out=p_bar_t)  # (6) pre-activation of p
+            weights2.dot(operands2_t, out=p_bar_t)  # (6) pre-activation of p
             softmax_rows(p_bar_t, -2, out=p_t)  # (3) class probabilities
             if over is not None:
                 clear(over, s_t.T, h_t.T, p_bar_t.T, p_t.T)
@@ -1090,9 +1096,9 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
 
         np.multiply(mu, s_prev, out=part)  # (1) state: what has been put out so far
         np.add(part, p_prev, out=s)  # (1) state: what has been put out so far
-        np.dot(weights, operands_2, out=h_bar)  # (5) pre-activation of h
+        weights.dot(operands_2, out=h_bar)  # (5) pre-activation of h
         sigmoid_into(h_bar, out=h)  # (2) hidden units
-        np.dot(weights2, operands2_now, out=p_bar_now)  # (6) pre-activation of p
+        weights2.dot(operands2_now, out=p_bar_now)  # (6) pre-activation of p
         softmax_rows(p_bar_now, -2, out=p)  # (3) class probabilities
 
         out = {
@@ -1182,9 +1188,9 @@ def _gradients(
                 np.subtract(d_p, part_6, out=part_3)  # (8) error of p_bar
                 np.multiply(p_t, part_3, out=part_3)  # (8) error of p_bar
                 np.add(d_p_bar_t, part_3, out=d_p_bar_t)  # (8) error of p_bar
-                np.dot(V_T, d_p_bar_t, out=part_4)  # (9, 10)
+                V_T.dot(d_p_bar_t, out=part_4)  # (9, 10)
                 np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (9, 10)
-                np.dot(U_T, d_h_bar_t, out=part_3)  # (11) error of s
+                U_T.dot(d_h_bar_t, out=part_3)  # (11) error of s
                 np.multiply(mu, d_s_next_t, out=part_5)  # (11) error of s
                 np.add(part_3, part_5, out=d_s_t)  # (11) error of s
                 if over is not None:
@@ -1195,16 +1201,16 @@ def _gradients(
             d_s_at0 = np.multiply(mu, at_step_d_s)
             d_p_at0 = at_step(d_s, 1)
         # (12, 13, 15)
-        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_h_bar_flat.reshape(len(d_h_bar_flat), -1),
             operands_flat[:, 1 : steps + 1].reshape(n_x + n_y + 1, -1).T,
             out=grads.stack("weights"),
         )
         # (14, 16)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands2_flat.reshape(len(operands2_flat), -1).T,
@@ -1621,4 +1627,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:4fd38cad02450ac971b9c60a5230278716e5c3fece36a744990ad15a513e6fd7
+# rnnsym-seal: sha256:60b01f5c9fc80ba155f92ca1b4460d654cbda4d9c0c9f9488d5147ac0b36a413

@@ -343,13 +343,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -951,6 +949,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1012,7 +1018,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
         for chunk, walk in zip(chunks, walks):
             part_2 = gathered(E, w[chunk])  # (4) pre-activation of s
             for (s_prev_t, s_t), part_2_t, over in zip(walk, part_2, run.masks[chunk]):
-                np.dot(U, s_prev_t, out=part)  # (4) pre-activation of s
+                U.dot(s_prev_t, out=part)  # (4) pre-activation of s
                 np.add(part_2_t, part, out=s_bar)  # (4) pre-activation of s
                 sigmoid_into(s_bar, out=s_t)  # (1) hidden state, or context
                 if over is not None:
@@ -1071,10 +1077,10 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         s_all[0] = run.outside("s[0]").T
 
         part_2 = gathered(E, w_now)  # (4) pre-activation of s
-        np.dot(U, s_prev, out=part)  # (4) pre-activation of s
+        U.dot(s_prev, out=part)  # (4) pre-activation of s
         np.add(part_2, part, out=s_bar)  # (4) pre-activation of s
         sigmoid_into(s_bar, out=s)  # (1) hidden state, or context
-        np.dot(V, s, out=p_bar)  # (5) pre-activation of p
+        V.dot(s, out=p_bar)  # (5) pre-activation of p
         softmax_rows(p_bar, -2, out=p_now)  # (2) probabilities of the next word
 
         out = {
@@ -1141,8 +1147,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (11)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        s_flat = work.flat("s_flat", s_all)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        s_flat = work.flat("s_flat", s_all, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1), s_flat[:, 1 : steps + 1].reshape(n_s, -1).T
         )
@@ -1158,7 +1164,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_s_bar[chunk]))
             for (d_s_bar_next_t, d_s_bar_t, part_2_t), over in zip(walk, run.masks[chunk][::-1]):
-                np.dot(U_T, d_s_bar_next_t, out=part_4)  # (7, 8)
+                U_T.dot(d_s_bar_next_t, out=part_4)  # (7, 8)
                 np.add(part_2_t, part_4, out=part_4)  # (7, 8)
                 np.multiply(d_s_bar_t, part_4, out=d_s_bar_t)  # (7, 8)
                 if over is not None:
@@ -1169,7 +1175,7 @@ def _gradients(
             d_s_at0 = U.T @ at_step_d_s_bar
         grads.E[...] = scattered(d_s_bar, w, n_w)  # (9) gradient of E
         # (10)
-        d_s_bar_flat = work.flat("d_s_bar_flat", d_s_bar_all)
+        d_s_bar_flat = work.flat("d_s_bar_flat", d_s_bar_all, flatten)
         grads.U[...] = np.matmul(
             d_s_bar_flat[:, :steps].reshape(n_s, -1), s_flat[:, :steps].reshape(n_s, -1).T
         )
@@ -1518,4 +1524,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:6a95df7cb969daf76786e4155746c0bd74242ee31c6d0a67b9e8f75ef46fd3a5
+# rnnsym-seal: sha256:f2a27ba774ef75464a03b5a9cbfe737fc4508e79ea42a4899f1137af39f9a516

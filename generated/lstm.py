@@ -397,13 +397,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -982,6 +980,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1059,7 +1065,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             (sums_t, operands_2_t, o_i_f_t, g_t, f_t, c_prev_t, i_t, c_t, tanh_c_t, h_t, o_t),
             over,
         ) in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+            weights.dot(operands_2_t, out=sums_t)  # (9-12)
             sigmoid_into(o_i_f_t, out=o_i_f_t)  # (1-3)
             np.tanh(g_t, out=g_t)  # (4) candidate
             np.multiply(f_t, c_prev_t, out=part)  # (5) cell state
@@ -1146,7 +1152,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         operands[0, n_x : n_h + n_x] = run.outside("h[0]").T
         c_all[0] = run.outside("c[0]").T
 
-        np.dot(weights, operands_2, out=sums_now)  # (9-12)
+        weights.dot(operands_2, out=sums_now)  # (9-12)
         sigmoid_into(o_i_f, out=o_i_f)  # (1-3)
         np.tanh(g, out=g)  # (4) candidate
         np.multiply(f, c_prev, out=part)  # (5) cell state
@@ -1155,7 +1161,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.tanh(c, out=tanh_c_now)  # (6) hidden state
         np.multiply(o, tanh_c_now, out=h)  # (6) hidden state
         # (13)
-        np.dot(V, h, out=p_bar)
+        V.dot(h, out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
         softmax_rows(p_bar, -2, out=p_now)  # (7) class probabilities
 
@@ -1271,8 +1277,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (38)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
@@ -1319,7 +1325,7 @@ def _gradients(
                 ),
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
-                np.dot(weights_T, d_sums_2_t, out=part_6)  # (15) error of h
+                weights_T.dot(d_sums_2_t, out=part_6)  # (15) error of h
                 np.add(part_2_t, part_6, out=d_h)  # (15) error of h
                 np.multiply(part_3_t, d_h, out=part_6)  # (16) error of c
                 np.add(part_6, d_c_back_next_t, out=d_c)  # (16) error of c
@@ -1345,7 +1351,7 @@ def _gradients(
             )
             d_c_at0 = at_step(d_c_back, 1)
         # (25-28, 30-37)
-        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        d_sums_flat = work.flat("d_sums_flat", d_sums, flatten)
         np.matmul(
             d_sums_flat[:, :steps].reshape(4 * n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -1816,4 +1822,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8536063179debe765ce43251ee79ef78d4597d31d93f363db7c8f5af35d47d3d
+# rnnsym-seal: sha256:76dad7f51de81c8fe03248827abcb28b99f1d6a511d13b28fa3024d3ba675ef1

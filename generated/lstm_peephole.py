@@ -404,13 +404,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -989,6 +987,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1069,7 +1075,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             (sums_t, operands_2_t, z_t, c_prev_t, i_t, f_t, c_t, o_t, tanh_c_t, y_t),
             over,
         ) in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=sums_t)  # (9-12)
+            weights.dot(operands_2_t, out=sums_t)  # (9-12)
             np.tanh(z_t, out=z_t)  # (1) block input
             np.multiply(p_i_column, c_prev_t, out=part)  # (10) pre-activation of i
             np.add(i_t, part, out=i_t)  # (10) pre-activation of i
@@ -1169,7 +1175,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         operands[0, n_x : n + n_x] = run.outside("y[0]").T
         c_all[0] = run.outside("c[0]").T
 
-        np.dot(weights, operands_2, out=sums_now)  # (9-12)
+        weights.dot(operands_2, out=sums_now)  # (9-12)
         np.tanh(z, out=z)  # (1) block input
         np.multiply(p_i_column, c_prev, out=part)  # (10) pre-activation of i
         np.add(i, part, out=i)  # (10) pre-activation of i
@@ -1186,7 +1192,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.tanh(c, out=tanh_c_now)  # (6) block output
         np.multiply(tanh_c_now, o, out=y)  # (6) block output
         # (13)
-        np.dot(V, y, out=q_bar)
+        V.dot(y, out=q_bar)
         np.add(q_bar, b_q_column, out=q_bar)
         softmax_rows(q_bar, -2, out=q_now)  # (7) class probabilities
 
@@ -1323,8 +1329,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_q_bar[chunk]))
 
         # (33)
-        d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_q_bar_flat = work.flat("d_q_bar_flat", d_q_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V[...] = np.matmul(
             d_q_bar_flat.reshape(len(d_q_bar_flat), -1),
             operands_flat[n_x : n + n_x, 1 : steps + 1].reshape(n, -1).T,
@@ -1373,7 +1379,7 @@ def _gradients(
                 ),
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
-                np.dot(weights_T, d_sums_2_t, out=part_6)  # (15) error of y
+                weights_T.dot(d_sums_2_t, out=part_6)  # (15) error of y
                 np.add(part_2_t, part_6, out=d_y)  # (15) error of y
                 np.multiply(d_o_bar_t, d_y, out=d_o_bar_t)  # (16, 17)
                 np.multiply(p_o_column, d_o_bar_t, out=part_6)  # (18) error of c
@@ -1411,7 +1417,7 @@ def _gradients(
             add = np.add(multiply_p_i, multiply_p_f)
             d_c_at0 = np.add(add, at_step_d_c_back)
         # (25-32, 34-37)
-        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        d_sums_flat = work.flat("d_sums_flat", d_sums, flatten)
         np.matmul(
             d_sums_flat[:, :steps].reshape(4 * n, -1),
             operands_flat[:, :steps].reshape(n + n_x + 1, -1).T,
@@ -1922,4 +1928,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:c99161f81beeb36fb2f732173ca062ed58879298e9a21dbb9242425ce5939351
+# rnnsym-seal: sha256:efe75f28ce854d6d5348c12478ce4e148486075efae5d8dc7b0e519e0e2d4a4b

@@ -351,13 +351,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -894,6 +892,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -947,7 +953,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, forwards
         for (operands_2_t, h_t), over in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            weights.dot(operands_2_t, out=h_bar)  # (4) pre-activation of h
             np.tanh(h_bar, out=h_t)  # (1) hidden state
             if over is not None:
                 clear(over, h_t.T)
@@ -1036,7 +1042,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_h_bar[chunk]))
             for (d_h_bar_next_t, d_h_bar_t, part_t), over in zip(walk, run.masks[chunk][::-1]):
-                np.dot(U_T, d_h_bar_next_t, out=part_3)  # (7, 8)
+                U_T.dot(d_h_bar_next_t, out=part_3)  # (7, 8)
                 np.add(part_t, part_3, out=part_3)  # (7, 8)
                 np.multiply(d_h_bar_t, part_3, out=d_h_bar_t)  # (7, 8)
                 if over is not None:
@@ -1046,8 +1052,8 @@ def _gradients(
             at_step_d_h_bar = at_step(d_h_bar, 1)
             d_h_at0 = U.T @ at_step_d_h_bar
         # (9-11)
-        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-        operands_flat = work.flat("operands_flat", operands)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_h_bar_flat[:, :steps].reshape(n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -1409,4 +1415,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:56576e36dc473f100735fc21fccb95f8dbd38dc9f306fc55f42cfc7e851500b1
+# rnnsym-seal: sha256:7be70b645f46d0fc9e8794d0e6556d677cb41fe9d5e10641f2fb26f2c6346ecb

@@ -367,13 +367,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -978,6 +976,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1080,11 +1086,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             over,
         ) in zip(walk, run.masks):
             joined(h_prev_t, x_t, out=operands_rows_t)  # (6) pre-activation of f
-            np.dot(weights, operands_t, out=f_bar_t)  # (6) pre-activation of f
+            weights.dot(operands_t, out=f_bar_t)  # (6) pre-activation of f
             sigmoid_into(f_bar_t, out=f_t)  # (1) forget gate
             np.multiply(f_t, h_prev_t, out=part)  # (7) operand of h_tilde
             joined(part, x_t, out=h_tilde_hat_t)  # (7) operand of h_tilde
-            np.dot(weights2, operands2_t, out=h_tilde_bar)  # (8) pre-activation of h_tilde
+            weights2.dot(operands2_t, out=h_tilde_bar)  # (8) pre-activation of h_tilde
             np.tanh(h_tilde_bar, out=h_tilde_t)  # (2) candidate
             complement_into(f_bar_t, out=complement_f_bar_t)  # (3) hidden state
             np.multiply(complement_f_bar_t, h_prev_t, out=part)  # (3) hidden state
@@ -1172,17 +1178,17 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         operands3[0, :n_h] = run.outside("h[0]").T
 
         joined(h_prev, x_now, out=operands_rows)  # (6) pre-activation of f
-        np.dot(weights, operands_now, out=f_bar_now)  # (6) pre-activation of f
+        weights.dot(operands_now, out=f_bar_now)  # (6) pre-activation of f
         sigmoid_into(f_bar_now, out=f_now)  # (1) forget gate
         np.multiply(f_now, h_prev, out=part)  # (7) operand of h_tilde
         joined(part, x_now, out=h_tilde_hat)  # (7) operand of h_tilde
-        np.dot(weights2, operands2_now, out=h_tilde_bar)  # (8) pre-activation of h_tilde
+        weights2.dot(operands2_now, out=h_tilde_bar)  # (8) pre-activation of h_tilde
         np.tanh(h_tilde_bar, out=h_tilde_now)  # (2) candidate
         complement_into(f_bar_now, out=complement_f_bar_now)  # (3) hidden state
         np.multiply(complement_f_bar_now, h_prev, out=part)  # (3) hidden state
         np.multiply(f_now, h_tilde_now, out=part_2)  # (3) hidden state
         np.add(part, part_2, out=h)  # (3) hidden state
-        np.dot(weights3, operands3_2, out=p_bar)  # (9) pre-activation of p
+        weights3.dot(operands3_2, out=p_bar)  # (9) pre-activation of p
         softmax_rows(p_bar, -2, out=p_now)  # (4) class probabilities
 
         out = {
@@ -1290,8 +1296,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (20, 22)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands3_flat = work.flat("operands3_flat", operands3)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands3_flat = work.flat("operands3_flat", operands3, flatten)
         np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands3_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
@@ -1331,11 +1337,11 @@ def _gradients(
                 ),
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
-                np.dot(W_f_T, d_f_bar_next_t, out=part_5)  # (11) error of h
+                W_f_T.dot(d_f_bar_next_t, out=part_5)  # (11) error of h
                 np.add(part_2_t, part_5[:n_h], out=part_6)  # (11) error of h
                 np.add(part_6, d_h_back_next_t, out=d_h)  # (11) error of h
                 np.multiply(d_h_tilde_bar_t, d_h, out=d_h_tilde_bar_t)  # (12, 13)
-                np.dot(W_h_T, d_h_tilde_bar_t, out=d_h_tilde_hat_t)  # (14) error of h_tilde_hat
+                W_h_T.dot(d_h_tilde_bar_t, out=d_h_tilde_hat_t)  # (14) error of h_tilde_hat
                 np.multiply(f_t, d_h_tilde_hat_rows_t, out=part_6)  # (11) error of h
                 np.multiply(complement_f_bar_t, d_h, out=part_7)  # (11) error of h
                 np.add(part_6, part_7, out=d_h_back_t)  # (11) error of h
@@ -1352,16 +1358,16 @@ def _gradients(
             at_step_d_h_back = at_step(d_h_back, 1)
             d_h_at0 = np.add(affine_W_f[:n_h], at_step_d_h_back)
         # (17, 18)
-        d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all)
-        operands_flat = work.flat("operands_flat", operands)
+        d_f_bar_flat = work.flat("d_f_bar_flat", d_f_bar_all, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_f_bar_flat[:, :steps].reshape(n_h, -1),
             operands_flat.reshape(len(operands_flat), -1).T,
             out=grads.stack("weights"),
         )
         # (19, 21)
-        d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_h_tilde_bar_flat = work.flat("d_h_tilde_bar_flat", d_h_tilde_bar, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_h_tilde_bar_flat.reshape(len(d_h_tilde_bar_flat), -1),
             operands2_flat.reshape(len(operands2_flat), -1).T,
@@ -1784,4 +1790,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:349baa0285025d8d0d69ab8cfaa32a23b00f1a9fceebc7c06d1e16c7ef44c258
+# rnnsym-seal: sha256:9759caf42e74de06175a4e59586922023063cbf0a5295b5f5ecda431248635bf

@@ -410,13 +410,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -1057,6 +1055,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1440,19 +1446,19 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
             m_all[0] = -np.inf
         sqrt = float(np.sqrt(n_k))  # (3) key
 
-        np.dot(weights, operands_now, out=q_now)  # (2) query
-        np.dot(W_k, x, out=part)  # (3) key
+        weights.dot(operands_now, out=q_now)  # (2) query
+        W_k.dot(x, out=part)  # (3) key
         np.divide(part, sqrt, out=part)  # (3) key
         np.add(b_k_column, part, out=k_now)  # (3) key
         # (4)
-        np.dot(W_v, x, out=v_now)
+        W_v.dot(x, out=v_now)
         np.add(v_now, b_v_column, out=v_now)
         part_5 = np.multiply(w_i_column, x).sum(-2)  # (5) logarithm of the input gate
         np.add(b_i, part_5, out=i_tilde_now)  # (5) logarithm of the input gate
         part_6 = np.multiply(w_f_column, x).sum(-2)  # (6) what enters the forget gate
         np.add(b_f, part_6, out=f_tilde_now)  # (6) what enters the forget gate
         # (17)
-        np.dot(W_o, x, out=o_bar)
+        W_o.dot(x, out=o_bar)
         np.add(o_bar, b_o_column, out=o_bar)
         sigmoid_into(o_bar, out=o_now)  # (7) output gate
         np.negative(f_tilde_now, out=part_2)  # (8) logarithm of the forget gate
@@ -1480,7 +1486,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.exp(part_2, out=part_2)  # (14) hidden state
         maximum_into(part_8, part_2, out=part_2)  # (14) hidden state
         np.divide(part_4, part_2, out=h)  # (14) hidden state
-        np.dot(weights2, operands2_now, out=p_bar)  # (23) pre-activation of p
+        weights2.dot(operands2_now, out=p_bar)  # (23) pre-activation of p
         softmax_rows(p_bar, -2, out=p_now)  # (15) class probabilities
 
         out = {
@@ -1672,8 +1678,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (51, 57)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands2_flat.reshape(len(operands2_flat), -1).T,
@@ -1887,21 +1893,21 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_x[chunk]))
 
         # (44, 47)
-        d_q_flat = work.flat("d_q_flat", d_q)
-        operands_flat = work.flat("operands_flat", operands)
+        d_q_flat = work.flat("d_q_flat", d_q, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_q_flat.reshape(len(d_q_flat), -1),
             operands_flat.reshape(len(operands_flat), -1).T,
             out=grads.stack("weights"),
         )
         # (52)
-        d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub)
+        d_x_sub_flat = work.flat("d_x_sub_flat", d_x_sub, flatten)
         grads.W_k[...] = np.matmul(
             d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
         )
         grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
         # (45)
-        d_v_flat = work.flat("d_v_flat", d_v)
+        d_v_flat = work.flat("d_v_flat", d_v, flatten)
         grads.W_v[...] = np.matmul(
             d_v_flat.reshape(len(d_v_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
         )
@@ -1909,7 +1915,7 @@ def _gradients(
         grads.b_i[...] = d_i_tilde.sum()  # (55) gradient of b_i
         grads.b_f[...] = d_f_tilde.sum()  # (56) gradient of b_f
         # (46)
-        d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar)
+        d_o_bar_flat = work.flat("d_o_bar_flat", d_o_bar, flatten)
         grads.W_o[...] = np.matmul(
             d_o_bar_flat.reshape(len(d_o_bar_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
         )
@@ -2544,4 +2550,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:a91a79b2ae48179f743e38c4a82504cd4c34b71651fdd8f5e059b608e45ce83c
+# rnnsym-seal: sha256:b3fa85ce762c7b3cc5dd72fb95115388768987662426477865eb1aec207a8939

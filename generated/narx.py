@@ -370,13 +370,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -833,6 +831,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -934,9 +940,9 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
         ) in zip(walk, run.masks):
             np.copyto(operands_rows_3_t, v_prev2_t)
             np.copyto(operands_rows_4_t, v_prev3_t)
-            np.dot(weights, operands_2_t, out=h_bar)  # (4) pre-activation of h
+            weights.dot(operands_2_t, out=h_bar)  # (4) pre-activation of h
             np.tanh(h_bar, out=h_t)  # (1) hidden units
-            np.dot(weights2, operands2_t, out=v_t)  # (2) prediction
+            weights2.dot(operands2_t, out=v_t)  # (2) prediction
             if over is not None:
                 clear(over, h_t.T, v_t.T)
 
@@ -1008,9 +1014,9 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.copyto(operands_rows_2, u_prev2)
         np.copyto(operands_rows_3, v_prev2)
         np.copyto(operands_rows_4, v_prev3)
-        np.dot(weights, operands_2, out=h_bar)  # (4) pre-activation of h
+        weights.dot(operands_2, out=h_bar)  # (4) pre-activation of h
         np.tanh(h_bar, out=h)  # (1) hidden units
-        np.dot(weights2, operands2_now, out=v)  # (2) prediction
+        weights2.dot(operands2_now, out=v)  # (2) prediction
 
         out = {
             "h": np.array(h.T),
@@ -1097,11 +1103,11 @@ def _gradients(
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
                 # (5)
-                np.dot(A_1_T, d_h_bar_next_t, out=part_3)
-                np.add(part_3, np.dot(A_2_T, d_h_bar_next2_t), out=part_3)
-                np.add(part_3, np.dot(A_3_T, d_h_bar_next3_t), out=part_3)
+                A_1_T.dot(d_h_bar_next_t, out=part_3)
+                np.add(part_3, A_2_T.dot(d_h_bar_next2_t), out=part_3)
+                np.add(part_3, A_3_T.dot(d_h_bar_next3_t), out=part_3)
                 np.add(d_v_t, part_3, out=d_v_t)  # (5) error of v
-                np.dot(C_T, d_v_t, out=part_4)  # (6, 7)
+                C_T.dot(d_v_t, out=part_4)  # (6, 7)
                 np.multiply(d_h_bar_t, part_4, out=d_h_bar_t)  # (6, 7)
                 if over is not None:
                     clear(over, d_v_t.T, d_h_bar_t.T)
@@ -1124,16 +1130,16 @@ def _gradients(
                 A_1.T @ at_step_d_h_bar_7 + A_2.T @ at_step_d_h_bar_8 + A_3.T @ at_step_d_h_bar_9
             )
         # (8-13, 15)
-        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all)
-        operands_flat = work.flat("operands_flat", operands)
+        d_h_bar_flat = work.flat("d_h_bar_flat", d_h_bar_all, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_h_bar_flat[:, :steps].reshape(n_h, -1),
             operands_flat[:, 2 : steps + 2].reshape(3 * n_u + 3 * n_y + 1, -1).T,
             out=grads.stack("weights"),
         )
         # (14, 16)
-        d_v_flat = work.flat("d_v_flat", d_v)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_v_flat = work.flat("d_v_flat", d_v, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         np.matmul(
             d_v_flat.reshape(len(d_v_flat), -1),
             operands2_flat.reshape(len(operands2_flat), -1).T,
@@ -1538,4 +1544,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:c0d31927239fd2cc8a0e85828c59bb3c76430fcef9ca3db0f252b6b56bfaf392
+# rnnsym-seal: sha256:8fb3afd9b63a7c61629bbcc4b5906cc59f7e6ab174542d684da0b3fb6689b2fd

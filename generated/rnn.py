@@ -361,13 +361,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -928,6 +926,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -988,7 +994,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
 
         # step by step, forwards
         for (z_x_t, operands_2_t, a_x_t), over in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=z_x_t)  # (1) what enters the hidden layer
+            weights.dot(operands_2_t, out=z_x_t)  # (1) what enters the hidden layer
             np.tanh(z_x_t, out=a_x_t)  # (2) hidden state
             if over is not None:
                 clear(over, z_x_t.T, a_x_t.T)
@@ -1053,10 +1059,10 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         x[...] = turned(run.data["x"])
         operands[0, n_x : n_h + n_x] = run.outside("a_x[0]").T
 
-        np.dot(weights, operands_2, out=z_x_now)  # (1) what enters the hidden layer
+        weights.dot(operands_2, out=z_x_now)  # (1) what enters the hidden layer
         np.tanh(z_x_now, out=a_x)  # (2) hidden state
         # (3)
-        np.dot(W_y, a_x, out=z_y_now)
+        W_y.dot(a_x, out=z_y_now)
         np.add(z_y_now, b_y_column, out=z_y_now)
         softmax_rows(z_y_now, -2, out=a_y_now)  # (4) class probabilities
 
@@ -1131,8 +1137,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_z_y[chunk]))
 
         # (11)
-        d_z_y_flat = work.flat("d_z_y_flat", d_z_y)
-        operands_flat = work.flat("operands_flat", operands)
+        d_z_y_flat = work.flat("d_z_y_flat", d_z_y, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.W_y[...] = np.matmul(
             d_z_y_flat.reshape(len(d_z_y_flat), -1),
             operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
@@ -1150,7 +1156,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(d_z_x[chunk]))
             for (d_z_x_next_t, d_z_x_t, part_2_t), over in zip(walk, run.masks[chunk][::-1]):
-                np.dot(W_h_T, d_z_x_next_t, out=part_4)  # (7, 8)
+                W_h_T.dot(d_z_x_next_t, out=part_4)  # (7, 8)
                 np.add(part_2_t, part_4, out=part_4)  # (7, 8)
                 np.multiply(d_z_x_t, part_4, out=d_z_x_t)  # (7, 8)
                 if over is not None:
@@ -1160,7 +1166,7 @@ def _gradients(
             at_step_d_z_x = at_step(d_z_x, 1)
             d_a_x_at0 = W_h.T @ at_step_d_z_x
         # (9, 10, 12)
-        d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all)
+        d_z_x_flat = work.flat("d_z_x_flat", d_z_x_all, flatten)
         np.matmul(
             d_z_x_flat[:, :steps].reshape(n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -1539,4 +1545,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:313fa71f5fa1859d98cc1db07dc8654623deeb90db0527806e0f40661e58af42
+# rnnsym-seal: sha256:bae509385d647a0b24d473259b5ca7491b0e19f9ff2b3e64a21b3b64d122bdb6

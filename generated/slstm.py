@@ -414,13 +414,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -1024,6 +1022,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1153,7 +1159,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             ),
             over,
         ) in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=sums_t)  # (3, 4, 15, 16)
+            weights.dot(operands_2_t, out=sums_t)  # (3, 4, 15, 16)
             np.tanh(z_t, out=z_t)  # (2) cell input
             sigmoid_into(o_t, out=o_t)  # (5) output gate
             np.negative(f_tilde_t, out=part)  # (6) logarithm of the forget gate
@@ -1278,7 +1284,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         if "m[0]" not in run.given:
             m_all[0] = -np.inf
 
-        np.dot(weights, operands_2, out=sums_now)  # (3, 4, 15, 16)
+        weights.dot(operands_2, out=sums_now)  # (3, 4, 15, 16)
         np.tanh(z, out=z)  # (2) cell input
         sigmoid_into(o, out=o)  # (5) output gate
         np.negative(f_tilde, out=part)  # (6) logarithm of the forget gate
@@ -1298,7 +1304,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.multiply(o, c, out=part_2)  # (12) hidden state
         np.divide(part_2, n, out=h)  # (12) hidden state
         # (20)
-        np.dot(V, h, out=p_bar)
+        V.dot(h, out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
         softmax_rows(p_bar, -2, out=p_now)  # (13) class probabilities
 
@@ -1457,8 +1463,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (51)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[n_x : n_h + n_x, 1 : steps + 1].reshape(n_h, -1).T,
@@ -1515,7 +1521,7 @@ def _gradients(
                 part_7_t,
                 over,
             ) in zip(walk, part_8[::-1], part_7[::-1], run.masks[chunk][::-1]):
-                np.dot(weights_T, d_sums_2_t, out=part_5)  # (22) error of h
+                weights_T.dot(d_sums_2_t, out=part_5)  # (22) error of h
                 np.add(part_2_t, part_5, out=d_h)  # (22) error of h
                 np.multiply(h_t, d_h, out=part_5)  # (23) error of n
                 np.divide(part_5, n_t, out=part_5)  # (23) error of n
@@ -1566,7 +1572,7 @@ def _gradients(
             d_c_at0 = at_step(d_c_back, 1)
             d_n_at0 = at_step(d_n_back, 1)
         # (38-41, 43-50)
-        d_sums_flat = work.flat("d_sums_flat", d_sums)
+        d_sums_flat = work.flat("d_sums_flat", d_sums, flatten)
         np.matmul(
             d_sums_flat[:, :steps].reshape(4 * n_h, -1),
             operands_flat[:, :steps].reshape(n_h + n_x + 1, -1).T,
@@ -2113,4 +2119,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:b7528075dabfbd0be09123a9c423155b0087b204a4653ba2ea80916e31b7f767
+# rnnsym-seal: sha256:e915de52540571cea2d32194a5e3f6ef101f5ed4e9c7b2d6fbef3b4f3a5d41ac

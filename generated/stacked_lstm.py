@@ -402,13 +402,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -1003,6 +1001,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1151,7 +1157,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             ),
             over,
         ) in zip(walk, run.masks):
-            np.dot(weights, operands_2_t, out=c1_bar_sub)  # (9) used more than once
+            weights.dot(operands_2_t, out=c1_bar_sub)  # (9) used more than once
             np.copyto(c1_bar_t, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
             np.copyto(c1_bar2_t, c1_bar_sub[:n_1])  # (11) pre-activation of c1
             np.copyto(c1_bar3_t, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
@@ -1192,7 +1198,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             ),
             over_2,
         ) in zip(walk_2, run.masks):
-            np.dot(weights2, operands2_2_t, out=c2_bar_sub)  # (14) used more than once
+            weights2.dot(operands2_2_t, out=c2_bar_sub)  # (14) used more than once
             np.copyto(c2_bar_t, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
             np.copyto(c2_bar2_t, c2_bar_sub[:n_2])  # (16) pre-activation of c2
             np.copyto(c2_bar3_t, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
@@ -1336,7 +1342,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         c1_all[0] = run.outside("c1[0]").T
         c2_all[0] = run.outside("c2[0]").T
 
-        np.dot(weights, operands_2, out=c1_bar_sub)  # (9) used more than once
+        weights.dot(operands_2, out=c1_bar_sub)  # (9) used more than once
         np.copyto(c1_bar_now, c1_bar_sub[n_1 : 2 * n_1])  # (10) pre-activation of c1
         np.copyto(c1_bar2_now, c1_bar_sub[:n_1])  # (11) pre-activation of c1
         np.copyto(c1_bar3_now, c1_bar_sub[3 * n_1 : 4 * n_1])  # (12) pre-activation of c1
@@ -1351,7 +1357,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.tanh(c1, out=tanh_c1_now)  # (3) its hidden state
         np.multiply(o1_now, tanh_c1_now, out=h1)  # (3) its hidden state
         np.copyto(operands2_rows, h1)
-        np.dot(weights2, operands2_2, out=c2_bar_sub)  # (14) used more than once
+        weights2.dot(operands2_2, out=c2_bar_sub)  # (14) used more than once
         np.copyto(c2_bar_now, c2_bar_sub[n_2 : 2 * n_2])  # (15) pre-activation of c2
         np.copyto(c2_bar2_now, c2_bar_sub[:n_2])  # (16) pre-activation of c2
         np.copyto(c2_bar3_now, c2_bar_sub[3 * n_2 : 4 * n_2])  # (17) pre-activation of c2
@@ -1366,7 +1372,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.tanh(c2, out=tanh_c2_now)  # (6) its hidden state
         np.multiply(o2_now, tanh_c2_now, out=h2)  # (6) its hidden state
         # (19)
-        np.dot(V, h2, out=p_bar)
+        V.dot(h2, out=p_bar)
         np.add(p_bar, b_y_column, out=p_bar)
         softmax_rows(p_bar, -2, out=p_now)  # (7) class probabilities
 
@@ -1532,8 +1538,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (41)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands2_flat = work.flat("operands2_flat", operands2)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands2_flat = work.flat("operands2_flat", operands2, flatten)
         grads.V[...] = np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands2_flat[n_1 : n_1 + n_2, 1 : steps + 1].reshape(n_2, -1).T,
@@ -1581,7 +1587,7 @@ def _gradients(
                 ),
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
-                np.dot(U_2_T, d_c2_bar_sub_next_t, out=part_8)  # (21) error of h2
+                U_2_T.dot(d_c2_bar_sub_next_t, out=part_8)  # (21) error of h2
                 np.add(part_2_t, part_8, out=d_h2)  # (21) error of h2
                 np.multiply(part_3_t, d_h2, out=part_8)  # (24) error of c2
                 np.add(part_8, d_c2_back_next_t, out=d_c2)  # (24) error of c2
@@ -1599,7 +1605,7 @@ def _gradients(
             d_h2_at0 = U_2.T @ at_step_d_c2_bar_sub
             d_c2_at0 = at_step(d_c2_back, 1)
         # (39, 40, 43)
-        d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all)
+        d_c2_bar_sub_flat = work.flat("d_c2_bar_sub_flat", d_c2_bar_sub_all, flatten)
         np.matmul(
             d_c2_bar_sub_flat[:, :steps].reshape(4 * n_2, -1),
             operands2_flat[:, :steps].reshape(n_1 + n_2 + 1, -1).T,
@@ -1647,7 +1653,7 @@ def _gradients(
                 ),
                 over_2,
             ) in zip(walk_2, run.masks[chunk][::-1]):
-                np.dot(U_1_T, d_c1_bar_sub_next_t, out=part_18)  # (29) error of h1
+                U_1_T.dot(d_c1_bar_sub_next_t, out=part_18)  # (29) error of h1
                 np.add(part_12_t, part_18, out=d_h1)  # (29) error of h1
                 np.multiply(part_13_t, d_h1, out=part_18)  # (32) error of c1
                 np.add(part_18, d_c1_back_next_t, out=d_c1)  # (32) error of c1
@@ -1665,8 +1671,8 @@ def _gradients(
             d_h1_at0 = U_1.T @ at_step_d_c1_bar_sub
             d_c1_at0 = at_step(d_c1_back, 1)
         # (37, 38, 42)
-        d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all)
-        operands_flat = work.flat("operands_flat", operands)
+        d_c1_bar_sub_flat = work.flat("d_c1_bar_sub_flat", d_c1_bar_sub_all, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_c1_bar_sub_flat[:, :steps].reshape(4 * n_1, -1),
             operands_flat[:, :steps].reshape(n_1 + n_x + 1, -1).T,
@@ -2209,4 +2215,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:55a8eaaf96f4bc925f760f68004e0cba7a5372a6ae9611b4b7497cd61407aa85
+# rnnsym-seal: sha256:228c54108105e63d8655173ccbbf9a1981d5480ae19a986ff353daa512557c41

@@ -230,7 +230,7 @@ class _Writer:
     def _assemble(self) -> None:
         function = self.function
         cited = f"/* equations {', '.join(map(str, function.numbers))} */\n" if function.numbers else ""
-        lines = [f"\n{cited}void NAME({function.name})(const int64_t *block, long t)", "{"]
+        lines = [f"\n{cited}void NAME({function.name})(const int64_t *block, int t)", "{"]
         if not self._has_thin():  # every array is contiguous over features and sequences
             body = [re.sub(r"ROW\((\d+), j\)\[b\]|AT\((\d+)\)\[b\]", lambda m: f"p{m[1] or m[2]}[b]", line) for line in self.body]
             used = sorted({int(k) for line in body for k in re.findall(r"\bp(\d+)\[b\]", line)})

@@ -17,6 +17,7 @@ import rnnsym
 from rnnsym.algebra.system import Declaration, System
 from rnnsym.algebra.tensor import T, quantities
 from rnnsym.backends.body import Body, plain
+from rnnsym.backends.c_columns import METHODS
 from rnnsym.backends.c_kernels import CFunction, c_source
 from rnnsym.backends.calls import public_functions
 from rnnsym.backends.functions import sources
@@ -142,7 +143,10 @@ def module_view(
         forward, forward_lines = _forward_lines(parts)
         functions |= forward.printer.functions
     public, used = public_functions(parts, initial_lines, planned, bool(view["step_lines"]))
+    columns = [f.name for f in compiled or () if f.name in METHODS]
     return view | {
+        "column_methods": [METHODS[name].rstrip() for name in columns],
+        "columns": columns,
         "docstring": docstring(parts, command, fingerprint),
         "tables": tables(parts),
         "functions": sources(functions | used),

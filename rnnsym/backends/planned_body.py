@@ -16,6 +16,7 @@ import sympy
 from rnnsym.algebra.sizes import Shape, same_shape
 from rnnsym.algebra.tensor import DATA
 from rnnsym.backends.body import plain
+from rnnsym.backends.c_columns import column_function
 from rnnsym.backends.c_kernels import CFunction, c_function, needed_outside
 from rnnsym.backends.names import Locals
 from rnnsym.backends.operations import COMPARISONS, INTO, PLAIN, UFUNCS
@@ -85,6 +86,7 @@ class PlannedBody:
         self.varying: set[str] = set()  # views that are others in each call
         self.setup: list[str] = []  # what is made once: the stretches, the parts of steps that loops walk along, bound kernels
         self.chunks = ""
+        self.columns = ""
         self.along: dict[str, str] = {}  # of each loop over a stretch, what it walks along, and that of all stretches
         self.flat: dict[str, str] = {}
         self.statics: dict[str, None] = {}
@@ -137,6 +139,18 @@ class PlannedBody:
     def function(self, name: str) -> str:
         self.functions.add(name)
         return name
+
+    def column_function(self, name: str) -> str:
+        """A function that acts along vectors side by side; where kernels are called, who computes it is settled before the loops."""
+        self.functions.add(name)
+        if self.compiled is None:
+            return name
+        if all(known.name != name for known in self.compiled):
+            self.compiled.append(column_function(name))
+        if not self.columns:
+            self.columns = self.fresh("columns")
+            self.setup.insert(0, f"{self.columns}: Any = NumPy if run.kernels is None else run.kernels")
+        return f"{self.columns}.{name}"
 
     # ------------------------------------------------------------ arrays of all steps
 
@@ -730,8 +744,10 @@ class PlannedBody:
         if function == "where":
             return f"np.where({', '.join(args)})"
         if function == "softmax_cross_entropy":
-            return f"{self.function('softmax_loss')}({', '.join([*args, features, *self._softmax_at_hand(op)])})"
-        if function in ("softmax", "log_softmax", "logsumexp"):
+            return f"{self.column_function('softmax_loss')}({', '.join([*args, features, *self._softmax_at_hand(op)])})"
+        if function == "softmax":
+            return f"{self.column_function('softmax_rows')}({args[0]}, {features})"
+        if function in ("log_softmax", "logsumexp"):
             return f"{self.function(function + '_rows')}({args[0]}, {features})"
         if function in ("sum", "mean"):
             return f"{args[0]}.{function}({self._entries_axis(op, batched)})"
@@ -950,14 +966,19 @@ class PlannedBody:
 
 def _affine(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     count = op.details[0]
-    word = "np.dot" if body.kind == "scan" else "np.matmul"
     rows = []
+
+    def product(matrix: str, vector: str, out: str = "") -> str:
+        """In a loop the array's own method, which is called sooner."""
+        into = f", out={out}" if out else ""
+        return f"{matrix}.dot({vector}{into})" if body.kind == "scan" else f"np.matmul({matrix}, {vector}{into})"
+
     for k in range(count):
         matrix, vector = body.text(op.args[2 * k], 2), body.text(op.args[2 * k + 1], 1)
         if k == 0:
-            rows.append(f"{word}({matrix}, {vector}, out={target})")
+            rows.append(product(matrix, vector, target))
         else:
-            rows.append(f"np.add({target}, {word}({matrix}, {vector}), out={target})")
+            rows.append(f"np.add({target}, {product(matrix, vector)}, out={target})")
     for bias in op.args[2 * count :]:
         assert isinstance(bias, Ref)
         rows.append(f"np.add({target}, {body.text(bias, 1)}, out={target})")
@@ -974,7 +995,7 @@ def _sum(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list
 
 def _softmax(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
     z = body.text(op.args[0], 1)
-    call = f"{body.function('softmax_rows')}({z}, -2"
+    call = f"{body.column_function('softmax_rows')}({z}, -2"
     return [f"{call}, out={target})" if bound else f"{target} = {call})"]
 
 
@@ -990,7 +1011,7 @@ def _excess(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> l
     p, y = (body.text(x, 1) for x in op.args)
     if not bound:
         return [f"{target} = {body.function('excess')}({p}, {y})"]
-    return [f"{body.function('excess')}({p}, {y}, out={target})"]
+    return [f"{body.column_function('excess')}({p}, {y}, out={target})"]
 
 
 def _concat(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
@@ -1051,7 +1072,7 @@ def _flat(body: PlannedBody, ref: Ref) -> str:
 
 
 def _flat_line(body: PlannedBody, name: str) -> str:
-    return f'{body.flat[name]} = work.flat("{body.flat[name]}", {body.whole(name)})'
+    return f'{body.flat[name]} = work.flat("{body.flat[name]}", {body.whole(name)}, {body.column_function("flatten")})'
 
 
 def _is_flat(body: PlannedBody, operand: Operand) -> bool:

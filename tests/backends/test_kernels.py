@@ -125,3 +125,38 @@ def test_kernels_that_compute_something_else_are_not_used(tmp_path):
     environment = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.stdout == "None\n" and "do not agree with NumPy on a sample" in done.stderr, done.stderr
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batch", [1, 5, 16, 33])
+def test_functions_along_vectors_agree_with_numpy(dtype, batch, tmp_path):
+    """Softmax, its loss and its error, and the turning of vectors: also for infinite and huge logits, and where there is no class."""
+    module = loaded(written(rnnsym.load("lstm"), tmp_path))
+    kernels, rng = module.kernels_for(dtype), np.random.default_rng(batch)
+    z = (rng.standard_normal((6, 7, batch)) * rng.choice([1e-3, 1, 30, 1e4], (6, 1, batch))).astype(dtype)
+    z[0, 2, 0], z[1, :, 0], z[2, 3, 0], z[3, 1, 0] = -np.inf, 0.5, np.nan, np.inf
+    y = rng.integers(-1, 7, (6, batch))
+    bound = 1e-5 if dtype == np.float32 else 1e-13
+    with np.errstate(all="ignore"):
+        p, compiled = (f.softmax_rows(z, -2, out=np.empty_like(z)) for f in (module.NumPy, kernels))
+        np.testing.assert_allclose(compiled, p, rtol=bound, atol=bound)
+        exact = -np.take_along_axis(log_softmax(z.astype(np.float64)), np.maximum(y, 0)[:, None], 1)[:, 0]
+        loss = kernels.softmax_loss(y, z, -2, p)
+        finite = np.isfinite(z).all(1)
+        np.testing.assert_allclose(loss[finite], np.where(y >= 0, exact, 0)[finite], rtol=bound, atol=np.finfo(dtype).tiny)
+        excess, expected = (f.excess(p, y, out=np.empty_like(p)) for f in (kernels, module.NumPy))
+        assert np.array_equal(excess, expected, equal_nan=True) or np.isnan(p).any()
+        assert np.array_equal(excess[3:], expected[3:], equal_nan=True)
+    flat = kernels.flatten(z, np.empty((7, 6, batch), dtype))
+    assert np.array_equal(flat, z.swapaxes(0, 1), equal_nan=True)
+    assert np.array_equal(flat, module.flatten(z, np.empty((7, 6, batch), dtype)), equal_nan=True)
+
+
+def log_softmax(z: np.ndarray) -> np.ndarray:
+    """In double precision, the sum without its largest term, so that a loss near 0 has all its digits."""
+    top = z.argmax(1)[:, None]
+    lowered = z - np.take_along_axis(z, top, 1)
+    terms = np.exp(lowered)
+    np.put_along_axis(terms, top, 0, 1)
+    return lowered - np.log1p(terms.sum(1, keepdims=True))
