@@ -400,13 +400,11 @@ class Workspace:
             found = self.arrays[name] = np.empty(shape, dtype)
         return found
 
-    def flat(self, name: str, u: NDArray) -> NDArray:
+    def flat(self, name: str, u: NDArray, flatten: Any) -> NDArray:
         """Vectors (T, n, B) as (n, T, B), so that a sum over steps and batch is one matrix product."""
         if u.shape[2] == 1:  # a matrix product takes the transpose as it is
             return u.swapaxes(0, 1)
-        found = self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype)
-        np.copyto(found, u.swapaxes(0, 1))
-        return found
+        return flatten(u, self.array(name, (u.shape[1], u.shape[0], u.shape[2]), u.dtype))
 
 
 # ---------------------------------------------------------------- calls
@@ -1001,6 +999,14 @@ def features_first(u: Any, lead: int) -> Any:
     return u if u is None or u.ndim == lead else u.swapaxes(-1, -2)
 
 
+def flatten(u: NDArray, out: NDArray) -> NDArray:
+    """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
+    if u.size:
+        item = f"V{u.itemsize * u.shape[2]}"
+        out.view(item)[..., 0] = u.view(item)[..., 0].T
+    return out
+
+
 NEARBY = 300_000  # numbers that stay near the processor
 
 
@@ -1187,7 +1193,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
                 ),
                 over,
             ) in zip(walk, run.masks[chunk]):
-                np.dot(W_h, h_prev_t, out=z_hat_sub)  # (10) used more than once
+                W_h.dot(h_prev_t, out=z_hat_sub)  # (10) used more than once
                 np.mean(z_hat_sub, axis=-2, out=part_5)  # (11) operand of z
                 np.subtract(z_hat_sub, part_5, out=z_hat_t)  # (11) operand of z
                 np.multiply(alpha_1_column, z_hat_t, out=part_6)  # (1) all pre-activations
@@ -1348,7 +1354,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         add_b = np.add(add_beta_1, b)  # (1) all pre-activations
 
         add_b_column = add_b[:, None]
-        np.dot(W_x, x_now, out=z_hat2_sub)  # (12) used more than once
+        W_x.dot(x_now, out=z_hat2_sub)  # (12) used more than once
         np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
         np.subtract(z_hat2_sub, part, out=z_hat2_now)  # (13) operand of z
         np.multiply(alpha_2_column, z_hat2_now, out=part_2)  # (1) all pre-activations
@@ -1358,7 +1364,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.sqrt(part, out=part)  # (1) all pre-activations
         np.divide(part_2, part, out=part_3)  # (1) all pre-activations
         np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
-        np.dot(W_h, h_prev, out=z_hat_sub)  # (10) used more than once
+        W_h.dot(h_prev, out=z_hat_sub)  # (10) used more than once
         np.mean(z_hat_sub, axis=-2, out=part)  # (11) operand of z
         np.subtract(z_hat_sub, part, out=z_hat_now)  # (11) operand of z
         np.multiply(alpha_1_column, z_hat_now, out=part_3)  # (1) all pre-activations
@@ -1390,7 +1396,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         sigmoid_into(o_now, out=sigmoid_o_now)  # (7) hidden state
         np.tanh(h_bar2_now, out=tanh_h_bar2_now)  # (7) hidden state
         np.multiply(sigmoid_o_now, tanh_h_bar2_now, out=h)  # (7) hidden state
-        np.dot(weights, operands_2, out=p_bar)  # (16) pre-activation of p
+        weights.dot(operands_2, out=p_bar)  # (16) pre-activation of p
         softmax_rows(p_bar, -2, out=p_now)  # (8) class probabilities
 
         out = {
@@ -1558,8 +1564,8 @@ def _gradients(
                 clear(run.padding[chunk], turned(d_p_bar[chunk]))
 
         # (39, 41)
-        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar)
-        operands_flat = work.flat("operands_flat", operands)
+        d_p_bar_flat = work.flat("d_p_bar_flat", d_p_bar, flatten)
+        operands_flat = work.flat("operands_flat", operands, flatten)
         np.matmul(
             d_p_bar_flat.reshape(len(d_p_bar_flat), -1),
             operands_flat[:, 1 : steps + 1].reshape(n_h + 1, -1).T,
@@ -1647,7 +1653,7 @@ def _gradients(
                 ),
                 over,
             ) in zip(walk, run.masks[chunk][::-1]):
-                np.dot(W_h_T, d_z_hat_sub_next_t, out=part_13)  # (18) error of h
+                W_h_T.dot(d_z_hat_sub_next_t, out=part_13)  # (18) error of h
                 np.add(part_2_t, part_13, out=d_h)  # (18) error of h
                 np.multiply(d_h_bar2_t, d_h, out=d_h_bar2_t)  # (19) error of h_bar2
                 np.divide(d_h_bar2_t, d_h_bar_sub_t, out=d_h_bar_sub2_t)  # (20) error of h_bar
@@ -1692,7 +1698,7 @@ def _gradients(
             d_h_at0 = W_h.T @ at_step_d_z_hat_sub
             d_c_at0 = at_step(d_c_back, 1)
         # (34)
-        d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all)
+        d_z_hat_sub_flat = work.flat("d_z_hat_sub_flat", d_z_hat_sub_all, flatten)
         grads.W_h[...] = np.matmul(
             d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
             operands_flat[:n_h, :steps].reshape(n_h, -1).T,
@@ -1748,8 +1754,8 @@ def _gradients(
 
         grads.alpha_1[...] = multiply_d_z_hat_sub3.sum((0, -1))  # (31) gradient of alpha_1
         # (40)
-        d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub)
-        x_flat = work.flat("x_flat", x)
+        d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub, flatten)
+        x_flat = work.flat("x_flat", x, flatten)
         grads.W_x[...] = np.matmul(
             d_z_hat2_sub_flat.reshape(len(d_z_hat2_sub_flat), -1), x_flat.reshape(len(x_flat), -1).T
         )
@@ -2311,4 +2317,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:cb675255c05359df0d068f3bf57bff0ef28199c7ad654855f507b728dff903f3
+# rnnsym-seal: sha256:d63b84b9f28b7b3b08a65f27459ffdf728d46eb50797ba234964588737fe79c7
