@@ -73,7 +73,19 @@ def _is_true(claim: AnyClaim, derivation: Derivation, run: Run, rng: np.random.G
 
 
 def random_run(derivation: Derivation, seed: int) -> Run:
-    """The joined System, computed for one sequence of random arrays."""
+    """The joined System, computed for one sequence of random arrays.
+
+    Where that gives no numbers (a model may take roots of a variance), what kinds are drawn positive grows until it does.
+    """
+    runs = []
+    for positive in ((), ("constant",), ("constant", "input"), ("constant", "input", "param")):
+        runs.append(_drawn_run(derivation, seed, positive))
+        if not any(np.isnan(value).any() for value in (*runs[-1].timed.values(), *runs[-1].statics.values())):
+            return runs[-1]
+    return runs[0]
+
+
+def _drawn_run(derivation: Derivation, seed: int, positive: tuple[str, ...]) -> Run:
     system = derivation.adjoint.system
     lags = [span for extent in system.extents.values() for span in extent]
     steps = 4 + max(lags, default=0)
@@ -81,8 +93,10 @@ def random_run(derivation: Derivation, seed: int) -> Run:
     rng = np.random.default_rng(seed)
     seeds = set(derivation.adjoint.seeds.values())
     arrays = {d.name: np.ones(()) if d.name in seeds else _some(d, sizes, steps, rng) for d in system.declarations if d.kind != "variable"}
+    arrays |= {d.name: np.abs(arrays[d.name]) + 0.1 for d in system.of_kind(*positive) if d.name not in seeds}
     fixed = {d.name for d in system.declarations if d.kind == "constant" and d.start is not None}
-    return with_inside(interpret(system, {n: a for n, a in arrays.items() if n not in fixed}, steps=steps, sizes=sizes))
+    with np.errstate(all="ignore"):
+        return with_inside(interpret(system, {n: a for n, a in arrays.items() if n not in fixed}, steps=steps, sizes=sizes))
 
 
 def with_inside(run: Run) -> Run:

@@ -161,3 +161,19 @@ def test_a_root_beside_its_pole_is_checked_with_small_steps():
     bad = dataclasses.replace(claim, value=op.Times(claim.value, 2))
     block = next(b for b in document.blocks if isinstance(b, Display) and claim in b.claims)
     assert failing_claims(derivation, dataclasses.replace(document, blocks=(dataclasses.replace(block, claims=(bad,)),))) == (bad,)
+
+
+NORMALISED = """x: input[n]
+variance: constant[n]
+h[t] = tanh(x[t] + u * h[t-1] / sqrt(variance + 1e-5))
+loss[t] = sum(h[t] * log(variance))
+"""
+
+
+def test_a_model_with_roots_of_its_data_is_checked_where_it_has_numbers():
+    derivation = derive(parse(NORMALISED, "normalised"))
+    document = derivation_document(derivation)
+    claim = next(c for c in document.claims if isinstance(c, LocalClaim) and c.of.name == "h")
+    bad = dataclasses.replace(claim, value=op.Times(claim.value, 2))
+    block = next(b for b in document.blocks if isinstance(b, Display) and claim in b.claims)
+    assert failing_claims(derivation, dataclasses.replace(document, blocks=(dataclasses.replace(block, claims=(bad,)),))) == (bad,)
