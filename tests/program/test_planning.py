@@ -126,6 +126,11 @@ def test_what_serves_a_request_waits_for_it():
     assert sum(bool(w) for w in wanted.values()) >= 2
 
 
+def test_what_needs_a_target_says_so():
+    needs = {op.out: set(op.guard.needs) for phase in plan_of(system_of("lstm")).forward for op in phase.ops}
+    assert needs["loss"] == {"y"} and needs["p"] == needs["h"] == set()
+
+
 # ---------------------------------------------------------------- a pass that is broken
 
 
