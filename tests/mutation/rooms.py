@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutation.mutant import Mutant
 
-PROOFS = ("tests/proof/test_rule_proofs.py", "tests/calculus/test_rules.py")
+PROOFS = ("tests/proof/test_rule_proofs.py", "tests/proof/test_laws.py", "tests/calculus/test_rules.py")
 FIELD = ("tests/proof/test_finite_field.py",)
 GRAPH, OPERATORS, TENSOR = "rnnsym/algebra/graph.py", "rnnsym/algebra/operators.py", "rnnsym/algebra/tensor.py"
 INDEX, FINITE = "rnnsym/proof/index_form.py", "rnnsym/proof/finite_field.py"

@@ -26,10 +26,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mutation import calculus, columns, passes, program, rooms
+from mutation import backends, calculus, columns, passes, program, rooms
 from mutation.mutant import ROOT, WIDER, Mutant
 
-MUTANTS = [*calculus.MUTANTS, *rooms.MUTANTS, *program.MUTANTS, *columns.MUTANTS, *passes.MUTANTS]
+MUTANTS = [*calculus.MUTANTS, *rooms.MUTANTS, *program.MUTANTS, *columns.MUTANTS, *passes.MUTANTS, *backends.MUTANTS]
 PAGE = ROOT / "docs" / "reference" / "mutants.md"
 TIMEOUT = 600
 

@@ -16,6 +16,7 @@ from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, quantities
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.numpy_module import generate
+from rnnsym.backends.parts import program_parts
 from rnnsym.backends.planned import plan_of
 from rnnsym.errors import InternalError
 from rnnsym.program import planning
@@ -124,6 +125,14 @@ def test_what_serves_a_request_waits_for_it():
     wanted = {op.out: set(op.guard.wanted) for phase in plan.gradient for op in phase.ops}
     assert wanted["d_x"] == {"x"} and wanted["d_a"] == set() and not any(op.guard.wanted for phase in plan.forward for op in phase.ops)
     assert sum(bool(w) for w in wanted.values()) >= 2
+
+
+@pytest.mark.parametrize("name", ["lstm", "narx"])
+def test_the_operations_cite_every_equation_of_the_forward_pass(name):
+    parts = program_parts(system_of(name))
+    plan = plan_of(system_of(name), parts.numbers)
+    cited = {number for phase in plan.forward for op in phase.ops for number in op.numbers}
+    assert cited == {parts.numbers[d.key] for d in parts.prepared.every_definition} != set()
 
 
 def test_what_needs_a_target_says_so():

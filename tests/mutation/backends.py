@@ -1,0 +1,88 @@
+"""Mutants of what writes modules: the step of a stream, what is said of memory, and the kernels in C."""
+
+from __future__ import annotations
+
+from mutation.mutant import broken
+
+STEP = broken(
+    "rnnsym/backends/planned_step.py",
+    ("tests/backends/test_step.py", "tests/cells/test_cell_sequences.py", "tests/backends"),
+    ("step: a model that reads ahead is stepped", "    if parts.stream.obstacle:\n        return None\n    single", "    single"),
+    ("step: the state that is needed later is not computed", "return set(parts.stream.outputs) | set(_carried(parts))", "return set(parts.stream.outputs)"),
+    ("step: outputs that no state needs are not computed", "return set(parts.stream.outputs) | set(_carried(parts))", "return set(_carried(parts))"),
+    ("step: what depends on a target is carried without it", "if name not in held}", "if name not in parts.optional}"),
+    ("step: targets are carried that a step is not given", "held = parts.late | parts.optional", "held = parts.late"),
+    ("step: what reads all steps is done at one", "if any(op.function in GATHERING for op in (*once, *running)):\n        return None", "pass"),
+    ("step: what is done once reads what runs", "    if any(plan.cells[ref.name].axes == PER_STEP for op in once for ref in op.reads):\n        return None\n", ""),
+    ("step: what is done once is left out", "    if once:\n        found.append", "    if False:\n        found.append"),
+    ("step: values of a stretch take a stretch", "held = {name: STEP if how == STRETCH else how for", "held = {name: how for"),
+    ("step: operations are needed by their own names, not by their arrays", "if storage.array(op.out) in needed and not op.guard.needs:\n                    needed", "if op.out in needed and not op.guard.needs:\n                    needed"),
+    ("step: what needs a target is computed", "kept = [tuple(op for op in s.ops if storage.array(op.out) in needed and not op.guard.needs) for s in stages]", "kept = [tuple(op for op in s.ops if storage.array(op.out) in needed) for s in stages]"),
+    ("step: everything is computed", "kept = [tuple(op for op in s.ops if storage.array(op.out) in needed and not op.guard.needs) for s in stages]", "kept = [tuple(op for op in s.ops if not op.guard.needs) for s in stages]"),
+    ("step: what is needed by what is needed is forgotten", "while size != len(needed):\n        size = len(needed)\n        for stage in stages:", "for _ in range(1):\n        for stage in stages:"),
+    ("step: the past is read as the present", "bounds = [str(cell.lag + (ref.delay or 0))]", "bounds = [str(cell.lag)]"),
+    ("step: the present is read as the past", "bounds = [str(cell.lag + (ref.delay or 0))]", "bounds = [str(cell.lag + (ref.delay or 0) - bool(cell.lag))]"),
+    ("step: the first rows for any", "bounds.append(slice_text(\"\" if ref.rows[0] == 0 else self.size(ref.rows[0]), self.size(ref.rows[1])))", "bounds.append(slice_text(\"\", self.size(ref.rows[1])))"),
+    ("step: one mark for both ends", 'first, delay = op.details[0] == "at_first", op.details[1]\n        self.marks', 'first, delay = True, op.details[1]\n        self.marks'),
+    ("step: outputs are views into the workspace", "return f\"np.array({text}{'.T' if cell.rank == 1 else ''})\"", "return f\"{text}{'.T' if cell.rank == 1 else ''}\""),
+    ("step: outputs are features by batch", "return f\"np.array({text}{'.T' if cell.rank == 1 else ''})\"", "return f\"np.array({text})\""),
+    ("step: the state is the past, not the present", "text = body.view(Ref(name, 0)) + (", "text = body.view(Ref(name, -1)) + ("),
+    ("step: the state is features by batch", '(".T" if cell.rank == 1 and cell.entries == "number" else "")', '""'),
+    ("step: of longer pasts the newest is forgotten", "slice_text(str(buffer.lag + 1 - count), str(buffer.lag + 1))", "slice_text(str(buffer.lag - count), str(buffer.lag))"),
+    ("step: of longer pasts one value is forgotten", "slice_text(str(buffer.lag + 1 - count), str(buffer.lag + 1))", "slice_text(str(buffer.lag + 2 - count), str(buffer.lag + 1))"),
+    ("step: the state is a view into the workspace", "np.array({text}),')\n    return [f\"{PAD}{local} = {{\", *rows", "{text},')\n    return [f\"{PAD}{local} = {{\", *rows"),
+)  # fmt: skip
+
+MEMORY = broken(
+    "rnnsym/backends/memory.py",
+    ("tests/backends/test_memory.py", "tests/backends"),
+    ("memory: values outside 1 … T take no room", "slots = cell.lag + cell.lead", "slots = 0"),
+    ("memory: loops in stretches hold all steps", 'spans[f"{body.side}_{name}"] = "T" if body.compiled is not None else', 'spans[f"{body.side}_{name}"] = "T" if True else'),
+    ("memory: values of a step are held for a stretch", "if body.held[array] == STRETCH else one", "if True else one"),
+    ("memory: values of a stretch are held for a step", "if body.held[array] == STRETCH else one", "if False else one"),
+    ("memory: arrays laid out anew are not counted", "                if array in body.flat:\n                    shapes[body.flat[array]] = shapes[key]\n", ""),
+    ("memory: arrays of rooms are not counted", "            shapes[room] = [f\"{body.side}_{span}\", *one]", "            shapes[room] = [] and [f\"{body.side}_{span}\", *one]"),
+    ("memory: four bytes, whatever the type", 'rows += ["    }", "    each = np.dtype(dtype).itemsize"]', 'rows += ["    }", "    each = 4"]'),
+    ("memory: one sequence for all", 'shapes[key] = [first, *axes, "B"] if cell.rank == 1', 'shapes[key] = [first, *axes, "1"] if cell.rank == 1'),
+)  # fmt: skip
+
+C_KERNELS = broken(
+    "rnnsym/backends/c_kernels.py",
+    ("tests/backends/test_kernels.py", "tests/backends"),
+    ("c kernels: subtract adds", '"subtract": "-"', '"subtract": "+"'),
+    ("c kernels: divide multiplies", '"divide": "/"', '"divide": "*"'),
+    ("c kernels: < for <=", '"less_equal": "<="', '"less_equal": "<"'),
+    ("c kernels: >= for >", '"greater": ">"', '"greater": ">="'),
+    ("c kernels: negative keeps the sign", 'return f"-{args[0]}"', "return args[0]"),
+    ("c kernels: square doubles", 'return f"{args[0]} * {args[0]}"', 'return f"{args[0]} + {args[0]}"'),
+    ("c kernels: where takes the other", 'return f"{args[0]} ? {args[1]} : {args[2]}"', 'return f"{args[0]} ? {args[2]} : {args[1]}"'),
+    ("c kernels: operands exchanged", 'return f"{args[0]} {BINARY[function]} {args[1]}"', 'return f"{args[1]} {BINARY[function]} {args[0]}"'),
+    ("c kernels: sigmoid of -x", "return 1 / (1 + NAME(exp)(-x)); }}\nstatic inline REAL NAME(complement)", "return 1 / (1 + NAME(exp)(x)); }}\nstatic inline REAL NAME(complement)"),
+    ("c kernels: relu lets negatives through", "return x != x || x > 0 ? x : 0; }}", "return x != x || x < 0 ? x : 0; }}"),
+    ("c kernels: relu hides nan", "return x != x || x > 0 ? x : 0; }}", "return x > 0 ? x : 0; }}"),
+    ("c kernels: max hides nan", "return x != x || x >= y ? x : y; }}", "return x >= y ? x : y; }}"),
+    ("c kernels: min is max", "return x != x || x <= y ? x : y; }}", "return x != x || x >= y ? x : y; }}"),
+    ("c kernels: sign of zero is one", "(REAL)((x > 0) - (x < 0)); }}", "(REAL)((x >= 0) - (x < 0)); }}"),
+    ("c kernels: exp does not overflow to infinity", "    p = x > 88.72283f ? INFINITY : p;\n", ""),
+    ("c kernels: exp does not vanish", "    p = x < -87.33654f ? 0.0f : p;\n", ""),
+    ("c kernels: exp hides nan", "    return x == x ? p : x;\n", "    return p;\n"),
+    ("c kernels: exp with a coarser log 2", "(y - n * 0.693359375f) + n * 2.12194440e-4f", "(y - n * 0.693359375f)"),
+    ("c kernels: exp one term short", "    float p = 1.9875691500e-4f;\n    p = p * r + 1.3981999507e-3f;\n", "    float p = 1.3981999507e-3f;\n"),
+    ("c kernels: tanh beyond its range", "    y = y < -7.90531110763549805f ? -7.90531110763549805f : y;\n", ""),
+    ("c kernels: tanh hides nan", "    return x == x ? t : x;\n", "    return t;\n"),
+    ("c kernels: a step too early", "(char *)block[2 + 3 * k] + t * block[3 + 3 * k]", "(char *)block[2 + 3 * k] + (t - 1) * block[3 + 3 * k]"),
+    ("c kernels: all rows are the first", "((REAL *)((char *)AT(k) + j * block[4 + 3 * k]))", "((REAL *)((char *)AT(k)))"),
+    ("c kernels: arrays at other steps count as one", "key = (place.name, place.delay, place.rows)", "key = (place.name, place.rows)"),
+    ("c kernels: parts of an array count as one", "key = (place.name, place.delay, place.rows)", "key = (place.name, place.delay)"),
+    ("c kernels: a value of another step is the running one", "key = (ref.name, ref.delay, ref.rows)\n        if key in self.value:", "key = (ref.name, 0, ref.rows)\n        if key in self.value:"),
+    ("c kernels: columns of parameters are read along the batch", 'index = f"ROW({k}, j)[0]" if own is not None else', 'index = f"ROW({k}, j)[b]" if own is not None else'),
+    ("c kernels: a number per sequence is the first one's", 'index = f"AT({k})[b]"\n        else', 'index = f"AT({k})[0]"\n        else'),
+    ("c kernels: thin operands are read as whole arrays", "        if not self._has_thin():", "        if True:"),
+    ("c kernels: what others read is not written", "(held != STEP or op.out in self.outer)", "(held != STEP)"),
+    ("c kernels: what lasts is not written", "(held != STEP or op.out in self.outer)", "(op.out in self.outer)"),
+    ("c kernels: infinity is positive", 'return "(-(REAL)INFINITY)"', 'return "((REAL)INFINITY)"'),
+    ("c kernels: numbers without their digits", "return f\"(REAL){float(value)!r}\" if value >= 0", "return f\"(REAL){float(value):.3g}\" if value >= 0"),
+    ("c kernels: the other segments read nothing", "        if k != index:\n            for op", "        if False:\n            for op"),
+)  # fmt: skip
+
+MUTANTS = [*STEP, *MEMORY, *C_KERNELS]
