@@ -6,6 +6,7 @@ notice, each mutant in a fresh process.
     python tests/mutation/run.py --again FILE.json    results are kept in FILE.json, and what is known there is not run again
     python tests/mutation/run.py --known FILE.json    nothing is run: the page is written from what is known
     python tests/mutation/run.py --near               the tests named with each mutant alone, not the wider rooms
+    python tests/mutation/run.py --first              the first of these alone: for writing tests
 
 It is run once for a release, not in CI: each mutant takes seconds to minutes. A mutant whose text is not there exactly once is an error.
 """
@@ -76,17 +77,23 @@ def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[str, str]:
     return "killed", found[1]
 
 
-def tried(tree: Path, mutant: Mutant, near: bool) -> Result:
+def groups_of(mutant: Mutant, how: str) -> list[tuple[str, ...]]:
+    """The tests that are run one after the other until one fails; `how`: first, near or wide."""
+    named = [mutant.tests[:1], mutant.tests[1:]]
+    wider = [WIDER] if how == "wide" and not mutant.equivalent else []
+    return [tests for tests in ([mutant.tests[:1]] if how == "first" else [*named, *wider]) if tests]
+
+
+def tried(tree: Path, mutant: Mutant, how: str) -> Result:
     """Break, test, mend."""
     path = tree / mutant.file
     whole = path.read_text(encoding="utf-8")
     begun = time.monotonic()
     path.write_text(mutant.applied(whole), encoding="utf-8")
     try:
-        wider = () if mutant.equivalent or near else (WIDER,)
         outcome, witness = "survived", ""
-        for tests in (mutant.tests[:1], mutant.tests[1:], *wider):
-            if outcome == "survived" and tests:
+        for tests in groups_of(mutant, how):
+            if outcome == "survived":
                 outcome, witness = run_tests(tree, tests)
     finally:
         path.write_text(whole, encoding="utf-8")
@@ -131,7 +138,10 @@ def main() -> int:
     reader = argparse.ArgumentParser(description="Break rnnsym in a copy, one thing at a time, and see which test notices.")
     reader.add_argument("--only", default="", help="words, separated by commas, of the names or files of mutants")
     reader.add_argument("--again", metavar="FILE.json", help="keep results here, and do not run again what is known")
-    reader.add_argument("--near", action="store_true", help="the tests named with each mutant alone")
+    reader.add_argument(
+        "--near", dest="how", action="store_const", const="near", default="wide", help="the tests named with each mutant alone"
+    )
+    reader.add_argument("--first", dest="how", action="store_const", const="first", help="the first of the tests named with each alone")
     reader.add_argument("--known", metavar="FILE.json", help="write the page from these results, and run nothing")
     options = reader.parse_args()
     words = [w for w in options.only.split(",") if w]
@@ -149,12 +159,12 @@ def main() -> int:
         for number, mutant in enumerate(chosen, 1):
             if mutant.name in results and results[mutant.name].outcome == "killed":
                 continue
-            results[mutant.name] = result = tried(tree, mutant, options.near)
+            results[mutant.name] = result = tried(tree, mutant, options.how)
             print(f"{number}/{len(chosen)}  {result.outcome:8}  {result.seconds:6.1f} s  {mutant.name}  {result.witness}", flush=True)
             if kept:
                 kept.write_text(json.dumps([asdict(r) for r in {**known, **results}.values()], indent=1))
     wrong = [m for m in chosen if results[m.name].outcome != ("survived" if m.equivalent else "killed")]
-    if not words and not options.near:
+    if not words and options.how == "wide":
         PAGE.parent.mkdir(parents=True, exist_ok=True)
         PAGE.write_text(page(results, chosen), encoding="utf-8")
     for mutant in wrong:

@@ -211,6 +211,13 @@ def test_gradients_that_are_not_the_stack_s_are_computed_one_by_one(reason):
     assert not found.merged and len(found.gradient[0].ops) == len(GRADIENTS)
 
 
+def test_a_stack_of_one_result_asks_for_its_error_at_its_own_step():
+    rows = [r for r in GRADIENTS if "d_a" in r]
+    assert run(TWO[0], gradient=tuple(map(operation, rows))).merged
+    rows[1] = rows[1].replace("d_a[t]", "d_a[t-1]")
+    assert not run(TWO[0], gradient=tuple(map(operation, rows))).merged
+
+
 def test_one_error_of_two_results_lies_in_one_place():
     rows = [r.replace("d_b", "d_a") for r in GRADIENTS]
     found = run(*TWO, gradient=tuple(map(operation, rows)))

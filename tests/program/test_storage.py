@@ -12,7 +12,7 @@ from rnnsym.program.phases import Phase
 from rnnsym.program.stacking import Place
 from rnnsym.program.storage import STEP, STORED, STRETCH, in_place, resolved, storage
 
-CELLS = arrays("x", "a", "b", "h", "s", "%1", "%2", "%3", "%f") | arrays("%sums", kind="slab", shape=(2 * N,)) | values("W")
+CELLS = arrays("x", "a", "b", "h", "s", "k", "%1", "%2", "%3", "%f") | arrays("%sums", kind="slab", shape=(2 * N,)) | values("W")
 SUMS = {"a": Place("%sums", (0, N)), "b": Place("%sums", (N, 2 * N))}
 
 
@@ -75,8 +75,8 @@ def test_a_hoisted_factor_lies_where_its_product_will():
     assert placed("s = multiply(%f[t], h[t-1])", after=after)[0] == {}  # computed in the loop itself
     again = [stage("map", "%3 = exp(s[t])", "%2 = exp(%f[t])")]
     assert placed("s = multiply(%f[t], h[t-1])", before=before, after=again)[0] == {}
-    named = [stage("map", "x = tanh(W)")]
-    assert placed("s = multiply(x[t], h[t-1])", before=named, after=after)[0] == {}
+    named = [stage("map", "k = tanh(W)")]
+    assert placed("s = multiply(k[t], h[t-1])", before=named, after=after)[0] == {}
 
 
 # ---------------------------------------------------------------- how long
