@@ -131,7 +131,7 @@ def _sum_of_outer(a: Tensor, b: Tensor, layout: Layout, over_time: bool) -> Valu
     is_token = isinstance(b, Quantity) and b.kind == "token"
     second = leaf(layout, b) if is_token else layout.lower(b)
     axes = max(first.axes, second.axes)
-    if axes == ALONE or (over_time and axes < PER_STEP) or (is_token and first.axes != second.axes):
+    if axes == ALONE or (is_token and first.axes != second.axes):
         return None
     if is_token:
         return Value(Call("scatter", (first.node, second.node, Literal(b.shape[0]))), ALONE, 2)

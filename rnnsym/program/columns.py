@@ -606,7 +606,7 @@ def _sum_of_outer(columns: Columns, a: Tensor, b: Tensor, over_time: bool) -> Op
     second = leaf(columns, b) if tokens[1] else columns.lower(b)
     axes = max(columns.axes(first), columns.axes(second))
     mixed = columns.axes(first) != columns.axes(second)
-    if axes == ALONE or (over_time and axes < PER_STEP) or (tokens[1] and mixed):
+    if axes == ALONE or (tokens[1] and mixed):
         return None
     if tokens[1]:
         return columns.emit("scatter", first, second, shape=shape, axes=ALONE, details=(b.shape[0],))

@@ -95,8 +95,7 @@ BATCHES = broken(
     ("columns: batch sum: a number for each sequence counts once", "each = any(isinstance(q, Quantity) and q.name in columns.seeds for q in sympy.preorder_traversal(body))", "each = False"),
     ("columns: batch sum: what has no batch axis is counted for each sequence", "each = any(isinstance(q, Quantity) and q.name in columns.seeds for q in sympy.preorder_traversal(body))", "each = True"),
     ("columns: batch sum: not over time", "value = over_steps(columns, body) if over_time else columns.lower(body)", "value = columns.lower(body)"),
-    ("columns: batch sum: an outer product of one step for all", "if axes == ALONE or (over_time and axes < PER_STEP) or (tokens[1] and mixed):", "if axes == ALONE or (tokens[1] and mixed):"),
-    ("columns: batch sum: a token per step with an error per sequence", "if axes == ALONE or (over_time and axes < PER_STEP) or (tokens[1] and mixed):", "if axes == ALONE or (over_time and axes < PER_STEP):"),
+    ("columns: batch sum: a token per step with an error per sequence", "if axes == ALONE or (tokens[1] and mixed):", "if axes == ALONE:"),
 )  # fmt: skip
 
 MUTANTS = [*ARITHMETIC, *TIMES, *SHAPES, *BATCHES]

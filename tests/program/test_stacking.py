@@ -32,7 +32,7 @@ def outer(text: str) -> Op:
     return operation(text)
 
 
-GRADIENT = {"W": "d_W", "X": "d_X", "Y": "d_Y", "U": "d_U", "V": "d_V", "P": "d_P", "p": "d_p", "q": "d_q", "r": "d_r"}
+GRADIENT = {"W": "d_W", "X": "d_X", "Y": "d_Y", "U": "d_U", "V": "d_V", "P": "d_P", "Q": "d_Q", "p": "d_p", "q": "d_q", "r": "d_r"}
 
 
 def run(*ops: Op, gradient: tuple[Op, ...] = (), more: dict | None = None, kind: str = "scan →") -> Stacked:
@@ -225,14 +225,15 @@ def test_one_error_of_two_results_lies_in_one_place():
 
 
 def test_errors_that_lie_in_another_order_are_no_rows_of_a_stack():
-    """Two stacks whose results have the same errors, in opposite orders: the errors lie as the first wants them."""
-    ops = (*TWO, affine("s = affine(Y, x[t], P, c[t-1], r)"))
-    rows = [*GRADIENTS, "d_Y = outer_sum(d_a[t], x[t])", "d_P = outer_sum(d_a[t], c[t-1])", "d_r = sum_all(d_a[t])"]
-    found = run(*ops, gradient=tuple(map(operation, rows)))
-    second = next(s for s in found.stacks if s.results == ("s",))
-    assert found.merged["d_W"] == "%d_weights" and found.merged["d_Y"] == f"%d_{second.name[1:]}"
-    (op,) = (op for st in found.gradient for op in st.ops if op.out == found.merged["d_Y"])
-    assert op.args[0] == Ref("d_a", 0)
+    """Two stacks whose results have the same errors, in opposite orders: they lie as the first wants them."""
+    inputs = affine("a = affine(W, x[t])"), affine("b = affine(X, x[t])")
+    states = affine("c = affine(P, h[t-1])"), affine("s = affine(Q, h[t-1])")
+    first = ["d_W = outer_sum(d_a[t], x[t])", "d_X = outer_sum(d_b[t], x[t])"]
+    alike = ["d_P = outer_sum(d_a[t], h[t-1])", "d_Q = outer_sum(d_b[t], h[t-1])"]
+    crossed = ["d_P = outer_sum(d_b[t], h[t-1])", "d_Q = outer_sum(d_a[t], h[t-1])"]
+    assert {"d_P", "d_W"} <= set(run(*inputs, *states, gradient=tuple(map(operation, [*first, *alike]))).merged)
+    found = run(*inputs, *states, gradient=tuple(map(operation, [*first, *crossed])))
+    assert [s.results for s in found.stacks] == [("a", "b"), ("c", "s")] and set(found.merged) == {"d_W", "d_X"}
 
 
 def test_gradients_stand_behind_what_they_sum():
@@ -276,6 +277,17 @@ def test_parameters_that_lie_elsewhere_are_read_there():
     shared = (TWO[0], affine("b = affine(W, x[t], V, h[t-1], q)"))
     both = turned("s = affine(U, d_a[t+1], V, d_b[t+1])")
     assert through(both, ops=shared) == [str(both)]
+
+
+def test_a_stack_that_owns_no_parameters_gives_no_parts():
+    """U lies twice in the second stack, which is therefore no part of the parameters; d_a lies as its first row does."""
+    owned = affine("a = affine(W, x[t])"), affine("b = affine(X, x[t])")
+    mixed = affine("c = affine(U, h[t-1], V, s[t-1])"), affine("%1 = affine(P, h[t-1], U, s[t-1])")
+    errors = tuple(map(operation, ["d_W = outer_sum(d_a[t], x[t])", "d_X = outer_sum(d_b[t], x[t])"]))
+    back = turned("%2 = affine(V, d_a[t+1])")
+    found = run(*owned, *mixed, gradient=(*errors, back))
+    assert [s.owned for s in found.stacks] == [True, False] and found.places["d_a"].rows == found.stacks[1].rows[0]
+    assert back in found.gradient[0].ops
 
 
 # ---------------------------------------------------------------- the order of the rows
