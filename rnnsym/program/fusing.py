@@ -102,8 +102,6 @@ def _joined(op: Op, other: Op, cells: Mapping[str, Cell]) -> Op | None:
     is_shared = False
     for a, b in zip(op.args, other.args, strict=True):
         if a == b:
-            if isinstance(a, Ref) and (cells[a.name].rank > 1 or a.turned):
-                return None
             is_shared = is_shared or (isinstance(a, Ref) and cells[a.name].rank == 1)
             args.append(a)
             continue
@@ -111,20 +109,10 @@ def _joined(op: Op, other: Op, cells: Mapping[str, Cell]) -> Op | None:
         if grown is None:
             return None
         args.append(grown)
-    if (groups > 1 and not is_shared) or (is_shared and not same_size(each, next_rows[1] - next_rows[0])):
-        return None
-    if is_shared and groups == 1 and any(_is_longer(a, each, cells) for a, b in zip(op.args, other.args, strict=True) if a == b):
+    if is_shared and not same_size(each, next_rows[1] - next_rows[0]):
         return None
     whole = _side_by_side(rows, next_rows)
     return replace(op, args=tuple(args), details=("into", whole, shift, groups + 1 if is_shared else 1, (*names, *others)))
-
-
-def _is_longer(operand: Operand, each, cells: Mapping[str, Cell]) -> bool:
-    """Whether a shared vector is not as long as one part: an operation that has grown without it."""
-    if not isinstance(operand, Ref) or cells[operand.name].rank != 1:
-        return False
-    length = operand.rows[1] - operand.rows[0] if operand.rows else cells[operand.name].shape[0]
-    return not same_size(length, each)
 
 
 def _side_by_side(first: Bounds, second: Bounds) -> Bounds:
@@ -132,7 +120,7 @@ def _side_by_side(first: Bounds, second: Bounds) -> Bounds:
 
 
 def _grown(a: Operand, b: Operand, rows: Bounds, next_rows: Bounds) -> Operand | None:
-    """An operand that lies beside the next one's, in the order of the results, and is as long as the result."""
+    """An operand that lies beside the next one's, in the order of the results, and is as long as the result (not shared by its parts)."""
     if not isinstance(a, Ref) or not isinstance(b, Ref) or a.rows is None or b.rows is None:
         return None
     if (a.name, a.delay, a.turned, a.columns) != (b.name, b.delay, b.turned, b.columns):

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import sympy
+from stages import arrays
+from stages import stage as made
 
 from rnnsym.backends.planned import plan_of
 from rnnsym.errors import InternalError
 from rnnsym.program.checking import check, check_pool
 from rnnsym.program.ops import PER_STEP, Cell, Op, Ref, Stage
+from rnnsym.program.phases import Phase
 from rnnsym.program.planning import Plan
 from rnnsym.program.stacking import Place
 from rnnsym.program.storage import Storage
@@ -37,7 +40,7 @@ def edited(plan: Plan, stage: Stage, ops: list[Op]) -> Plan:
     return replace(plan, forward=side(plan.forward), gradient=side(plan.gradient))
 
 
-def stages(plan: Plan) -> list[Stage]:
+def stages_of(plan: Plan) -> list[Stage]:
     return [stage for phase in (*plan.forward, *plan.gradient) for stage in phase.stages]
 
 
@@ -53,9 +56,9 @@ def objects(plan: Plan) -> bool:
 def test_every_plan_passes_and_no_write_can_be_left_out(name):
     plan = plan_of(system_of(name))
     checked(plan)
-    read = {ref.name for stage in stages(plan) for op in stage.ops for ref in op.reads if ref.delay is not None}
+    read = {ref.name for stage in stages_of(plan) for op in stage.ops for ref in op.reads if ref.delay is not None}
     missed, tried = [], 0
-    for stage in stages(plan):
+    for stage in stages_of(plan):
         for op in stage.ops:
             if plan.cells[op.out].axes == PER_STEP and op.out in read and not op.place and op.function != "mark":
                 tried += 1
@@ -67,7 +70,7 @@ def test_every_plan_passes_and_no_write_can_be_left_out(name):
 @pytest.mark.parametrize("name", ["lstm", "gru", "narx", "mlstm"])
 def test_an_operation_before_what_it_reads_is_seen(name):
     plan, missed, tried = plan_of(system_of(name)), [], 0
-    for stage in stages(plan):
+    for stage in stages_of(plan):
         for k, op in enumerate(stage.ops):
             reads = {ref.name for ref in op.reads if ref.delay == 0}
             first = next((j for j, other in enumerate(stage.ops[:k]) if other.out in reads and other.out != op.out), None)
@@ -81,7 +84,7 @@ def test_an_operation_before_what_it_reads_is_seen(name):
 
 def test_a_place_over_a_value_that_is_still_read_is_seen():
     plan = plan_of(system_of("lstm"))
-    squashed = next(op.out for op in stages(plan)[0].ops if str(op).endswith("tanh(c[t])") or op.args == (Ref("c", 0),))
+    squashed = next(op.out for op in stages_of(plan)[0].ops if str(op).endswith("tanh(c[t])") or op.args == (Ref("c", 0),))
     places = {**plan.storage.places, squashed: plan.storage.places["o"]}
     with pytest.raises(InternalError, match=r"(?s)E998.*`h = multiply\(o\[t\], .*after .* was written in its place"):
         checked(replace(plan, storage=replace(plan.storage, places=places)))
@@ -112,6 +115,42 @@ def test_a_room_for_two_values_that_are_both_needed_is_seen():
     check_pool(ops, {"%1": "part", "%2": "part_2", "%3": "part"}, {})  # written over an operand: nobody reads it again
     with pytest.raises(InternalError, match=r"(?s)E998.*`%3 = add\(%1\[t\], %2\[t\]\)` reads `%1\[t\]`, in whose place `%2` lies"):
         check_pool(ops, {"%1": "part", "%2": "part", "%3": "part_2"}, {})
+
+
+# ---------------------------------------------------------------- loops in stretches, written by hand
+
+
+def refuses(*stages: Stage, places: dict[str, Place] | None = None) -> bool:
+    """Whether one loop of these stages, walked together, is no plan."""
+    cells = arrays("x", "a", "b", "h", "s", "u")
+    try:
+        check([Phase(1, stages)], [], cells, [], Storage(places=places or {}), {"x"})
+    except InternalError as bug:
+        return bug.code == "E998"
+    return False
+
+
+def test_a_stage_does_not_see_what_a_later_one_computes_in_its_own_stretch():
+    early, late = made("scan →", "h = add(s[t-1], h[t-1])"), made("map", "s = tanh(x[t])")
+    assert refuses(early, late) and not refuses(late, early)
+
+
+def test_a_stage_sees_what_later_ones_wrote_in_the_stretch_before():
+    state, over = made("scan →", "a = add(x[t], a[t-1])"), made("map", "u = tanh(a[t])")
+    assert not refuses(state, over) and refuses(state, over, places={"u": Place("a")})
+
+
+def test_a_step_that_the_loop_has_not_come_to_is_there_only_if_a_map_computed_it_before():
+    ahead = made("scan →", "h = add(a[t+1], h[t-1])")
+    assert refuses(made("scan →", "a = tanh(x[t])"), ahead) and not refuses(made("map", "a = tanh(x[t])"), ahead)
+    assert refuses(ahead, made("map", "a = tanh(x[t])"))
+
+
+def test_values_of_different_steps_in_one_array_do_not_meet():
+    rows = made("scan →", "a = tanh(x[t])", "b = exp(x[t])", "h = add(a[t], h[t-1])")
+    assert not refuses(rows, places={"a": Place("s"), "b": Place("s", None, 1)}) and refuses(
+        rows, places={"a": Place("s"), "b": Place("s")}
+    )
 
 
 def test_storage_is_what_the_checker_reads():

@@ -50,6 +50,7 @@ APART = {
     "order": ("i = tanh(b[t])", "f = tanh(a[t])"),
     "no neighbours": ("i = tanh(a[t])", "o = tanh(c[t])"),
     "no neighbours among operands": ("i = tanh(a[t])", "f = tanh(c[t])"),
+    "no neighbours among results": ("i = tanh(s[t])", "o = tanh(s[t])"),
     "arrays": ("i = add(a[t], x[t])", "f = add(b[t], s[t])"),
     "occasions": ("i = tanh(a[t])", operation("f = tanh(b[t])", guard=WITH_TARGET)),
     "results of different arrays": ("a = tanh(x[t])", "f = tanh(x[t])"),
@@ -61,12 +62,27 @@ def test_what_is_not_alike_stays_apart(reason):
     assert len(result(*APART[reason])) == 2
 
 
-def test_a_shared_matrix_and_parts_of_unequal_length_stay_apart():
-    assert len(result("i = scale(W, a[t])", "f = scale(W, b[t])")) == 2
+def test_operands_of_different_arrays_stay_apart():
+    places = {**PARTS, "b": Place("%other", (N, 2 * N))}
+    assert len(result("i = tanh(a[t])", "f = tanh(b[t])", places=places, cells=CELLS | arrays("%other", kind="slab", shape=(2 * N,)))) == 2
+
+
+def test_parts_of_unequal_length_share_no_vector():
     places = {"a": Place("%in", (0, N)), "b": Place("%in", (N, N + M)), "i": Place("%out", (0, N)), "f": Place("%out", (N, N + M))}
     assert result("i = tanh(a[t])", "f = tanh(b[t])", places=places) == ["%out[0:m + n]x1 = tanh(%in[t][0:m + n])"]
     assert len(result("i = add(q[t], a[t])", "f = add(q[t], b[t])", places=places)) == 1
     assert len(result("i = add(s[t], a[t])", "f = add(s[t], b[t])", places=places)) == 2
+
+
+def test_what_parts_share_does_not_grow_with_the_next():
+    """Two parts share s; the third has its neighbour u instead."""
+    cells = CELLS | arrays("u", "v") | arrays("%shared", kind="slab", shape=(2 * N,))
+    places = {**PARTS, "s": Place("%shared", (0, N)), "u": Place("%shared", (N, 2 * N))}
+    pair = "%out[0:2*n]x2 = multiply(%shared[t][0:n], %in[t][0:2*n])"
+    rows = ["i = multiply(s[t], a[t])", "f = multiply(s[t], b[t])", "o = multiply(u[t], c[t])"]
+    assert result(*rows, places=places, cells=cells) == [pair, "o = multiply(u[t], c[t])"]
+    rows = ["i = clip(v[t], s[t], a[t])", "f = clip(v[t], s[t], b[t])", "o = clip(v[t], u[t], c[t])"]
+    assert len(result(*rows, places=places, cells=cells)) == 2
 
 
 def test_results_of_different_steps_stay_apart():
