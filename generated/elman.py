@@ -937,7 +937,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out
@@ -1544,4 +1546,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:4ef01ea0468c1c53f2a110929cbdf0169254dcb8397d9e696a8b0b7cadc2d309
+# rnnsym-seal: sha256:2d4eade93e45efe88f1e761de1591a21fa0d76255387b681cb2dbd2af2dfe568

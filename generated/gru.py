@@ -977,7 +977,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out
@@ -1815,4 +1817,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:af8a7e5a8d7e45a00c187bed1acaa1a98372db27ae6c6085a4078b08ce996746
+# rnnsym-seal: sha256:302595684d485854471ed0b1d4012dbe51421fec1a3a116ab0cbc748d79cedbf

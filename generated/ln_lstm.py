@@ -1001,7 +1001,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out
@@ -2317,4 +2319,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:d63b84b9f28b7b3b08a65f27459ffdf728d46eb50797ba234964588737fe79c7
+# rnnsym-seal: sha256:cda434e661a354c0d03c9b8fc7cfff7834efcbe913d2f3a2cb0794edaba57cbe

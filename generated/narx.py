@@ -833,7 +833,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out
@@ -1544,4 +1546,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8fb3afd9b63a7c61629bbcc4b5906cc59f7e6ab174542d684da0b3fb6689b2fd
+# rnnsym-seal: sha256:902b36b2f9cf761e887069495bd0b380171a22e5b3b3e075e532e1cfc1b29fd0

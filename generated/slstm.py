@@ -1024,7 +1024,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out
@@ -2119,4 +2121,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:e915de52540571cea2d32194a5e3f6ef101f5ed4e9c7b2d6fbef3b4f3a5d41ac
+# rnnsym-seal: sha256:55da85d3fb1d70a717c16f5288805cebf6fb89fc7b10da123ae7b7b1a819fd75

@@ -1003,7 +1003,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out
@@ -2215,4 +2217,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:228c54108105e63d8655173ccbbf9a1981d5480ae19a986ff353daa512557c41
+# rnnsym-seal: sha256:126040c98315b3bb2efa113db5444217dbc4e994beb254447a4246079cde4d0f

@@ -237,7 +237,9 @@ def features_first(u: Any, lead: int) -> Any:
 
 def flatten(u: NDArray, out: NDArray) -> NDArray:
     """Vectors (T, n, B) as (n, T, B), into an array; the numbers of a row at a step move as one."""
-    if u.size:
+    if u.strides[2] != u.itemsize:  # a view of what the caller gave, (T, B, n)
+        np.copyto(out, u.swapaxes(0, 1))
+    elif u.size:
         item = f"V{u.itemsize * u.shape[2]}"
         out.view(item)[..., 0] = u.view(item)[..., 0].T
     return out

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rnnsym
+from rnnsym.backends.live import compile_module
 from rnnsym.backends.numpy_module import generate
 from rnnsym.live import compile_with_kernels
 
@@ -123,3 +124,17 @@ def test_what_a_call_gave_stays_when_its_workspace_is_used_again():
     copies = [np.array(value) for value in first]
     call(module, params, 6, 3, work, seed=1, wrt=("x", "initial"))
     assert all(np.array_equal(a, b) for a, b in zip(first, copies, strict=True))
+
+
+def test_data_read_at_earlier_steps_meet_the_gradient_of_a_constant():
+    text = (
+        "d: target[n_y]\nx: vector[n]\nW: constant[n, n_y]\nx[t] = tanh(W @ d[t-1] + a * x[t-1])\nloss[t] = squared_error(d[t], V @ x[t])\n"
+    )
+    system, rng = rnnsym.parse(text, "fed_back"), np.random.default_rng(0)
+    data = {"d": rng.standard_normal((5, 2, 3)), "W": rng.standard_normal((4, 3))}
+    found = {}
+    for level in (0, 1):
+        module = compile_module(rnnsym.generate(system, level=level), f"fed_back_{level}")
+        params = module.init_params(n=4, n_y=3, rng=0, dtype=np.float64)
+        found[level] = module.loss_and_grads(params, **data, wrt="W")[1].constants["W"]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
