@@ -29,12 +29,16 @@ Delay: TypeAlias = int | str | sympy.Expr  # k for u[t+k]; SUM; the fixed time o
 
 @dataclass(frozen=True)
 class Flow:
-    """A value as a reader takes it. `through` are the matrices on the way, or for an error the quantities whose errors travel."""
+    """A value as a reader takes it. `through` are the matrices on the way, or for an error the quantities whose errors travel.
+
+    `start` is the time outside 1 … T at which the reader's value is made of it: 0 in `v[0] = h[T]`; None for a reader's own equation.
+    """
 
     source: str
     target: str
     delay: Delay
     through: tuple[Basic, ...] = ()
+    start: sympy.Expr | None = None
 
     @property
     def steps(self) -> int:
@@ -59,9 +63,16 @@ class Skeleton:
         return {d.name: d for d in found if not d.is_boundary and d.name in self.running}
 
     @cached_property
+    def starts(self) -> tuple[Definition, ...]:
+        """The equations of values outside 1 … T that are made of running values."""
+        read = {d.key: [r for r in reads(d.rhs) if r.name in self.running] for d in self.system.boundaries}
+        return tuple(d for d in self.system.boundaries if read[d.key])
+
+    @cached_property
     def carried(self) -> frozenset[str]:
         """The names that another step reads, or the whole: h[t-1], h[T], total(h[t])."""
-        return frozenset(read.name for d in self.definitions.values() for read in reads(d.rhs) if _delay_of(read) != 0) & self.running
+        readers = (*self.definitions.values(), *self.starts)
+        return frozenset(read.name for d in readers for read in reads(d.rhs) if _delay_of(read) != 0) & self.running
 
     def is_static(self, name: str) -> bool:
         return not self.system.by_name[name].timed
@@ -111,6 +122,11 @@ class Skeleton:
             inner[name] = tuple(Flow(source, name, delay, tuple(through)) for (source, delay), through in found.items())
             if name in self.kept:
                 yield from inner[name]
+        for start in self.starts:  # what they read is static, or taken from another step or all of them: it is kept
+            matrices = _matrices(start.rhs, self.running)
+            for read in reads(start.rhs):
+                if read.name in self.running and start.name in self.kept:
+                    yield Flow(read.name, start.name, _delay_of(read), matrices.get(read.quantity, ()), start.lhs.time)
 
     @cached_property
     def rows(self) -> tuple[str, ...]:
@@ -193,22 +209,23 @@ def _error_flows(skeleton: Skeleton, derivation: Derivation) -> Iterator[Flow]:
     """
     owners = _owners(skeleton, derivation.prepared)
     joined = derivation.adjoint
-    forward = {(f.source, f.target, f.delay) for f in skeleton.flows}
-    found: dict[tuple[str, str, Delay], dict[str, None]] = {}
+    forward = {(f.source, f.target, f.delay, f.start) for f in skeleton.flows}
+    found: dict[tuple[str, str, Delay, sympy.Expr | None], dict[str, None]] = {}
     for name, contributions in joined.contributions.items():
         for contribution in contributions if name in owners else ():
             reader = contribution.reader.name
+            start = contribution.reader.lhs.time if contribution.reader.is_boundary else None
             for delay in _delays(contribution, name):
-                ways = [(s, v, _composed(delay, d)) for s, _ in owners[name] for v, d in owners.get(reader, ())]
+                ways = [(s, v, _composed(delay, d), start if k is None else k) for s, *_ in owners[name] for v, d, k in owners.get(reader, ())]
                 taken = [way for way in ways if way in forward]
-                if not taken and not any(s == v and k == 0 for s, v, k in ways):
+                if not taken and not any(s == v and k == 0 for s, v, k, _ in ways):
                     taken = ways[:1]
                 for way in taken:
                     found.setdefault(way, {})[reader if len(taken) == 1 else way[1]] = None
-    for (source, target, delay), readers in found.items():
+    for (source, target, delay, start), readers in found.items():
         told = next(iter(readers)) if len(readers) == 1 else target
         has_error = told in joined.errors and told not in LOSSES
-        yield Flow(source, target, delay, (derivation.prepared.quantity(told),) if has_error else ())
+        yield Flow(source, target, delay, (derivation.prepared.quantity(told),) if has_error else (), start)
 
 
 def _delays(contribution: Contribution, name: str) -> Iterator[Delay]:
@@ -223,20 +240,23 @@ def _composed(delay: Delay, onward: Delay) -> Delay:
     return delay if onward == 0 else onward
 
 
-def _owners(skeleton: Skeleton, prepared: System) -> dict[str, tuple[tuple[str, Delay], ...]]:
-    """In whose nodes each value of the prepared System is told, lowest first, and how these take it: its own, or those that read it."""
+def _owners(skeleton: Skeleton, prepared: System) -> dict[str, tuple[tuple[str, Delay, sympy.Expr | None], ...]]:
+    """In whose nodes each value of the prepared System is told, lowest first, how these take it, and for which start: its own, or those
+    that read it."""
     height = {name: i for i, name in enumerate(skeleton.rows)}
-    owners: dict[str, tuple[tuple[str, Delay], ...]] = {}
+    owners: dict[str, tuple[tuple[str, Delay, sympy.Expr | None], ...]] = {}
     order = [d for component in prepared.components for d in component.definitions if not d.is_boundary]
     for definition in reversed(order):
         name = definition.name
         if name in height:
-            owners[name] = ((name, 0),)
+            owners[name] = ((name, 0, None),)
             continue
-        found: dict[tuple[str, Delay], None] = {}
+        found: dict[tuple[str, Delay, sympy.Expr | None], None] = {}
         for reader in dict.fromkeys(d for d, _ in prepared.readers[name]):
             for read in reads(reader.rhs):
                 if read.name == name:
-                    found.update(dict.fromkeys((v, _composed(_delay_of(read), d)) for v, d in owners.get(reader.name, ())))
+                    start = reader.lhs.time if reader.is_boundary else None
+                    ways = owners.get(reader.name, ())
+                    found.update(dict.fromkeys((v, _composed(_delay_of(read), d), start if k is None else k) for v, d, k in ways))
         owners[name] = tuple(sorted(found, key=lambda way: height[way[0]]))
     return owners

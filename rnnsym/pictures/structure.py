@@ -27,6 +27,7 @@ def structure(system: System, names: Names | None = None) -> Drawing:
     folding = _Folding(cast)
     parts = lay_out(cast.rows, 5, folding.cells(), folding.rungs(), folding.strands())
     text = "From bottom to top " + ", ".join(cast.rows[::-1]) + ". Small squares hold values of earlier (−) or later (+) steps."
+    text += " Dashed lines lead to values before the first step or after the last one." if folding.has_starts else ""
     return cropped(f"{system.name}-structure", f"Structure of {system.name}", text, parts.shapes, parts.edges, parts.labels, parts.dots)
 
 
@@ -36,11 +37,20 @@ class _Folding:
         self.flows = cast.skeleton.flows
         self.beside = cast.neighbours(cast.timed) | cast.neighbours(cast.after) | cast.neighbours(cast.before)
 
+    @property
+    def has_starts(self) -> bool:
+        return any(flow.start is not None for flow in self.flows)
+
     def _column(self, name: str) -> int:
         return MAIN if name in self.cast.timed else AFTER if name in self.cast.after else BEFORE
 
     def _is_rung(self, flow: Flow) -> bool:
-        return flow.delay == 0 and self._column(flow.source) == self._column(flow.target) and (flow.source, flow.target) in self.beside
+        return (
+            flow.delay == 0
+            and flow.start is None
+            and self._column(flow.source) == self._column(flow.target)
+            and (flow.source, flow.target) in self.beside
+        )
 
     def cells(self) -> Iterator[Cell]:
         for name in self.cast.rows:
@@ -83,7 +93,7 @@ class _Folding:
             for delay in dict.fromkeys(f.delay for f in group):
                 some = [f for f in group if f.delay == delay]
                 out = Port(source, side, f"out {towards} {delay}", self.cast.pull(source, some[0].target) - 0.3)
-                targets = [self._reader(f, towards, f"at {delay}") for f in some]
+                targets = [self._reader(f, towards, f"at {delay}" if f.start is None else f"at {delay} for {f.start}") for f in some]
                 passes = [(c, self._passing(source, out, targets)) for c in _between(start, targets)]
                 yield Strand(f"{source} {side} {towards} {delay}", "forward", (End(start, out),), tuple(targets), tuple(passes))
 
@@ -94,7 +104,7 @@ class _Folding:
     def _reader(self, flow: Flow, side: str, role: str) -> End:
         label = taken_as(self.cast.names, flow, self.cast.label(flow, "forward", t))
         port = Port(flow.target, side, f"in {flow.source} {role}", self.cast.pull(flow.target, flow.source))
-        return End(self._column(flow.target), port, label)
+        return End(self._column(flow.target), port, label, dashed=flow.start is not None)
 
     def _through(self, source: str, flows: list[Flow], word: str) -> Iterator[Strand]:
         """A chain of delays beside a value: out of the value, down through one square after the other, back to the readers after each."""

@@ -16,7 +16,7 @@ from rnnsym.algebra.system import System
 from rnnsym.algebra.tensor import T, t
 from rnnsym.derivation.derivation import Derivation
 from rnnsym.documents.derivation_document import derivation_names
-from rnnsym.documents.mathematics import Operator, row
+from rnnsym.documents.mathematics import Operator, row, separated
 from rnnsym.documents.names import Names
 from rnnsym.pictures.cast import Cast, fixed_time, is_lag, is_lead, lags
 from rnnsym.pictures.columns import Cell, End, Port, Rung, Strand, lay_out
@@ -86,9 +86,19 @@ class _Unfolding:
         for column in ("before", "after"):
             for name in getattr(self.cast, column):
                 yield self.cast.cell(self.at[column], name)
-        fixed = dict.fromkeys((f.source, fixed_time(f)) for f in self.cast.skeleton.flows if fixed_time(f) is not None)
+        yield from self._fixed_cells()
+
+    def _fixed_cells(self) -> Iterator[Cell]:
+        """Values of one step, in the columns where time goes on: those that are read at it, and those that are made for it."""
+        flows = self.cast.skeleton.flows
+        fixed = [(f.source, fixed_time(f)) for f in flows] + [(f.target, f.start) for f in flows]
+        found: dict[tuple[str, int], dict[sympy.Expr, None]] = {}
         for name, time in fixed:
-            yield self.cast.cell(self.at[self._column_of(time)], name, time)
+            if time is not None:
+                found.setdefault((name, self._column_of(time)), {})[time] = None
+        for (name, column), times in found.items():
+            cells = [self.cast.cell(self.at[column], name, time) for time in sorted(times, key=lambda time: time.subs(T, 0))]
+            yield replace(cells[0], label=separated([cell.label for cell in cells]))
 
     def _column_of(self, time: sympy.Expr) -> int:
         return EDGE if time.has(T) else -EDGE
@@ -96,8 +106,12 @@ class _Unfolding:
     def _columns_of(self, name: str) -> tuple[int | str, ...]:
         return STEPS if name in self.cast.timed else ("after",) if name in self.cast.after else ("before",)
 
+    def _targets(self, flow: Flow) -> tuple[int | str, ...]:
+        """The columns in which a flow arrives."""
+        return self._columns_of(flow.target) if flow.start is None else (self._column_of(flow.start),)
+
     def _is_rung(self, flow: Flow) -> bool:
-        same = self._columns_of(flow.source) == self._columns_of(flow.target)
+        same = self._columns_of(flow.source) == self._targets(flow)
         return flow.delay == 0 and same and (flow.source, flow.target) in self.beside
 
     def rungs(self) -> Iterator[Rung]:
@@ -161,7 +175,8 @@ class _Unfolding:
         """The end of a flow at its reader, with its label."""
         pull = self.cast.pull(flow.target, flow.source)
         port = self._port(kind, flow.target, side, f"{role} {flow.source}", pull)
-        return End(self.at[column], port, self.cast.label(flow, kind, t + column if isinstance(column, int) else None))
+        time = flow.start if flow.start is not None else t + column if isinstance(column, int) else None
+        return End(self.at[column], port, self.cast.label(flow, kind, time))
 
     def _at_once(self, kind: str, source: str, flows: list[Flow]) -> Iterator[Strand]:
         """Reads at the same step that pass by other rows, and reads of static values."""
@@ -176,14 +191,14 @@ class _Unfolding:
             return
         start = "before" if source in self.cast.before else "after"
         side, towards = ("right", "left") if start == "before" else ("left", "right")
-        inner = [f for f in flows if self._columns_of(f.target) == (start,)]
+        inner = [f for f in flows if self._targets(f) == (start,)]
         outer = [f for f in flows if f not in inner]
         out = self._port(kind, source, "left", "out", -0.5)
         yield from self._strand(
             kind, f"{source} beside", [End(self.at[start], out)], [self._reader(kind, f, start, "left", "now") for f in inner]
         )
         out = self._port(kind, source, side, "rail", height=8.0 if kind == "error" else 0.0)
-        targets = [self._reader(kind, f, column, towards, "static") for f in outer for column in self._columns_of(f.target)]
+        targets = [self._reader(kind, f, column, towards, "static") for f in outer for column in self._targets(f)]
         yield from self._strand(kind, f"{source} rail", [End(self.at[start], out)], targets, self._between(self.at[start], targets, out))
 
     def _between(self, start: int, targets: list[End], port: Port) -> list[tuple[int, Port]]:
@@ -249,14 +264,16 @@ class _Unfolding:
                 continue
             here = [f for f in flows if f.delay == time]
             start = self._column_of(time)
-            later = [f for f in here if start < 0 or f.target not in self.cast.timed]
-            earlier = [f for f in here if f not in later]
-            for side, towards, group in (("right", "left", later), ("left", "right", earlier)):
+            beside = [f for f in here if self._targets(f) == (start,)]
+            later = [f for f in here if f not in beside and (start < 0 or f.target not in self.cast.timed)]
+            earlier = [f for f in here if f not in beside and f not in later]
+            inner = "right" if start < 0 else "left"
+            for side, towards, group in (("right", "left", later), ("left", "right", earlier), (inner, inner, beside)):
                 out = self._port(kind, source, side, f"at {time}", -0.5)
-                columns = [(f, column) for f in group for column in self._columns_of(f.target)]
+                columns = [(f, column) for f in group for column in self._targets(f)]
                 targets = [self._reader(kind, f, column, towards, f"at {time}") for f, column in columns]
                 passes = self._between(self.at[start], targets, self._slot(kind, f"{source} at {time}")) if targets else []
-                yield from self._strand(kind, f"{source} at {time} {side}", [End(self.at[start], out)], targets, passes)
+                yield from self._strand(kind, f"{source} at {time} {side} {towards}", [End(self.at[start], out)], targets, passes)
 
     def _of_all_steps(self, kind: str, source: str, flows: list[Flow]) -> Iterator[Strand]:
         """Sums over time: every step joins a rail."""
@@ -265,7 +282,8 @@ class _Unfolding:
         slot = self._slot(kind, f"{source} sum")
         out = self._port(kind, source, "right", "sum", -0.6)
         sources = [End(self.at[k], out) for k in STEPS] + [End(self.at[-EDGE], _on(slot, "right"), dashed=True)]
-        targets = [self._reader(kind, f, column, "left", "sum") for f in flows for column in self._columns_of(f.target)]
+        readers = [(f, column) for f in flows for column in self._targets(f)]
+        targets = [self._reader(kind, f, column, "right" if column == -EDGE else "left", "sum") for f, column in readers]
         columns = [*targets, End(self.at[EDGE], slot)]  # the rail takes in the last step's value behind that step
         yield from self._strand(kind, f"{source} sum", sources, targets, self._between(self.at[-EDGE], columns, slot))
 

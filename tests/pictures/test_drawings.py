@@ -129,6 +129,20 @@ def test_errors_travel_against_the_values():
     assert all(edge.points[0][0] > edge.points[-1][0] for edge in errors)
 
 
+def test_a_decoder_starts_from_the_encoder_s_last_step_and_sends_its_error_back_there():
+    system = parse(
+        "x: input[n]\ny: target[n]\nh: vector[n]\ns: vector[n]\nh[t] = tanh(W @ x[t] + U @ h[t-1])\ns[0] = h[T]\n"
+        "s[t] = tanh(S @ s[t-1])\nloss[t] = squared_error(y[t], s[t])\n"
+    )
+    drawing = backpropagation(derive(system))
+    last, first = max(n.x for n in drawing.nodes if n.key.startswith("h ")), min(n.x for n in drawing.nodes if n.key.startswith("s "))
+    (value,) = (edge.points for edge in drawing.edges if edge.net.startswith("forward h at T"))
+    (error,) = (edge.points for edge in drawing.edges if edge.net.startswith("error h at T"))
+    assert first < value[-1][0] < first + 40 and last - 40 < value[0][0] < last
+    assert first < error[0][0] < first + 40 and last - 40 < error[-1][0] < last
+    assert [edge.dashed for edge in structure(system).edges if edge.net.startswith("h right")] == [True]
+
+
 def test_no_error_travels_where_no_gradient_flows():
     system = parse(
         "x: input[n]\ny: target[n]\nh: vector[n]\nh[t] = tanh(W @ x[t] + U @ stop_gradient(h[t-1]))\nloss[t] = squared_error(y[t], h[t])\n"

@@ -48,6 +48,55 @@ s[0]=h[T]
 s[t]=tanh(S@s[t-1]+E@h[T])
 loss[t]=squared_error(y[t],s[t])
 """,
+    "a decoder from the last state alone": """
+x: input[n]
+y: target[n]
+h: vector[n]
+s: vector[n]
+h[t]=tanh(W@x[t]+U@h[t-1])
+s[0]=h[T]
+s[t]=tanh(S@s[t-1]+c)
+loss[t]=squared_error(y[t],s[t])
+""",
+    "a decoder from both ends of an encoder in both directions": """
+x: input[n]
+y: target[n]
+h: vector[n]
+g: vector[n]
+s: vector[n]
+k: vector[n]
+h[t]=tanh(W@x[t]+U@h[t-1])
+g[t]=tanh(D@x[t]+E@g[t+1])
+s[0]=tanh(A@h[T]+B@g[1])
+k[0]=g[1]
+s[t]=tanh(S@s[t-1]+k[t])
+k[t]=tanh(R@s[t-1]+F@k[t-1])
+loss[t]=squared_error(y[t],s[t])
+""",
+    "a decoder that runs backwards from the mean and the last state": """
+x: input[n]
+h: vector[n]
+M: matrix[n,n]
+z: input[n]
+h[t]=tanh(W@x[t]+U@h[t-1])
+m=total(h[t])*0.1
+M[T+1]=outer(h[T],m)
+M[t]=0.5*M[t+1]+outer(x[t],z)
+loss[t]=squared_error(x[t],M[t]@u)
+loss=sum(h[1])
+""",
+    "starts from a sum over time, from data of the sequence, and at a lag": """
+x: input[n]
+z: input[n]
+h: vector[n]
+s: vector[n]
+h[0]=tanh(z)
+h[t]=tanh(W@x[t]+U@h[t-1])
+s[0]=tanh(total(h[t]))
+s[-1]=h[T]
+s[t]=tanh(S@s[t-1]+R@s[t-2])
+loss[t]=squared_error(x[t],s[t])
+""",
     "a mean over time that every step reads": """
 x: input[n]
 y: target[n]
