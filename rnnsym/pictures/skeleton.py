@@ -216,16 +216,17 @@ def _error_flows(skeleton: Skeleton, derivation: Derivation) -> Iterator[Flow]:
             reader = contribution.reader.name
             start = contribution.reader.lhs.time if contribution.reader.is_boundary else None
             for delay in _delays(contribution, name):
-                ways = [(s, v, _composed(delay, d), start if k is None else k) for s, *_ in owners[name] for v, d, k in owners.get(reader, ())]
+                told = [(v, _composed(delay, d), start if k is None else k) for v, d, k in owners.get(reader, ())]
+                ways = [(source, *way) for source, *_ in owners[name] for way in told]
                 taken = [way for way in ways if way in forward]
                 if not taken and not any(s == v and k == 0 for s, v, k, _ in ways):
                     taken = ways[:1]
                 for way in taken:
                     found.setdefault(way, {})[reader if len(taken) == 1 else way[1]] = None
     for (source, target, delay, start), readers in found.items():
-        told = next(iter(readers)) if len(readers) == 1 else target
-        has_error = told in joined.errors and told not in LOSSES
-        yield Flow(source, target, delay, (derivation.prepared.quantity(told),) if has_error else (), start)
+        teller = next(iter(readers)) if len(readers) == 1 else target
+        has_error = teller in joined.errors and teller not in LOSSES
+        yield Flow(source, target, delay, (derivation.prepared.quantity(teller),) if has_error else (), start)
 
 
 def _delays(contribution: Contribution, name: str) -> Iterator[Delay]:
