@@ -213,7 +213,8 @@ def outer_sum(a: NDArray, b: NDArray) -> NDArray:
 
 def columns(table: NDArray, classes: NDArray) -> NDArray:
     """The columns of a matrix that class numbers select; class -1 is the zero vector."""
-    return np.where((classes >= 0)[..., None], table.T[classes], 0)
+    found = table.T[classes]
+    return found if classes.size == 0 or classes.min() >= 0 else np.where((classes >= 0)[..., None], found, 0)
 
 
 def one_hot(classes: NDArray, count: int, dtype: Any = float) -> NDArray:
@@ -225,7 +226,12 @@ def scatter(a: NDArray, classes: NDArray, count: int) -> NDArray:
     """The sum of a b.T over all leading axes, b being one-hot vectors given as class numbers."""
     found = np.zeros((count, a.shape[-1]), a.dtype)
     known = classes >= 0
-    np.add.at(found, classes[known], a[known])
+    numbers, rows = classes[known], a[known]
+    if numbers.size:  # in the order of the classes, so that each is one stretch of rows
+        order = np.argsort(numbers, kind="stable")
+        numbers = numbers[order]
+        first = np.flatnonzero(np.diff(numbers, prepend=-1))
+        found[numbers[first]] = np.add.reduceat(rows[order], first, axis=0)
     return found.T
 
 

@@ -750,11 +750,12 @@ class PlannedBody:
         if function in ("log_softmax", "logsumexp"):
             return f"{self.function(function + '_rows')}({args[0]}, {features})"
         if function in ("sum", "mean"):
-            return f"{args[0]}.{function}({self._entries_axis(op, batched)})"
+            return self._summed(args[0], op.args[0], mean=function == "mean")
         if function == "norm":
-            return f"np.sqrt(np.square({args[0]}).sum({self._entries_axis(op, batched)}))"
+            return f"np.sqrt({self._summed(f'np.square({args[0]})', op.args[0])})"
         if function == "dot":
-            return f"np.multiply({args[0]}, {args[1]}).sum({features})"
+            column = op.args[0] if self._axes(op.args[0]) > ALONE else op.args[1]
+            return self._summed(f"np.multiply({args[0]}, {args[1]})", column)
         if function == "concat":
             return self._concatenated(op, args, batched)
         if function == "roll":
@@ -820,8 +821,32 @@ class PlannedBody:
     def _operand_rank(self, operand: Operand) -> int:
         return 0 if isinstance(operand, Amount) else self.cells[operand.name].rank
 
-    def _entries_axis(self, op: Op, batched: bool) -> str:
-        inner = op.args[0]
+    def _summed(self, text: str, operand: Operand, out: str = "", mean: bool = False) -> str:
+        """The sum or mean of entries; over the features of vectors side by side as a product, which is sooner done."""
+        ones = self.ones(operand, mean)
+        into = f", out={out}" if out else ""
+        if ones:
+            return f"{ones}.dot({text}{into})" if self.kind == "scan" else f"np.matmul({ones}, {text}{into})"
+        axis = self._entries_axis(operand)
+        if out:
+            return f"np.{'mean' if mean else 'add.reduce'}({text}, axis={axis}, out={out})"
+        return f"{text}.{'mean' if mean else 'sum'}({axis})"
+
+    def ones(self, operand: Operand, mean: bool) -> str:
+        """A vector of ones, or of the shares of a mean, by which a vector per sequence is summed; "" for anything else."""
+        if not isinstance(operand, Ref) or self.kind == "static":
+            return ""
+        cell, length = self.cells[operand.name], self._length(operand)
+        if cell.rank != 1 or cell.axes == ALONE or cell.entries != "number" or length is None:
+            return ""
+        key = ("ones", length, mean)
+        if key not in self.views:
+            count = self.size(length)
+            text = f"np.full({count}, 1 / {f'({count})' if ' ' in count else count}, dtype)" if mean else f"np.ones({count}, dtype)"
+            self.views[key] = (self.fresh("shares" if mean else "ones"), text)
+        return self.views[key][0]
+
+    def _entries_axis(self, inner: Operand) -> str:
         own = self._axes(inner) > ALONE
         if self._operand_rank(inner) == 1:
             return "-2" if own else "-1"
@@ -986,11 +1011,10 @@ def _affine(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> l
 
 
 def _sum(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
-    inner = body.text(op.args[0], body._operand_rank(op.args[0]))
-    axis = body._entries_axis(op, True)
+    inner, mean = body.text(op.args[0], body._operand_rank(op.args[0])), op.function == "mean"
     if body._axes(op.args[0]) == ALONE or not bound:
-        return [body._assign(target, bound, f"{inner}.{op.function}({axis})")]
-    return [f"np.{'add.reduce' if op.function == 'sum' else 'mean'}({inner}, axis={axis}, out={target})"]
+        return [body._assign(target, bound, body._summed(inner, op.args[0], mean=mean))]
+    return [body._summed(inner, op.args[0], target, mean)]
 
 
 def _softmax(body: PlannedBody, op: Op, target: str, bound: bool, rank: int) -> list[str]:
@@ -1126,7 +1150,7 @@ def _sum_all(body: PlannedBody, op: Op) -> list[str]:
     if _is_flat(body, a) and isinstance(a, Ref) and resolved(a, body.places).name in body.flat:
         text = f"{_flat(body, a)}.sum(-1)"
     elif axes == PER_STEP:
-        text = f"{_unaligned(body, a)}.sum({ {0: '', 1: '(0, -1)', 2: '(0, 1)'}[rank] })"
+        text = f"{_unaligned(body, a)}.{ {0: 'sum()', 1: 'sum(0).sum(-1)', 2: 'sum((0, 1))'}[rank] }"
     else:
         text = f"{_unaligned(body, a)}.sum({ {0: '', 1: '-1', 2: '0'}[rank] })"
     if op.details[:1] == ("column",):
