@@ -558,14 +558,14 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
         return valid(array.astype(run.dtype, copy=run.owns), padding)
-    array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
+    array = array.astype(int, copy=run.owns)
     count = length_of(shape[0], run.sizes)
-    checked_classes = array if padding is None else array[~padding]
-    wrong = (checked_classes < 0) | (checked_classes >= count)
-    if wrong.any():
-        raise ValueError(
-            f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
-        )
+    inside = array if padding is None else array[~padding]
+    if inside.size and (inside.min() < 0 or inside.max() >= count):
+        wrong = inside[(inside < 0) | (inside >= count)][0]
+        raise ValueError(f"{name}: expected classes 0 to {count - 1}, found {wrong}")
+    if padding is not None:
+        array = np.where(padding, -1, array)
     return array
 
 
@@ -786,7 +786,8 @@ def outer_sum(a: NDArray, b: NDArray) -> NDArray:
 
 def columns(table: NDArray, classes: NDArray) -> NDArray:
     """The columns of a matrix that class numbers select; class -1 is the zero vector."""
-    return np.where((classes >= 0)[..., None], table.T[classes], 0)
+    found = table.T[classes]
+    return found if classes.size == 0 or classes.min() >= 0 else np.where((classes >= 0)[..., None], found, 0)
 
 
 def one_hot(classes: NDArray, count: int, dtype: Any = float) -> NDArray:
@@ -798,7 +799,12 @@ def scatter(a: NDArray, classes: NDArray, count: int) -> NDArray:
     """The sum of a b.T over all leading axes, b being one-hot vectors given as class numbers."""
     found = np.zeros((count, a.shape[-1]), a.dtype)
     known = classes >= 0
-    np.add.at(found, classes[known], a[known])
+    numbers, rows = classes[known], a[known]
+    if numbers.size:  # in the order of the classes, so that each is one stretch of rows
+        order = np.argsort(numbers, kind="stable")
+        numbers = numbers[order]
+        first = np.flatnonzero(np.diff(numbers, prepend=-1))
+        found[numbers[first]] = np.add.reduceat(rows[order], first, axis=0)
     return found.T
 
 
@@ -849,7 +855,7 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         shape = y[..., None, :].shape if classes else y.shape
         out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
     if not classes:
-        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        np.multiply(p, total(y, -2), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     np.copyto(out, p)
@@ -870,12 +876,23 @@ def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
     out = np.subtract(z, highest_of(z, axis), out=out)
     np.exp(out, out=out)
-    return np.divide(out, out.sum(axis, keepdims=True), out=out)
+    return np.divide(out, total(out, axis), out=out)
+
+
+def total(u: NDArray, axis: int) -> NDArray:
+    """The sum along an axis, which is kept; over features (..., n, B) as a product with ones, which is sooner done."""
+    if axis != -2 or u.dtype.kind not in "fc":
+        return u.sum(axis, keepdims=True)
+    return np.matmul(np.ones((1, u.shape[-2]), u.dtype), u)
 
 
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
-    highest = z.real.max(axis, keepdims=True)
+    highest = z.real
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+        half = (highest.shape[-2] + 1) // 2
+        highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
+    highest = highest.max(axis, keepdims=True)
     highest[~np.isfinite(highest)] = 0
     return highest
 
@@ -892,7 +909,7 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
         at_top = lowered >= 0
         np.exp(lowered, out=lowered)
         np.copyto(lowered, 0, where=at_top)
-        rest = lowered.sum(axis, keepdims=True)
+        rest = total(lowered, axis)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
             rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
@@ -922,7 +939,7 @@ def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     places = places_of(y)
     own = p[places]
     p[places] = 0
-    others = p.sum(-2)
+    others = total(p, -2)[..., 0, :]
     p[places] = own
     is_near = own > 0.5
     near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
@@ -1526,4 +1543,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:0221285e89d41a77be95691cb8a3aceef4cec913fa87c6778c09c0fa3f5de5cf
+# rnnsym-seal: sha256:8403cc094842ac775eafb574c154c33a38b024755ea3ab0c07fba187e7a5b086

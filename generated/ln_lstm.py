@@ -615,14 +615,14 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
         return valid(array.astype(run.dtype, copy=run.owns), padding)
-    array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
+    array = array.astype(int, copy=run.owns)
     count = length_of(shape[0], run.sizes)
-    checked_classes = array if padding is None else array[~padding]
-    wrong = (checked_classes < 0) | (checked_classes >= count)
-    if wrong.any():
-        raise ValueError(
-            f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
-        )
+    inside = array if padding is None else array[~padding]
+    if inside.size and (inside.min() < 0 or inside.max() >= count):
+        wrong = inside[(inside < 0) | (inside >= count)][0]
+        raise ValueError(f"{name}: expected classes 0 to {count - 1}, found {wrong}")
+    if padding is not None:
+        array = np.where(padding, -1, array)
     return array
 
 
@@ -899,7 +899,7 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         shape = y[..., None, :].shape if classes else y.shape
         out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
     if not classes:
-        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        np.multiply(p, total(y, -2), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     np.copyto(out, p)
@@ -920,12 +920,23 @@ def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
     out = np.subtract(z, highest_of(z, axis), out=out)
     np.exp(out, out=out)
-    return np.divide(out, out.sum(axis, keepdims=True), out=out)
+    return np.divide(out, total(out, axis), out=out)
+
+
+def total(u: NDArray, axis: int) -> NDArray:
+    """The sum along an axis, which is kept; over features (..., n, B) as a product with ones, which is sooner done."""
+    if axis != -2 or u.dtype.kind not in "fc":
+        return u.sum(axis, keepdims=True)
+    return np.matmul(np.ones((1, u.shape[-2]), u.dtype), u)
 
 
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
-    highest = z.real.max(axis, keepdims=True)
+    highest = z.real
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+        half = (highest.shape[-2] + 1) // 2
+        highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
+    highest = highest.max(axis, keepdims=True)
     highest[~np.isfinite(highest)] = 0
     return highest
 
@@ -942,7 +953,7 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
         at_top = lowered >= 0
         np.exp(lowered, out=lowered)
         np.copyto(lowered, 0, where=at_top)
-        rest = lowered.sum(axis, keepdims=True)
+        rest = total(lowered, axis)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
             rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
@@ -972,7 +983,7 @@ def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     places = places_of(y)
     own = p[places]
     p[places] = 0
-    others = p.sum(-2)
+    others = total(p, -2)[..., 0, :]
     p[places] = own
     is_near = own > 0.5
     near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
@@ -1088,6 +1099,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
     part_8 = work.array("part_8", (n_h, batch), dtype)
     part_9 = work.array("part_9", (n_h, batch), dtype)
     p_bar_room = work.array("p_bar_room", (span_3, n_y, batch), dtype)
+    shares = np.full(4 * n_h, 1 / (4 * n_h), dtype)
     alpha_2_column = alpha_2[:, None]
     h_prev = operands[:steps, :n_h]
     alpha_1_column = alpha_1[:, None]
@@ -1097,6 +1109,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
     z_rows_4 = z[:, 3 * n_h : 4 * n_h]
     c_prev = c_all[:steps]
     c = c_all[1 : steps + 1]
+    shares_2 = np.full(n_h, 1 / n_h, dtype)
     alpha_3_column = alpha_3[:, None]
     beta_3_column = beta_3[:, None]
     h = operands[1 : steps + 1, :n_h]
@@ -1149,7 +1162,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             z_hat2_sub = z_hat2_sub_room[:count]
             part = part_room[:count]
             np.matmul(W_x, x[chunk], out=z_hat2_sub)  # (12) used more than once
-            np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
+            np.matmul(shares, z_hat2_sub, out=part)  # (13) operand of z
             np.subtract(z_hat2_sub, part[:, None], out=z_hat2[chunk])  # (13) operand of z
             if run.padding is not None:
                 clear(run.padding[chunk], turned(z_hat2[chunk]))
@@ -1163,7 +1176,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             part_4 = part_4_room[:count]
             np.multiply(alpha_2_column, z_hat2[chunk], out=part_2)  # (1) all pre-activations
             np.square(z_hat2[chunk], out=part_3)  # (1) all pre-activations
-            np.mean(part_3, axis=-2, out=part_4)  # (1) all pre-activations
+            np.matmul(shares, part_3, out=part_4)  # (1) all pre-activations
             np.add(1e-05, part_4, out=part_4)  # (1) all pre-activations
             np.sqrt(part_4, out=part_4)  # (1) all pre-activations
             np.divide(part_2, part_4[:, None], out=part_3)  # (1) all pre-activations
@@ -1196,11 +1209,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
                 over,
             ) in zip(walk, run.masks[chunk]):
                 W_h.dot(h_prev_t, out=z_hat_sub)  # (10) used more than once
-                np.mean(z_hat_sub, axis=-2, out=part_5)  # (11) operand of z
+                shares.dot(z_hat_sub, out=part_5)  # (11) operand of z
                 np.subtract(z_hat_sub, part_5, out=z_hat_t)  # (11) operand of z
                 np.multiply(alpha_1_column, z_hat_t, out=part_6)  # (1) all pre-activations
                 np.square(z_hat_t, out=part_7)  # (1) all pre-activations
-                np.mean(part_7, axis=-2, out=part_5)  # (1) all pre-activations
+                shares.dot(part_7, out=part_5)  # (1) all pre-activations
                 np.add(1e-05, part_5, out=part_5)  # (1) all pre-activations
                 np.sqrt(part_5, out=part_5)  # (1) all pre-activations
                 np.divide(part_6, part_5, out=part_7)  # (1) all pre-activations
@@ -1215,11 +1228,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
                 np.tanh(g_t, out=tanh_g_t)  # (6) cell state
                 np.multiply(sigmoid_i_t, tanh_g_t, out=part_9)  # (6) cell state
                 np.add(part_8, part_9, out=c_t)  # (6) cell state
-                np.mean(c_t, axis=-2, out=part_5)  # (14) pre-activation of h
+                shares_2.dot(c_t, out=part_5)  # (14) pre-activation of h
                 np.subtract(c_t, part_5, out=h_bar_t)  # (14) pre-activation of h
                 np.multiply(alpha_3_column, h_bar_t, out=part_8)  # (15) pre-activation of h
                 np.square(h_bar_t, out=part_9)  # (15) pre-activation of h
-                np.mean(part_9, axis=-2, out=part_5)  # (15) pre-activation of h
+                shares_2.dot(part_9, out=part_5)  # (15) pre-activation of h
                 np.add(1e-05, part_5, out=part_5)  # (15) pre-activation of h
                 np.sqrt(part_5, out=part_5)  # (15) pre-activation of h
                 np.divide(part_8, part_5, out=part_9)  # (15) pre-activation of h
@@ -1316,6 +1329,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
     part_6 = work.array("part_6", (n_h, batch), dtype)
     p_bar = work.array("p_bar", (n_y, batch), dtype)
     x_now = x[0]
+    shares = np.full(4 * n_h, 1 / (4 * n_h), dtype)
     z_hat2_now = z_hat2[0]
     alpha_2_column = alpha_2[:, None]
     h_prev = operands[0, :n_h]
@@ -1335,6 +1349,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
     sigmoid_i_now = sigmoid_i[0]
     tanh_g_now = tanh_g[0]
     c = c_all[1]
+    shares_2 = np.full(n_h, 1 / n_h, dtype)
     h_bar_now = h_bar[0]
     alpha_3_column = alpha_3[:, None]
     h_bar2_now = h_bar2[0]
@@ -1357,21 +1372,21 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
 
         add_b_column = add_b[:, None]
         W_x.dot(x_now, out=z_hat2_sub)  # (12) used more than once
-        np.mean(z_hat2_sub, axis=-2, out=part)  # (13) operand of z
+        shares.dot(z_hat2_sub, out=part)  # (13) operand of z
         np.subtract(z_hat2_sub, part, out=z_hat2_now)  # (13) operand of z
         np.multiply(alpha_2_column, z_hat2_now, out=part_2)  # (1) all pre-activations
         np.square(z_hat2_now, out=part_3)  # (1) all pre-activations
-        np.mean(part_3, axis=-2, out=part)  # (1) all pre-activations
+        shares.dot(part_3, out=part)  # (1) all pre-activations
         np.add(1e-05, part, out=part)  # (1) all pre-activations
         np.sqrt(part, out=part)  # (1) all pre-activations
         np.divide(part_2, part, out=part_3)  # (1) all pre-activations
         np.add(add_b_column, part_3, out=part_2)  # (1) all pre-activations
         W_h.dot(h_prev, out=z_hat_sub)  # (10) used more than once
-        np.mean(z_hat_sub, axis=-2, out=part)  # (11) operand of z
+        shares.dot(z_hat_sub, out=part)  # (11) operand of z
         np.subtract(z_hat_sub, part, out=z_hat_now)  # (11) operand of z
         np.multiply(alpha_1_column, z_hat_now, out=part_3)  # (1) all pre-activations
         np.square(z_hat_now, out=part_4)  # (1) all pre-activations
-        np.mean(part_4, axis=-2, out=part)  # (1) all pre-activations
+        shares.dot(part_4, out=part)  # (1) all pre-activations
         np.add(1e-05, part, out=part)  # (1) all pre-activations
         np.sqrt(part, out=part)  # (1) all pre-activations
         np.divide(part_3, part, out=part_4)  # (1) all pre-activations
@@ -1386,11 +1401,11 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.tanh(g_now, out=tanh_g_now)  # (6) cell state
         np.multiply(sigmoid_i_now, tanh_g_now, out=part_6)  # (6) cell state
         np.add(part_5, part_6, out=c)  # (6) cell state
-        np.mean(c, axis=-2, out=part)  # (14) pre-activation of h
+        shares_2.dot(c, out=part)  # (14) pre-activation of h
         np.subtract(c, part, out=h_bar_now)  # (14) pre-activation of h
         np.multiply(alpha_3_column, h_bar_now, out=part_5)  # (15) pre-activation of h
         np.square(h_bar_now, out=part_6)  # (15) pre-activation of h
-        np.mean(part_6, axis=-2, out=part)  # (15) pre-activation of h
+        shares_2.dot(part_6, out=part)  # (15) pre-activation of h
         np.add(1e-05, part, out=part)  # (15) pre-activation of h
         np.sqrt(part, out=part)  # (15) pre-activation of h
         np.divide(part_5, part, out=part_6)  # (15) pre-activation of h
@@ -1500,13 +1515,17 @@ def _gradients(
     part_22_room = work.array("part_22_room", (span_3, 4 * n_h, batch), dtype)
     part_23_room = work.array("part_23_room", (span_3, batch), dtype)
     d_z_hat2_room = work.array("d_z_hat2_room", (span_3, 4 * n_h, batch), dtype)
+    shares = np.full(n_h, 1 / n_h, dtype)
+    shares_2 = np.full(4 * n_h, 1 / (4 * n_h), dtype)
     V_T = V.T
     alpha_3_column = alpha_3[:, None]
     c_prev = c_all[:steps]
     alpha_1_column = alpha_1[:, None]
     d_z_hat_sub_next = d_z_hat_sub_all[1 : steps + 1]
+    ones_3 = np.ones(n_h, dtype)
     d_c_back_next = d_c_back_all[1 : steps + 1]
     d_c_back = d_c_back_all[:steps]
+    ones_4 = np.ones(4 * n_h, dtype)
     d_z_hat_sub = d_z_hat_sub_all[:steps]
     alpha_2_column = alpha_2[:, None]
     W_x_T = W_x.T
@@ -1593,11 +1612,11 @@ def _gradients(
             part_11 = part_11_room[:count]
             part_12 = part_12_room[:count]
             np.square(h_bar[chunk], out=part_2)  # (20) error of h_bar
-            np.mean(part_2, axis=-2, out=part_3)  # (20) error of h_bar
+            np.matmul(shares, part_2, out=part_3)  # (20) error of h_bar
             np.add(1e-05, part_3, out=part_3)  # (20) error of h_bar
             np.sqrt(part_3, out=d_h_bar_sub)  # (20) error of h_bar
             np.square(z_hat[chunk], out=part_4)  # (27) error of z_hat
-            np.mean(part_4, axis=-2, out=part_3)  # (27) error of z_hat
+            np.matmul(shares_2, part_4, out=part_3)  # (27) error of z_hat
             np.add(1e-05, part_3, out=part_3)  # (27) error of z_hat
             np.sqrt(part_3, out=d_z_hat_sub2)  # (27) error of z_hat
             np.matmul(V_T, d_p_bar[chunk], out=part_2)  # (18) error of h
@@ -1662,12 +1681,12 @@ def _gradients(
                 np.multiply(alpha_3_column, d_h_bar_sub2_t, out=part_13)  # (20) error of h_bar
                 np.multiply(part_5_t, d_h_bar2_t, out=part_14)  # (20) error of h_bar
                 np.divide(part_14, d_h_bar_sub_t, out=part_14)  # (20) error of h_bar
-                np.add.reduce(part_14, axis=-2, out=part_15)  # (20) error of h_bar
+                ones_3.dot(part_14, out=part_15)  # (20) error of h_bar
                 np.multiply(part_3_t, part_15, out=part_15)  # (20) error of h_bar
                 np.divide(part_15, n_h, out=part_15)  # (20) error of h_bar
                 np.multiply(part_6_t, part_15, out=part_14)  # (20) error of h_bar
                 np.subtract(part_13, part_14, out=d_h_bar)  # (20) error of h_bar
-                np.add.reduce(d_h_bar, axis=-2, out=part_15)  # (21) error of c
+                ones_3.dot(d_h_bar, out=part_15)  # (21) error of c
                 np.divide(part_15, n_h, out=part_15)  # (21) error of c
                 np.multiply(ones_column, part_15, out=part_13)  # (21) error of c
                 np.subtract(d_h_bar, part_13, out=part_14)  # (21) error of c
@@ -1682,12 +1701,12 @@ def _gradients(
                 np.multiply(alpha_1_column, d_z_hat_sub3_t, out=part_18)  # (27) error of z_hat
                 np.multiply(part_4_t, d_z_t, out=part_19)  # (27) error of z_hat
                 np.divide(part_19, d_z_hat_sub2_t, out=part_19)  # (27) error of z_hat
-                np.add.reduce(part_19, axis=-2, out=part_15)  # (27) error of z_hat
+                ones_4.dot(part_19, out=part_15)  # (27) error of z_hat
                 np.multiply(part_11_t, part_15, out=part_15)  # (27) error of z_hat
                 np.divide(part_15, 4 * n_h, out=part_15)  # (27) error of z_hat
                 np.multiply(part_12_t, part_15, out=part_19)  # (27) error of z_hat
                 np.subtract(part_18, part_19, out=d_z_hat)  # (27) error of z_hat
-                np.add.reduce(d_z_hat, axis=-2, out=part_15)  # (29) error of z_hat_sub
+                ones_4.dot(d_z_hat, out=part_15)  # (29) error of z_hat_sub
                 np.divide(part_15, 4 * n_h, out=part_15)  # (29) error of z_hat_sub
                 np.multiply(ones_2_column, part_15, out=part_18)  # (29) error of z_hat_sub
                 np.subtract(d_z_hat, part_18, out=d_z_hat_sub_t)  # (29) error of z_hat_sub
@@ -1705,10 +1724,10 @@ def _gradients(
             d_z_hat_sub_flat[:, :steps].reshape(4 * n_h, -1),
             operands_flat[:n_h, :steps].reshape(n_h, -1).T,
         )
-        grads.beta_1[...] = d_z.sum((0, -1))  # (35) gradient of beta_1
+        grads.beta_1[...] = d_z.sum(0).sum(-1)  # (35) gradient of beta_1
         grads.beta_2[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (36) gradient of beta_2
         grads.b[...] = np.full((4 * n_h,), grads.beta_1, dtype)  # (37) gradient of b
-        grads.beta_3[...] = d_h_bar2.sum((0, -1))  # (38) gradient of beta_3
+        grads.beta_3[...] = d_h_bar2.sum(0).sum(-1)  # (38) gradient of beta_3
 
         # all steps, a stretch at a time
         ones_2_column_2 = ones_2[:, None]
@@ -1721,7 +1740,7 @@ def _gradients(
             part_23 = part_23_room[:count]
             d_z_hat2 = d_z_hat2_room[:count]
             np.square(z_hat2[chunk], out=part_20)  # (28) error of z_hat2
-            np.mean(part_20, axis=-2, out=part_21)  # (28) error of z_hat2
+            np.matmul(shares_2, part_20, out=part_21)  # (28) error of z_hat2
             np.add(1e-05, part_21, out=part_21)  # (28) error of z_hat2
             np.sqrt(part_21, out=d_z_hat2_sub2)  # (28) error of z_hat2
             np.divide(d_z[chunk], d_z_hat2_sub2[:, None], out=d_z_hat2_sub3[chunk])  # (28)
@@ -1732,7 +1751,7 @@ def _gradients(
             np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
             np.multiply(d_z[chunk], part_22, out=part_22)  # (28) error of z_hat2
             np.divide(part_22, d_z_hat2_sub2[:, None], out=part_22)  # (28) error of z_hat2
-            np.add.reduce(part_22, axis=-2, out=part_21)  # (28) error of z_hat2
+            np.matmul(ones_4, part_22, out=part_21)  # (28) error of z_hat2
             np.multiply(2, d_z_hat2_sub2, out=part_23)  # (28) error of z_hat2
             np.divide(1, part_23, out=part_23)  # (28) error of z_hat2
             np.multiply(part_21, part_23, out=part_21)  # (28) error of z_hat2
@@ -1740,7 +1759,7 @@ def _gradients(
             np.multiply(2, part_23, out=part_21)  # (28) error of z_hat2
             np.multiply(part_21[:, None], z_hat2[chunk], out=part_22)  # (28) error of z_hat2
             np.subtract(part_20, part_22, out=d_z_hat2)  # (28) error of z_hat2
-            np.add.reduce(d_z_hat2, axis=-2, out=part_23)  # (30) error of z_hat2_sub
+            np.matmul(ones_4, d_z_hat2, out=part_23)  # (30) error of z_hat2_sub
             np.divide(part_23, 4 * n_h, out=part_21)  # (30) error of z_hat2_sub
             np.multiply(ones_2_column_2, part_21[:, None], out=part_20)  # (30) error of z_hat2_sub
             np.subtract(d_z_hat2, part_20, out=d_z_hat2_sub[chunk])  # (30) error of z_hat2_sub
@@ -1754,7 +1773,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(multiply_d_z_hat_sub3[chunk]))
 
-        grads.alpha_1[...] = multiply_d_z_hat_sub3.sum((0, -1))  # (31) gradient of alpha_1
+        grads.alpha_1[...] = multiply_d_z_hat_sub3.sum(0).sum(-1)  # (31) gradient of alpha_1
         # (40)
         d_z_hat2_sub_flat = work.flat("d_z_hat2_sub_flat", d_z_hat2_sub, flatten)
         x_flat = work.flat("x_flat", x, flatten)
@@ -1769,7 +1788,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(multiply_d_z_hat2_sub3[chunk]))
 
-        grads.alpha_2[...] = multiply_d_z_hat2_sub3.sum((0, -1))  # (32) gradient of alpha_2
+        grads.alpha_2[...] = multiply_d_z_hat2_sub3.sum(0).sum(-1)  # (32) gradient of alpha_2
 
         # all steps, a stretch at a time
         for chunk in chunks_5:
@@ -1777,7 +1796,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(multiply_d_h_bar_sub2[chunk]))
 
-        grads.alpha_3[...] = multiply_d_h_bar_sub2.sum((0, -1))  # (33) gradient of alpha_3
+        grads.alpha_3[...] = multiply_d_h_bar_sub2.sum(0).sum(-1)  # (33) gradient of alpha_3
 
         if "x" in wrt:
             grads.inputs["x"] = np.array(turned(d_x))
@@ -2319,4 +2338,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:cda434e661a354c0d03c9b8fc7cfff7834efcbe913d2f3a2cb0794edaba57cbe
+# rnnsym-seal: sha256:0f5ae28b5c8d6737d58a24a9289ef7fb559bb7b85eca59dccb463233b8311866

@@ -626,14 +626,14 @@ def read_data(run: Run, name: str, array: NDArray) -> NDArray:
     padding = run.padding if timed else None
     if not is_classes(name, array, lead):
         return valid(array.astype(run.dtype, copy=run.owns), padding)
-    array = array.astype(int) if padding is None else np.where(padding, -1, array.astype(int))
+    array = array.astype(int, copy=run.owns)
     count = length_of(shape[0], run.sizes)
-    checked_classes = array if padding is None else array[~padding]
-    wrong = (checked_classes < 0) | (checked_classes >= count)
-    if wrong.any():
-        raise ValueError(
-            f"{name}: expected classes 0 to {count - 1}, found {checked_classes[wrong][0]}"
-        )
+    inside = array if padding is None else array[~padding]
+    if inside.size and (inside.min() < 0 or inside.max() >= count):
+        wrong = inside[(inside < 0) | (inside >= count)][0]
+        raise ValueError(f"{name}: expected classes 0 to {count - 1}, found {wrong}")
+    if padding is not None:
+        array = np.where(padding, -1, array)
     return array
 
 
@@ -965,7 +965,7 @@ def excess(p: NDArray, y: NDArray, out: NDArray | None = None) -> NDArray:
         shape = y[..., None, :].shape if classes else y.shape
         out = np.empty(np.broadcast_shapes(p.shape, shape), p.dtype)
     if not classes:
-        np.multiply(p, y.sum(-2, keepdims=True), out=out)
+        np.multiply(p, total(y, -2), out=out)
         return np.subtract(out, y, out=out)
     y = np.broadcast_to(y, (*out.shape[:-2], out.shape[-1]))
     np.copyto(out, p)
@@ -986,12 +986,23 @@ def softmax_rows(z: NDArray, axis: int, out: NDArray | None = None) -> NDArray:
     """exp(z) / sum(exp(z)) along an axis, without overflow."""
     out = np.subtract(z, highest_of(z, axis), out=out)
     np.exp(out, out=out)
-    return np.divide(out, out.sum(axis, keepdims=True), out=out)
+    return np.divide(out, total(out, axis), out=out)
+
+
+def total(u: NDArray, axis: int) -> NDArray:
+    """The sum along an axis, which is kept; over features (..., n, B) as a product with ones, which is sooner done."""
+    if axis != -2 or u.dtype.kind not in "fc":
+        return u.sum(axis, keepdims=True)
+    return np.matmul(np.ones((1, u.shape[-2]), u.dtype), u)
 
 
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
-    highest = z.real.max(axis, keepdims=True)
+    highest = z.real
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+        half = (highest.shape[-2] + 1) // 2
+        highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
+    highest = highest.max(axis, keepdims=True)
     highest[~np.isfinite(highest)] = 0
     return highest
 
@@ -1008,7 +1019,7 @@ def log_sum_of(lowered: NDArray, axis: int) -> NDArray:
         at_top = lowered >= 0
         np.exp(lowered, out=lowered)
         np.copyto(lowered, 0, where=at_top)
-        rest = lowered.sum(axis, keepdims=True)
+        rest = total(lowered, axis)
         if np.count_nonzero(at_top) != rest.size:  # several entries are the largest, or none is
             rest += at_top.sum(axis, keepdims=True, dtype=lowered.dtype) - 1
     with np.errstate(divide="ignore"):
@@ -1038,7 +1049,7 @@ def class_loss(y: NDArray, z: NDArray, p: NDArray) -> NDArray:
     places = places_of(y)
     own = p[places]
     p[places] = 0
-    others = p.sum(-2)
+    others = total(p, -2)[..., 0, :]
     p[places] = own
     is_near = own > 0.5
     near, far = np.log1p(-others, where=is_near, out=others), np.log(np.maximum(own, 1e-30))
@@ -1156,6 +1167,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
     b_k_column = b_k[:, None]
     b_v_column = b_v[:, None]
     w_i_column = w_i[:, None]
+    ones = np.ones(n_x, dtype)
     w_f_column = w_f[:, None]
     b_o_column = b_o[:, None]
     m_prev = m_all[:steps]
@@ -1167,6 +1179,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
     n = n_all[1 : steps + 1]
     i_wide_2 = i[:, None]
     n_prev = n_all[:steps]
+    ones_2 = np.ones(n_k, dtype)
     h = operands2[:, :n_v]
     operands[:, n_x] = 1
     operands2[:, n_v] = 1
@@ -1214,11 +1227,11 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             np.add(v[chunk], b_v_column, out=v[chunk])
             if run.padding is not None:
                 clear(run.padding[chunk], turned(v[chunk]))
-            part_2 = np.multiply(w_i_column, x[chunk]).sum(-2)  # (5) logarithm of the input gate
+            part_2 = np.matmul(ones, np.multiply(w_i_column, x[chunk]))  # (5)
             np.add(b_i, part_2, out=i_tilde[chunk])  # (5) logarithm of the input gate
             if run.padding is not None:
                 clear(run.padding[chunk], i_tilde[chunk])
-            part_3 = np.multiply(w_f_column, x[chunk]).sum(-2)  # (6) what enters the forget gate
+            part_3 = np.matmul(ones, np.multiply(w_f_column, x[chunk]))  # (6)
             np.add(b_f, part_3, out=f_tilde[chunk])  # (6) what enters the forget gate
             if run.padding is not None:
                 clear(run.padding[chunk], f_tilde[chunk])
@@ -1298,7 +1311,7 @@ def _forward(params: Params, run: Run, work: Workspace) -> Callable[[Run], Trace
             h_hat[chunk] = batch_matvec(C[chunk], q[chunk])  # (21) operand of h
             if run.padding is not None:
                 clear(run.padding[chunk], turned(h_hat[chunk]))
-            h_bar[chunk] = np.multiply(n[chunk], q[chunk]).sum(-2)  # (22) pre-activation of h
+            h_bar[chunk] = np.matmul(ones_2, np.multiply(n[chunk], q[chunk]))  # (22)
             if run.padding is not None:
                 clear(run.padding[chunk], h_bar[chunk])
             np.multiply(o[chunk], h_hat[chunk], out=part_9)  # (14) hidden state
@@ -1410,6 +1423,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
     v_now = v[0]
     b_v_column = b_v[:, None]
     w_i_column = w_i[:, None]
+    ones = np.ones(n_x, dtype)
     i_tilde_now = i_tilde[0]
     w_f_column = w_f[:, None]
     f_tilde_now = f_tilde[0]
@@ -1430,6 +1444,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
     n_prev = n_all[0]
     h_hat_now = h_hat[0]
     h_bar_now = h_bar[0]
+    ones_2 = np.ones(n_k, dtype)
     h = operands2[0, :n_v]
     operands2_now = operands2[0]
     p_now = p[0]
@@ -1455,9 +1470,9 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         # (4)
         W_v.dot(x, out=v_now)
         np.add(v_now, b_v_column, out=v_now)
-        part_5 = np.multiply(w_i_column, x).sum(-2)  # (5) logarithm of the input gate
+        part_5 = ones.dot(np.multiply(w_i_column, x))  # (5) logarithm of the input gate
         np.add(b_i, part_5, out=i_tilde_now)  # (5) logarithm of the input gate
-        part_6 = np.multiply(w_f_column, x).sum(-2)  # (6) what enters the forget gate
+        part_6 = ones.dot(np.multiply(w_f_column, x))  # (6) what enters the forget gate
         np.add(b_f, part_6, out=f_tilde_now)  # (6) what enters the forget gate
         # (17)
         W_o.dot(x, out=o_bar)
@@ -1481,7 +1496,7 @@ def _step(params: Params, run: Run, work: Workspace) -> Callable[[Run], tuple[St
         np.multiply(f_now, n_prev, out=part)  # (13) normaliser
         np.add(n, part, out=n)  # (13) normaliser
         h_hat_now[...] = batch_matvec(C, q_now)  # (21) operand of h
-        h_bar_now[...] = np.multiply(n, q_now).sum(-2)  # (22) pre-activation of h
+        h_bar_now[...] = ones_2.dot(np.multiply(n, q_now))  # (22) pre-activation of h
         np.multiply(o_now, h_hat_now, out=part_4)  # (14) hidden state
         part_8 = absolute(h_bar_now)  # (14) hidden state
         np.negative(m, out=part_2)  # (14) hidden state
@@ -1621,6 +1636,7 @@ def _gradients(
     m = m_all[1 : steps + 1]
     h = operands2[:, :n_v]
     d_h_bar_sub3_wide = d_h_bar_sub3[:, None]
+    ones = np.ones(n_v, dtype)
     d_h_bar_wide = d_h_bar[:, None]
     d_n_back_next = d_n_back_all[1 : steps + 1]
     d_n_back = d_n_back_all[:steps]
@@ -1629,6 +1645,7 @@ def _gradients(
     f_wide = f[..., None, None]
     C_prev = C_all[:steps]
     n_prev = n_all[:steps]
+    ones_2 = np.ones(n_k, dtype)
     d_f_bar = d_f_bar_all[:steps]
     d_f_bar_next = d_f_bar_all[1 : steps + 1]
     d_m_bar_next = d_m_bar_all[1 : steps + 1]
@@ -1712,7 +1729,7 @@ def _gradients(
                 part_6 = d_h_bar_sub[chunk].real > d_h_bar_sub2[chunk].real  # (26) error of h_bar
                 np.multiply(d_h[chunk], h[chunk], out=part_3)  # (26) error of h_bar
                 np.divide(part_3, d_h_bar_sub3_wide[chunk], out=part_3)  # (26) error of h_bar
-                np.add.reduce(part_3, axis=-2, out=part_2)  # (26) error of h_bar
+                np.matmul(ones, part_3, out=part_2)  # (26) error of h_bar
                 np.negative(part_2, out=part_4)  # (26) error of h_bar
                 part_7 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (26) error of h_bar
                 np.multiply(0.5, part_2, out=part_2)  # (26) error of h_bar
@@ -1769,7 +1786,7 @@ def _gradients(
             d_f = d_f_room[:count]
             np.multiply(d_C[chunk], C_prev[chunk], out=part_9)  # (31) error of f
             np.add.reduce(part_9, axis=(-2, -1), out=part_10)  # (31) error of f
-            part_11 = np.multiply(d_n[chunk], n_prev[chunk]).sum(-2)  # (31) error of f
+            part_11 = np.matmul(ones_2, np.multiply(d_n[chunk], n_prev[chunk]))  # (31) error of f
             np.add(part_10, part_11, out=d_f)  # (31) error of f
             np.multiply(d_f, f[chunk], out=d_f_bar[chunk])  # (32) error of f_bar
             if run.padding is not None:
@@ -1789,7 +1806,7 @@ def _gradients(
             part_16 = part_16_room[:count]
             np.multiply(d_C[chunk], outer_v[chunk], out=part_12)  # (33) error of i
             np.add.reduce(part_12, axis=(-2, -1), out=part_13)  # (33) error of i
-            part_19 = np.multiply(d_n[chunk], k[chunk]).sum(-2)  # (33) error of i
+            part_19 = np.matmul(ones_2, np.multiply(d_n[chunk], k[chunk]))  # (33) error of i
             np.add(part_13, part_19, out=d_i)  # (33) error of i
             np.multiply(d_i, i[chunk], out=d_i_bar[chunk])  # (34) error of i_bar
             if run.padding is not None:
@@ -1799,7 +1816,7 @@ def _gradients(
                 part_21 = d_h_bar_sub[chunk].real < d_h_bar_sub2[chunk].real  # (35) error of m
                 np.multiply(d_h[chunk], h[chunk], out=part_14)  # (35) error of m
                 np.divide(part_14, d_h_bar_sub3_wide[chunk], out=part_14)  # (35) error of m
-                np.add.reduce(part_14, axis=-2, out=part_13)  # (35) error of m
+                np.matmul(ones, part_14, out=part_13)  # (35) error of m
                 np.negative(part_13, out=part_15)  # (35) error of m
                 np.multiply(0.5, part_13, out=part_13)  # (35) error of m
                 np.negative(part_13, out=part_13)  # (35) error of m
@@ -1907,7 +1924,7 @@ def _gradients(
         grads.W_k[...] = np.matmul(
             d_x_sub_flat.reshape(len(d_x_sub_flat), -1), operands_flat[:n_x].reshape(n_x, -1).T
         )
-        grads.b_k[...] = d_k.sum((0, -1))  # (48) gradient of b_k
+        grads.b_k[...] = d_k.sum(0).sum(-1)  # (48) gradient of b_k
         # (45)
         d_v_flat = work.flat("d_v_flat", d_v, flatten)
         grads.W_v[...] = np.matmul(
@@ -1929,7 +1946,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(multiply_d_i_tilde[chunk]))
 
-        grads.w_i[...] = multiply_d_i_tilde.sum((0, -1))  # (53) gradient of w_i
+        grads.w_i[...] = multiply_d_i_tilde.sum(0).sum(-1)  # (53) gradient of w_i
 
         # all steps, a stretch at a time
         for chunk in chunks_8:
@@ -1937,7 +1954,7 @@ def _gradients(
             if run.padding is not None:
                 clear(run.padding[chunk], turned(multiply_d_f_tilde[chunk]))
 
-        grads.w_f[...] = multiply_d_f_tilde.sum((0, -1))  # (54) gradient of w_f
+        grads.w_f[...] = multiply_d_f_tilde.sum(0).sum(-1)  # (54) gradient of w_f
 
         if "x" in wrt:
             grads.inputs["x"] = np.array(turned(d_x))
@@ -2552,4 +2569,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:13a60df6f028a590c6a322483aac399fa61a1e6d0b61540060e96445963b51e6
+# rnnsym-seal: sha256:99d775b1a69afb661f74148ab256ff2d7360c206871c000c1e6dd5b66c6c0649
