@@ -787,7 +787,9 @@ def outer_sum(a: NDArray, b: NDArray) -> NDArray:
 def columns(table: NDArray, classes: NDArray) -> NDArray:
     """The columns of a matrix that class numbers select; class -1 is the zero vector."""
     found = table.T[classes]
-    return found if classes.size == 0 or classes.min() >= 0 else np.where((classes >= 0)[..., None], found, 0)
+    if classes.size and classes.min() < 0:
+        found = np.where((classes >= 0)[..., None], found, 0)
+    return found
 
 
 def one_hot(classes: NDArray, count: int, dtype: Any = float) -> NDArray:
@@ -889,7 +891,8 @@ def total(u: NDArray, axis: int) -> NDArray:
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
     highest = z.real
-    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:
+        # one half of the features against the other
         half = (highest.shape[-2] + 1) // 2
         highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
     highest = highest.max(axis, keepdims=True)
@@ -1543,4 +1546,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:8403cc094842ac775eafb574c154c33a38b024755ea3ab0c07fba187e7a5b086
+# rnnsym-seal: sha256:80a6225263041b5a163a19782c120c6aabf30beb94dcc43fb6ee4a0bc783a152

@@ -924,7 +924,8 @@ def total(u: NDArray, axis: int) -> NDArray:
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
     highest = z.real
-    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:
+        # one half of the features against the other
         half = (highest.shape[-2] + 1) // 2
         highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
     highest = highest.max(axis, keepdims=True)
@@ -1835,4 +1836,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:60ba72a1c6c830fb44647c3baf59a3d693c2d200fba180b3d670d91a7df0c074
+# rnnsym-seal: sha256:c2e502e3a5e42978efe9a4ce995274db071335c646e06da1fc60e00de5b02606

@@ -910,7 +910,8 @@ def total(u: NDArray, axis: int) -> NDArray:
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
     highest = z.real
-    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:
+        # one half of the features against the other
         half = (highest.shape[-2] + 1) // 2
         highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
     highest = highest.max(axis, keepdims=True)
@@ -1803,4 +1804,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:999ccd97dfc17499632c418fa8ae443736a2fd95a06170dc1d29aabcf40460b3
+# rnnsym-seal: sha256:5fb05544141aff53254c7bde17102c13daf41d12ba52800d153adb243033a4a8

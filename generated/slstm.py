@@ -966,7 +966,8 @@ def total(u: NDArray, axis: int) -> NDArray:
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
     highest = z.real
-    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:
+        # one half of the features against the other
         half = (highest.shape[-2] + 1) // 2
         highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
     highest = highest.max(axis, keepdims=True)
@@ -2132,4 +2133,4 @@ def plan(
     return {name: each * int(np.prod(shape)) for name, shape in shapes.items()}
 
 
-# rnnsym-seal: sha256:59c65b4a1c9933f719f5cf636554ad1b9ac97ff88f92850888d69068e3b739e7
+# rnnsym-seal: sha256:b40c966ec918410d5acfea74b859212e5ae9da2e986a6a7865da7c5c9fbd411b

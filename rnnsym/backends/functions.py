@@ -214,7 +214,9 @@ def outer_sum(a: NDArray, b: NDArray) -> NDArray:
 def columns(table: NDArray, classes: NDArray) -> NDArray:
     """The columns of a matrix that class numbers select; class -1 is the zero vector."""
     found = table.T[classes]
-    return found if classes.size == 0 or classes.min() >= 0 else np.where((classes >= 0)[..., None], found, 0)
+    if classes.size and classes.min() < 0:
+        found = np.where((classes >= 0)[..., None], found, 0)
+    return found
 
 
 def one_hot(classes: NDArray, count: int, dtype: Any = float) -> NDArray:

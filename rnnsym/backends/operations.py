@@ -131,7 +131,8 @@ def total(u: NDArray, axis: int) -> NDArray:
 def highest_of(z: NDArray, axis: int) -> NDArray:
     """The largest real part along an axis, 0 where it is infinite."""
     highest = z.real
-    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:  # one half of the features against the other
+    while axis == -2 and highest.size > 4000 and highest.shape[-2] > 4:
+        # one half of the features against the other
         half = (highest.shape[-2] + 1) // 2
         highest = np.maximum(highest[..., :half, :], highest[..., -half:, :])
     highest = highest.max(axis, keepdims=True)
