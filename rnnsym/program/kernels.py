@@ -86,12 +86,12 @@ def _segments(stage: Stage, cells: Mapping[str, Cell], places: Mapping[str, Plac
 
 
 def _late(found: list[Kernel | Op], before: Mapping[int, set[int]]) -> list[Kernel | Op]:
-    """What only a later kernel reads is computed there, not handed on through memory."""
+    """What is first read in a later kernel is computed there, not handed on to it through memory."""
     for k in reversed(range(len(found))):
         kernel = found[k]
         for op in reversed(kernel.ops) if isinstance(kernel, Kernel) else ():
             following = [j for j in range(k, len(found)) for other in _ops(found[j]) if id(op) in before[id(other)]]
-            target = found[following[0]] if following and len(set(following)) == 1 else None
+            target = found[following[0]] if following else None
             if isinstance(target, Kernel) and following[0] > k and target.length == kernel.length and op.out.startswith("%"):  # type: ignore[union-attr]
                 found[k] = Kernel(tuple(o for o in found[k].ops if o is not op), kernel.length)  # type: ignore[union-attr]
                 found[following[0]] = Kernel((op, *target.ops), target.length)

@@ -202,7 +202,7 @@ KERNELS = broken(
     ("kernels: a value is overwritten before it is read", " or _meets({_where(r, places) for r in ops[k].reads}, {write}):", ":"),
     ("kernels: a value is read before it is written", "if _meets({earlier}, reads | {write}) or", "if _meets({earlier}, {write}) or"),
     ("kernels: of two values in one place the first stays", "if _meets({earlier}, reads | {write}) or", "if _meets({earlier}, reads) or"),
-    ("kernels: what several need is computed late", "if following and len(set(following)) == 1 else None", "if following else None"),
+    ("kernels: computed late, behind its first reader", "target = found[following[0]] if following else None", "target = found[following[-1]] if following else None"),
     ("kernels: named values are computed late", 'and op.out.startswith("%"):', "and True:"),
     ("kernels: nothing is computed late", "if isinstance(target, Kernel) and following[0] > k", "if False and following[0] > k"),
     ("kernels: vectors of different lengths in one", "return (a is None and b is None) or (a is not None and b is not None and same_size(a, b))", "return True"),

@@ -14,6 +14,7 @@ from agreement import error, keywords, some_data, some_params
 import rnnsym
 from rnnsym.algebra.system import Definition, System
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS, Quantity, quantities
+from rnnsym.backends import planned as planned_backend
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.numpy_module import generate
 from rnnsym.backends.parts import program_parts
@@ -116,6 +117,23 @@ def test_what_leaves_the_gradients_is_held_and_what_they_read_is_handed_on():
     text = "x: input[n]\nS: matrix[n, n]\nS = exp(A)\nQ = tanh(A)\nh[t] = tanh(S @ h[t-1] + x[t])\nloss[t] = sum(h[t])\nA: param[n, n]\n"
     plan = plan_of(rnnsym.parse(text, name="made"))
     assert plan.kept == ("S",)
+
+
+def test_what_the_gradients_read_is_computed_though_nobody_asks_for_it(monkeypatch):
+    """Without a trace the forward pass computes what the gradients need, and the loss no more."""
+    asked = []
+    monkeypatch.setattr(planned_backend, "planned", lambda request, passes: asked.append(request) or planning.planned(request, passes))
+    whole = plan_of(system_of("lstm"))
+    bare = planning.planned(replace(asked[0], traced=frozenset()))
+    made = [{op.out for phase in plan.forward for op in phase.ops} for plan in (whole, bare)]
+    assert made[1] < made[0] and "loss" in made[0] - made[1] and "%sums" in made[1]
+
+
+def test_equal_gradients_and_equal_variables_each_have_their_own_result():
+    text = "x: input[n]\ns[t] = tanh(x[t])\nr[t] = tanh(x[t])\nh[t] = tanh(s[t] * r[t] + h[t-1] + a + b)\nloss[t] = sum(h[t])\na: param[n]\nb: param[n]\n"
+    plan = plan_of(rnnsym.parse(text, name="twins"))
+    assert {"s", "r"} <= {op.out for phase in plan.forward for op in phase.ops}
+    assert {"d_a", "d_b"} <= {op.out for phase in plan.gradient for op in phase.ops}
 
 
 def test_what_serves_a_request_waits_for_it():

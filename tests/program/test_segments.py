@@ -98,6 +98,15 @@ def test_what_only_a_later_kernel_reads_is_computed_there():
     assert run(*rows) == [["%2"], "%3", ["%1", "h"]]
     twice = ["%1 = tanh(x[t])", "%3 = affine(W, %1[t])", "h = add(%3[t], %1[t])"]
     assert run(*twice) == [["%1"], "%3", ["h"]]
+    several = [
+        "%1 = tanh(x[t])",
+        "%2 = exp(x[t])",
+        "%3 = affine(W, %2[t])",
+        "%4 = add(%3[t], %1[t])",
+        "h = affine(W, %4[t])",
+        "u = add(h[t], %1[t])",
+    ]
+    assert run(*several) == [["%2"], "%3", ["%1", "%4"], "h", ["u"]]
     named = ["s = tanh(x[t])", "%2 = exp(x[t])", "%3 = affine(W, %2[t])", "h = add(%3[t], s[t])"]
     assert run(*named) == [["s", "%2"], "%3", ["h"]]
 
