@@ -462,14 +462,29 @@ h: vector[n_h]
 h[t] = log_softmax(W @ x[t] + U @ h[t-1]) * 0.3 + logsumexp(W @ x[t-1]) + norm(h[t-1])
 """
     + READ,
-    "one factor of errors with a value per sequence and errors with one per call": IO
+    "a parameter of which one half meets data": IO
     + """
 h: vector[n_h]
-s = g * c
-a = g * c + total(q[t])
+g: param[2*n_h]
+v: input[n_h]
+a = g[:n_h] + v
+s = tanh(g[n_h:])
 h[t] = tanh(W @ x[t] + U @ h[t-1] - a)
-q[t] = sum(x[t])
-loss = s**2 - g * s
+loss = sum(s * s) + sum(a)
+"""
+    + READ,
+    "logarithms of data, which zeros behind a sequence's end have not": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ log(abs(x[t])) + U @ h[t-1])
+"""
+    + READ,
+    "tokens that choose rows of a table": IO
+    + """
+h: vector[n_h]
+k: token[n_k]
+E: param[n_k, n_h]
+h[t] = tanh(W @ x[t] + U @ h[t-1] + E.T @ k[t]) - 0.5 * (E.T @ k[t-1])
 """
     + READ,
     "a parameter summed over the steps, negative terms, and a factor before an outer product": IO

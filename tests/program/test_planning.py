@@ -129,6 +129,18 @@ def test_what_the_gradients_read_is_computed_though_nobody_asks_for_it(monkeypat
     assert made[1] < made[0] and "loss" in made[0] - made[1] and "%sums" in made[1]
 
 
+def test_what_leaves_either_pass_keeps_its_place():
+    """The sums a and b are variables of the model: nothing may be written over them, though nothing else reads them."""
+    text = (
+        "x: input[m]\na[t] = W @ x[t] + U @ h[t-1]\nb[t] = V @ x[t] + P @ h[t-1]\nh[t] = tanh(a[t]) * sigmoid(b[t])\nloss[t] = sum(h[t])\n"
+    )
+    plan = plan_of(rnnsym.parse(text + "W: param[n, m]\nV: param[n, m]\nU: param[n, n]\nP: param[n, n]\n", name="sums"))
+    places = plan.storage.places
+    assert places["a"].array == places["b"].array and plan.traced == {"a", "b", "h", "loss"}
+    assert not [n for n, place in places.items() if n not in plan.traced and place in (places["a"], places["b"])]
+    assert all(plan.storage.held[name] == STORED for name in (*plan.traced, "d_x"))
+
+
 def test_equal_gradients_and_equal_variables_each_have_their_own_result():
     text = "x: input[n]\ns[t] = tanh(x[t])\nr[t] = tanh(x[t])\nh[t] = tanh(s[t] * r[t] + h[t-1] + a + b)\nloss[t] = sum(h[t])\na: param[n]\nb: param[n]\n"
     plan = plan_of(rnnsym.parse(text, name="twins"))

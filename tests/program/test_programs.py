@@ -51,6 +51,12 @@ def test_what_depends_on_a_target_is_known_by_equation():
     assert needs["p"] == frozenset() and needs["loss"] == {"y"}
 
 
+def test_what_depends_on_a_target_through_others_is_known_too():
+    system = rnnsym.parse("x: input[n]\ny: target[n]\na[t] = tanh(x[t])\ne[t] = y[t] - a[t]\nq[t] = sum(e[t])\nloss[t] = q[t]**2")
+    needs = needed_targets(system)
+    assert {key: set(found) for key, found in needs.items()} == {"a": set(), "e": {"y"}, "q": {"y"}, "loss": {"y"}}
+
+
 def test_values_at_fixed_steps_have_room():
     """A sequence may be shorter than a fixed step is away from its end: T-2 is -1 for T = 1."""
     (n,) = sizes("n")
