@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rnnsym.backends.parts import Parts
-from rnnsym.backends.planned_body import PlannedBody, wrapped
+from rnnsym.backends.planned_body import PlannedBody
+from rnnsym.backends.planned_lines import wrapped
 from rnnsym.backends.printing import size_source
 from rnnsym.backends.tables import string
 from rnnsym.program.storage import STRETCH

@@ -14,8 +14,11 @@ import sympy
 from rnnsym.algebra.system import Declaration
 from rnnsym.backends.names import Locals
 from rnnsym.backends.parts import Parts
-from rnnsym.backends.planned_body import INDENT, PlannedBody, slice_text
-from rnnsym.backends.planned_module import PAD, is_there, pass_text, preamble, whole_text
+from rnnsym.backends.planned_body import PlannedBody
+from rnnsym.backends.planned_lines import INDENT, slice_text
+from rnnsym.backends.planned_module import PAD, is_there, pass_text, whole_text
+from rnnsym.backends.planned_pool import pooled
+from rnnsym.backends.planned_preamble import preamble
 from rnnsym.backends.printing import mark_name
 from rnnsym.calculus.adjoint import Adjoint
 from rnnsym.program.columns import GATHERING
@@ -126,7 +129,7 @@ class StepBody(PlannedBody):
         if not phase.direction:
             return super()._phase(phase)
         self.kind, self.window, self.late = "scan", "", {}
-        self.pool = self.pooled(phase)
+        self.pool = pooled(phase, self)
         rows = self._guarded(list(phase.ops), INDENT)
         return ["", *self._late_lines(), *rows]
 

@@ -13,7 +13,7 @@ import sympy
 from rnnsym.algebra.sizes import shape_text
 from rnnsym.algebra.system import System
 from rnnsym.backends.planned import plan_of
-from rnnsym.backends.planned_body import labels
+from rnnsym.backends.planned_labels import labels
 from rnnsym.cli.terminal import table
 from rnnsym.program.cost import B, Cost, T, phase_cost, plan_cost
 from rnnsym.program.ops import PER_STEP, Stage
