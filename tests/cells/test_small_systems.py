@@ -479,6 +479,23 @@ h: vector[n_h]
 h[t] = tanh(W @ log(abs(x[t])) + U @ h[t-1])
 """
     + READ,
+    "sums over time of shifted values and of tokens": IO
+    + """
+h: vector[n_h]
+k: token[n_k]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+m = total(h[t-1]) - 0.5 * total(E @ k[t]) + total(outer(h[t], h[t-1])) @ b
+q[t] = h[t] + m
+loss[t] = cross_entropy(y[t], softmax(V @ q[t] + b_y))
+""",
+    "outer products times vectors": IO
+    + """
+h: vector[n_h]
+v: vector[n_v]
+v[t] = P @ x[t]
+h[t] = tanh(W @ x[t] + outer(h[t-1], v[t]) @ (Q @ x[t]))
+"""
+    + READ,
     "tokens that choose rows of a table": IO
     + """
 h: vector[n_h]

@@ -75,6 +75,15 @@ def test_costs_add_up():
     assert sympy.expand(op_cost(op, plan.cells).others - 10 * B * plan.cells[op.out].shape[0]) == 0
 
 
+def test_an_operation_on_some_rows_of_an_array_costs_these():
+    plan = plan_of(rnnsym.load("lstm"))
+    op = next(op for phase in plan.forward for op in phase.ops if op.function == "sigmoid")  # of three of the four sums
+    assert op.details[0] == "into" and sympy.expand(3 * plan.cells[op.out].shape[0] - 4 * op.details[1][1]) == 0
+    entries = op.details[1][1] * B
+    cost = op_cost(op, plan.cells)
+    assert sympy.expand(cost.others - 14 * entries) == 0 and sympy.expand(cost.bytes - 2 * 4 * entries) == 0
+
+
 @pytest.mark.parametrize("model", ["narx", "mlstm", "birnn", "language_model", "many_to_one", "delta_net"])
 def test_every_model_has_a_schedule(model):
     found = sections(model)

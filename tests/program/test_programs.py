@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 import rnnsym
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import sizes
 from rnnsym.algebra.system import Declaration, Definition, System
-from rnnsym.algebra.tensor import Quantity, T
+from rnnsym.algebra.tensor import Quantity, T, t
+from rnnsym.backends.live import compile_module
+from rnnsym.backends.numpy_module import generate
 from rnnsym.program.arrays import Binary, Call, Load, Transpose
 from rnnsym.program.batching import batched
-from rnnsym.program.lowering import LOWERINGS
+from rnnsym.program.lowering import LOWERINGS, Layout
 from rnnsym.program.schedule import needed_targets, restricted, schedule, slot_counts, streaming
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "backends"))
@@ -96,3 +101,34 @@ def test_every_operator_has_an_array_form():
     from rnnsym.program.meanings import MEANINGS
 
     assert set(MEANINGS) <= set(LOWERINGS)
+
+
+# ---------------------------------------------------------------- one statement per equation
+
+
+def on_paper(text: str):
+    return compile_module(generate(rnnsym.parse(text, name="small"), level=0), "small")
+
+
+def test_a_value_that_is_another_s_is_a_copy():
+    module = on_paper("x: input[n]\ng: param[n]\na[t] = x[t]\nb[t] = a[t]\nc = g\nd[t] = x[t][:n]\nloss[t] = sum(b[t] * c) + sum(d[t])\n")
+    x, params = np.ones((3, 2, 4)), module.Params.from_arrays({"g": np.ones(4)})
+    trace = module.forward(params, x=x)
+    arrays = [x, params.g, trace.a, trace.b, trace.c, trace.d]
+    assert not [1 for k, a in enumerate(arrays) for b in arrays[:k] if np.shares_memory(a, b)]
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_branches_go_by_the_real_part(level):
+    text = "x: input[n]\nc: constant[n]\nw: param[n]\nh[t] = 2 * x[t] if x[t] < c else 5 * x[t]\nloss[t] = sum(w * h[t])\n"
+    module = compile_module(generate(rnnsym.parse(text, name="small"), level=level), "small")
+    x, params = np.ones((1, 1, 3)), module.Params.from_arrays({"w": np.ones(3)})
+    moved = x + 1e-30j * np.array([-1.0, 0.0, 1.0])  # beside the edge in the imaginary direction alone
+    loss = module.loss(params, x=moved, c=np.ones(3))
+    assert loss.real == 15 and abs(loss.imag) < 1e-40
+
+
+def test_marks_are_shifted_with_what_reads_them():
+    buffers = schedule(rnnsym.parse("x: input[n]\na[t] = x[t]\n")).buffers
+    marks = [Layout(buffers, False).lower(op.TimeIs(t + k, T)).node for k in (0, -2)]
+    assert [mark.delay for mark in marks] == [0, -2]
