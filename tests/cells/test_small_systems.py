@@ -488,6 +488,12 @@ m = total(h[t-1]) - 0.5 * total(E @ k[t]) + total(outer(h[t], h[t-1])) @ b
 q[t] = h[t] + m
 loss[t] = cross_entropy(y[t], softmax(V @ q[t] + b_y))
 """,
+    "conditions on numbers alone": IO
+    + """
+h: vector[n_h]
+h[t] = tanh(W @ x[t] + (U @ h[t-1] if 1 < 2 else 0.5 * h[t-1]) + (0.3 if 2 < 1 else g))
+"""
+    + READ,
     "outer products times vectors": IO
     + """
 h: vector[n_h]

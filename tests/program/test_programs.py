@@ -128,6 +128,16 @@ def test_branches_go_by_the_real_part(level):
     assert loss.real == 15 and abs(loss.imag) < 1e-40
 
 
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.filterwarnings("error")
+def test_an_arm_that_is_not_taken_is_silent(level):
+    text = "x: input[n]\nw: param[n]\nh[t] = log(x[t]) if x[t] > 0 else x[t]\nloss[t] = sum(w * h[t])\n"
+    module = compile_module(generate(rnnsym.parse(text, name="small"), level=level), "small")
+    x, params = np.array([[[1.0, -1.0, 0.0]]]), module.Params.from_arrays({"w": np.ones(3)})
+    loss, grads, _ = module.loss_and_grads(params, x=x, wrt=["x"])
+    assert loss == -1 and grads.w.tolist() == [0, -1, 0] and grads.inputs["x"].tolist() == [[[1, 1, 1]]]
+
+
 def test_marks_are_shifted_with_what_reads_them():
     buffers = schedule(rnnsym.parse("x: input[n]\na[t] = x[t]\n")).buffers
     marks = [Layout(buffers, False).lower(op.TimeIs(t + k, T)).node for k in (0, -2)]
