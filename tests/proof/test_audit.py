@@ -85,6 +85,28 @@ def test_what_no_slip_explains_is_said_with_its_place():
     assert "`W_h` differs most at [" in text and "It is wrong for a sequence of one step already" in text
 
 
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("clipped_by_norm", "the wrong gradients are the exact ones, times"),
+        ("weight_decay", "the wrong gradients are the exact ones plus 0.01 times the parameters: weight decay"),
+    ],
+)
+def test_rules_of_training_among_the_gradients_are_noticed(function, words):
+    found = audit(f"{FOLDER / 'gru_batch'}.py:{function}", rnnsym.load("gru"), seconds=0.0)
+    assert not found.is_right and not found.explanations
+    assert [note for note in found.notes if words in note], found.notes
+
+
+def test_a_part_is_marked_where_it_stands_and_not_inside_a_longer_name():
+    text = report_text(audit(f"{FOLDER / 'gru_batch'}.py:slope_of_another_gate", rnnsym.load("gru")))
+    equation, marks = re.search(r"^( +\(18\).*)\n([ ~]+)$", text, re.M).groups()
+    assert equation.endswith("d_z[t] * z[t] * (1 - z[t])") and [m.start() for m in re.finditer("~+", marks)] == [
+        equation.index(" z[t]") + 1,
+        equation.index("- z[t]") + 2,
+    ]
+
+
 # ---------------------------------------------------------------- the parts
 
 

@@ -20,6 +20,7 @@ from rnnsym.program.meanings import Array
 from rnnsym.proof.audit.contract import Answer, Contract, load_function
 from rnnsym.proof.audit.layout import Layout, layout_from
 from rnnsym.proof.audit.points import AuditPoint, draw
+from rnnsym.proof.audit.rules_of_training import unequal_by_rule
 from rnnsym.proof.audit.search import SINGLE_TOLERANCE, TOLERANCE, Explanation, Found, Place, Search, error
 from rnnsym.proof.audit.sheet import Sheet
 from rnnsym.proof.draws import small_sizes
@@ -149,6 +150,8 @@ class _Auditing:
         compared = tuple(_compared(of, places, of not in search.wrong) for of in order)
         found = search.run() if search.wrong else None
         from_steps = self._from_steps(derivation, convention, tolerance) if found and not found.explanations else None
+        if found and not found.explanations:
+            notes += tuple(unequal_by_rule(points, places, search.wrong, tolerance))
         main = points[MAIN]
         point = {**main.sizes, "T": main.steps, "B": main.batch}
         where = (self.contract.place, self.system.name, derivation, places[MAIN].sheet, point, self.seed, tolerance)

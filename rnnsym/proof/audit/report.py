@@ -7,6 +7,7 @@ for JSON.
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -132,11 +133,12 @@ def equations(audit: Audit, slip: Slip) -> Iterator[str]:
 
 def _marked(equation: str, parts: list[str]) -> Iterator[str]:
     marks = [" "] * len(equation)
-    begin = equation.find("=")
+    begin = dict.fromkeys(parts, equation.find("="))  # where to look for the next part of this text
     for part in parts:
-        place = equation.find(part.removeprefix("-"), begin)
-        if place >= 0:
-            marks[place : place + len(part.removeprefix("-"))] = "~" * len(part.removeprefix("-"))
+        found = re.compile(r"(?<!\w)" + re.escape(part.removeprefix("-"))).search(equation, begin[part])
+        if found is not None:
+            marks[found.start() : found.end()] = "~" * len(found[0])
+            begin[part] = found.end()
     start, indent = 0, "    "
     while start < len(equation):
         end = len(equation)

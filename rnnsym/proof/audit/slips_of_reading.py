@@ -92,6 +92,11 @@ def complements(rows: Rows) -> Iterator[Slip]:
                 yield rows.put("gate for its complement", 2, row, path, node, rest)
             elif isinstance(node, Quantity) and _is_gate(rows, node):
                 yield rows.put("gate for its complement", 2, row, path, node, op.Plus(op.Ones(*node.shape), op.Negate(node)))
+            if isinstance(node, op.Plus) and len(node.args) == 2 and op.is_one(node.args[0]) and isinstance(node.args[1], op.Negate):
+                inner = node.args[1].args[0]
+                if isinstance(inner, op.Raise):  # 1 - u**2: the power around the difference
+                    base, power = inner.args
+                    yield rows.put("power misplaced", 3, row, path, node, op.Raise(op.Plus(node.args[0], op.Negate(base)), power))
 
 
 def _rest(node: Tensor) -> Tensor | None:
@@ -182,6 +187,22 @@ def neighbours(rows: Rows) -> Iterator[Slip]:
                 yield rows.put("wrong neighbour", 4, row, path, leaf, other)
 
 
+def neighbours_throughout(rows: Rows) -> Iterator[Slip]:
+    """Another quantity wherever one stands in an equation: the derivative of another gate, `r[t] * (1 - r[t])` for `z[t] * (1 - z[t])`."""
+    written = [d for d in rows.sheet.derivation.model.declarations if d.timed and d.kind in ("variable", "input")]
+    found: dict[tuple[str, Quantity], list[Path]] = {}
+    for row, path, leaf in leaves(rows):
+        if leaf.name not in rows.own and leaf.time is not None and leaf.kind in ("variable", "input"):
+            found.setdefault((row, leaf), []).append(path)
+    for (row, leaf), paths in found.items():
+        for other in (d.quantity.at(leaf.time) for d in written if len(paths) > 1):
+            if other.name != leaf.name and same_shape(other.shape, leaf.shape):
+                here, there = rows.tell.part(row, leaf), rows.tell.part(row, other)
+                sentence = f"`{there}` stands in place of `{here}` throughout `{rows.tell.name(row)}`"
+                edits = tuple(Edit(row, path, _always(other)) for path in paths)
+                yield Slip("wrong neighbour", sentence, 4, row, ((row, here),) * len(paths), edits)
+
+
 def exchanged_errors(rows: Rows) -> Iterator[Slip]:
     """Two errors exchanged, in all gradients or everywhere: gates in another order than the weights."""
     read = [(row, path, leaf) for row, path, leaf in leaves(rows) if leaf.name in rows.origin and leaf.time is not None]
@@ -215,4 +236,4 @@ def starts(rows: Rows) -> Iterator[Slip]:
             yield rows.put("initial state", 1, row, (), rows.sheet.rows[row], Quantity(error, rows.sheet.shapes[error], first))
 
 
-FAMILIES = (lags, ends_of_lags, activations, complements, derivatives, neighbours, exchanged_errors, starts)
+FAMILIES = (lags, ends_of_lags, activations, complements, derivatives, neighbours, neighbours_throughout, exchanged_errors, starts)

@@ -45,6 +45,29 @@ def _never_reset(rows: Rows, row: str, value: Tensor, parts: tuple[tuple[str, st
     yield Slip("carried error never set back", sentence, 3, row, parts, (Edit(row, (), lambda u: op.Plus(u, carried)),))
 
 
+def paths_left_out_of_one_gradient(rows: Rows) -> Iterator[Slip]:
+    """One parameter's gradient is formed of what each step's own loss hands back, as if nothing came from other steps."""
+    for row, value in rows:
+        if row not in rows.gradient_of:
+            continue
+        for path, node in places(value):
+            if isinstance(node, Quantity) and node.name in rows.sheet.rows and node.offset == 0:
+                own = _of_own_step(rows, rows.sheet.rows[node.name])
+                if own != rows.sheet.rows[node.name] and not op.is_zero(own):
+                    words = "{row} takes {part} of each step's own loss alone: what other steps hand back is left out of it"
+                    yield rows.slip("path through time dropped", 3, row, path, node, _always(own), words)
+
+
+def _of_own_step(rows: Rows, value: Tensor, depth: int = 8) -> Tensor:
+    """The right side of an error without what comes from other steps, also inside the errors of its own step that it reads."""
+    kept = [term for _, term in terms(value) if not from_another_step(rows, term)]
+    if not kept or not depth:
+        return op.zeros(value.shape)
+    whole = op.Plus(*kept)
+    inner = {q for q in quantities(whole) if q.name in rows.sheet.rows and q.offset == 0}
+    return whole.xreplace({q: _of_own_step(rows, rows.sheet.rows[q.name], depth - 1) for q in inner})
+
+
 def dropped_terms(rows: Rows) -> Iterator[Slip]:
     """One term of a sum, or all of an equation."""
     for row, value in rows:
@@ -91,6 +114,8 @@ def _missing_of_product(rows: Rows, row: str, path: Path, node: op.Times) -> Ite
         words = f"the derivative of {function}, {{part}}, in {{row}} is missing" if alone else "the factor {part} in {row} is missing"
         kind = "activation derivative missing" if alone else "factor missing"
         yield rows.slip(kind, 1 if alone else 3, row, (*path, index), factor, _none, words)
+        words = "the factor {part} in {row} is applied twice"
+        yield rows.slip("factor applied twice", 4, row, (*path, index), factor, lambda u: op.Times(u, u), words)
 
 
 def _missing_of_operand(rows: Rows, row: str, path: Path, node: Quantity) -> Iterator[Slip]:
@@ -184,4 +209,6 @@ def _twice(part: Tensor) -> Tensor:
     return op.Times(Number(2), part)
 
 
-FAMILIES = (dropped_paths, dropped_terms, missing_factors, wrong_signs, wrong_factors, transposes, wrong_reductions)
+FAMILIES = (
+    dropped_paths, paths_left_out_of_one_gradient, dropped_terms, missing_factors, wrong_signs, wrong_factors, transposes, wrong_reductions,
+)  # fmt: skip

@@ -28,7 +28,7 @@ def backward(params, x, y, slip=""):
             dlogits = dlogits * q * (1 - q)
         dh = dlogits @ p.V + back
         dn = dh * (z if slip == "gate_for_rest" else 1 - z) * (1 - n**2)
-        dz = dh * (n - old if slip == "sign_of_update" else old - n) * z * (1 - z)
+        dz = dh * (n - old if slip == "sign_of_update" else old - n) * (r * (1 - r) if slip == "slope_of_another_gate" else z * (1 - z))
         dgated = dn @ p.U
         dr = dgated * old * ((1 - r**2) if slip == "tanh_for_sigmoid" else r * (1 - r))
         for name, error, read in (("r", dr, old), ("z", dz, old)):
@@ -40,7 +40,12 @@ def backward(params, x, y, slip=""):
         grads["b"] += dn.sum() if slip == "wrong_axis" else dn.sum(0)
         grads["V"] += dlogits.T @ h
         grads["b_y"] += dlogits.sum(0)
-        back = dr @ p.U_r + dz @ p.U_z + dgated * (1 if slip == "gate_dropped" else r) + dh * z
+        back = dr @ p.U_r + dz @ p.U_z + dgated * {"gate_dropped": 1, "gate_twice": r**2}.get(slip, r) + dh * z
+    if slip == "clipped_by_norm":
+        norm = np.sqrt(sum(np.sum(g**2) for g in grads.values()))
+        grads = {name: g / max(1, norm) for name, g in grads.items()}
+    if slip == "weight_decay":
+        grads = {name: g + 0.01 * p[name] for name, g in grads.items()}
     return cost, grads
 
 
@@ -55,3 +60,7 @@ tanh_for_sigmoid = seeded("tanh_for_sigmoid")
 ungated_state = seeded("ungated_state")
 wrong_axis = seeded("wrong_axis")
 gate_dropped = seeded("gate_dropped")
+slope_of_another_gate = seeded("slope_of_another_gate")
+gate_twice = seeded("gate_twice")
+clipped_by_norm = seeded("clipped_by_norm")
+weight_decay = seeded("weight_decay")

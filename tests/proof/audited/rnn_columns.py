@@ -34,9 +34,10 @@ def backward(inputs, targets, Wxh, Whh, Why, bh, by, slip=""):
         dh = Why.T @ dy + dhnext
         h = np.tanh(hs[t]) if slip == "tanh_twice" else hs[t]
         dhraw = dh if slip == "no_derivative" else (1 - h) * dh if slip == "no_square" else (1 - h * h) * dh
+        dhraw = (1 - h) ** 2 * dh if slip == "square_around" else dhraw
         dbh = dhraw if slip == "not_accumulated" else dbh + dhraw
         dWxh += dhraw @ inputs[t].T
-        dWhh += dhraw @ hs[t if slip == "same_step" else t - 1].T
+        dWhh += ((1 - h * h) * (Why.T @ dy) if slip == "own_loss_alone" else dhraw) @ hs[t if slip == "same_step" else t - 1].T
         dhnext = (Whh if slip == "not_transposed" else Whh.T) @ dhraw
     if slip == "two_slips":
         return loss, dWxh, dWhh.T, -dWhy, dbh, dby
@@ -57,5 +58,7 @@ not_transposed = seeded("not_transposed")
 wraps_around = seeded("wraps_around")
 not_accumulated = seeded("not_accumulated")
 first_step_left_out = seeded("first_step_left_out")
+square_around = seeded("square_around")
+own_loss_alone = seeded("own_loss_alone")
 two_slips = seeded("two_slips")
 noise = seeded("noise")
