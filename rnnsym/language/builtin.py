@@ -36,6 +36,12 @@ FOREIGN = {
     "kron": "outer(a, b)",
     "cumsum": "s[t] = s[t-1] + u[t]", "prod": "exp(sum(log(v)))", "rsqrt": "1 / sqrt(u)", "lambda_": "def f(u): return …",
     "hardtanh": "clip(u, -1, 1)", "selu": "1.0507 * (u if u > 0 else 1.67326 * (exp(u) - 1))", "len": "the size itself: n_h",
+    "sigma": "sigmoid(u)", "sigm": "sigmoid(u)", "hadamard": "u * v", "multiply": "u * v", "add": "u + v", "logit": "log(u / (1 - u))",
+    "nll": "cross_entropy(y, p)", "nll_loss": "cross_entropy(y, p)", "bce": "binary_cross_entropy(y, p)", "ce": "cross_entropy(y, p)",
+    "bce_loss": "binary_cross_entropy(y, p)", "mse_loss": "squared_error(y, v)", "kl": "sum(p * (log(p) - log(q)))",
+    "kl_div": "sum(p * (log(p) - log(q)))", "l2": "norm(v), or sum(v**2)", "l1": "sum(abs(v))", "einsum": "products with @, dot, outer",
+    "softsign": "u / (1 + abs(u))", "mish": "u * tanh(softplus(u))", "log1p": "log(1 + u)", "expm1": "exp(u) - 1", "avg": "mean(v)",
+    "layer_norm": "def layer_norm(z, gain, bias): …", "embedding": "E @ x[t], with x: token[n]", "linear": "W @ x[t] + b",
 }  # fmt: skip
 
 

@@ -267,6 +267,9 @@ class ExpressionReader:
         if when is not None and when.base == "t":
             text = self.findings.text(self.span(node), 40)
             raise self.refuse("E108", f"`{text}`: a time stands in square brackets", node, instead=f"{node.func.id}[{when}]")
+        if node.func.id == "where" and len(node.args) == 3 and isinstance(node.args[0], ast.Compare):
+            test, then, other = (self.findings.text(self.span(a), 40) for a in node.args)
+            raise self.refuse("E203", "there is no function `where`", node.func, instead=f"{then} if {test} else {other}")
         if node.func.id == "notation":
             raise self.refuse("E106", "notation stands inside an expression", node, instead="a line of its own")
         if node.keywords:
@@ -314,7 +317,8 @@ class ExpressionReader:
 
     def outside(self, node: ast.Subscript, name: str, when: When) -> Refused:
         steps = f"{name}[t{when.offset - 1:+d}] at t = 1" if when.base == "" else f"{name}[t{when.offset:+d}] at t = T"
-        instead = f"the expression that {name}[{when}] is given by; in an equation with [t] it is {steps}"
+        last = f"; {name}[T] is the last step" if when == When("", -1) else ""
+        instead = f"the expression that {name}[{when}] is given by; in an equation with [t] it is {steps}{last}"
         return self.refuse("E405", f"`{name}[{when}]` is read: it lies outside 1 … T", node, instead=instead)
 
     def cut(self, node: ast.Subscript, index: ast.Slice, depth: int) -> Node:

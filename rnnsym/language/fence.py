@@ -32,6 +32,7 @@ from rnnsym.language.syntax import (
 )
 
 KINDS = ("input", "target", "token", "param", "constant", "vector", "matrix", "scalar")
+_STARTS = {"zeros": "0", "zero": "0", "ones": "1", "one": "1", "xavier": "glorot", "identity": "eye", "randn": "normal(1)"}  # elsewhere
 _STATEMENTS: dict[type, tuple[str, str]] = {
     ast.AugAssign: ("an equation does not change its own left side", "h[t] = h[t-1] + …"),
     ast.If: ("`if` is no statement of the language", "one equation: h[t] = a if u >= 0 else b"),
@@ -78,6 +79,10 @@ def _syntax_error(error: SyntaxError, findings: Findings) -> ModelError:
     kind = re.match(rf"\s*([A-Za-z]\w*)\s+((?:{'|'.join(KINDS)})\b.*)", row)
     if kind:
         found, instead = "a `:` is missing before the kind", f"{kind[1]}: {kind[2].split('#')[0].strip()}"
+    elif re.match(rf"\s*[A-Za-z]\w*\s*:\s*(?:{'|'.join(KINDS)})\b[^#]*,\s*[A-Za-z]\w*\s*:", row):
+        found, instead = "two declarations stand on one line", "a line for each name"
+    elif re.match(r"\s*def\b[^#:]*$", row) and "expected ':'" in message:
+        found, instead = "a `:` is missing at the end", f"{row.strip()}:"
     elif "can be annotated" in message:
         found, instead = "a line declares one name", "a line for each name: x: input[n_x]"
     elif "cannot assign" in message or "illegal target" in message:
@@ -219,6 +224,8 @@ class _Fence(ExpressionReader):
         if kind not in ("param", "constant"):
             found = f"a value for {article(kind)}"
             instead = "an equation on a line of its own" if kind in ("vector", "matrix", "scalar") else "a param or a constant, or no value"
+            if kind == "vector" and isinstance(node, ast.Name):
+                instead = f"the size in brackets, {kind}[{node.id}], or {instead}"
             raise self.refuse("E109", found, node, instead=instead)
         rules = "a number, glorot, orthogonal, eye, uniform(0.1), normal(0.01)" if kind == "param" else "a number"
         if kind == "param" and isinstance(node, ast.Name) and node.id in ("glorot", "orthogonal", "eye"):
@@ -230,7 +237,12 @@ class _Fence(ExpressionReader):
             return Start(node.func.id, amount)
         amount = self.signed(node)
         if amount is None:
-            raise self.refuse("E109", f"`{self.findings.text(self.span(node))}` is not a start", node, expected=rules)
+            word = node.id if isinstance(node, ast.Name) else ""
+            instead = _STARTS.get(word) or next(iter(near(word, ("glorot", "orthogonal", "eye", *_STARTS))), "")
+            if isinstance(node, (ast.List, ast.Tuple)) and kind == "constant":
+                instead = "no value; the caller gives the array"
+            found = f"`{self.findings.text(self.span(node))}` is not a start"
+            raise self.refuse("E109", found, node, expected=rules, instead=_STARTS.get(instead, instead))
         return Start("value", amount)
 
     def signed(self, node: ast.expr) -> sympy.Rational | None:

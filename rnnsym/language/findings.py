@@ -79,6 +79,21 @@ def near(word: str, known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(same + difflib.get_close_matches(word, known, 3, 0.65)))[:3]
 
 
+def differ_by_one_letter(a: str, b: str) -> bool:
+    """Whether one letter, changed, added or left out, makes one name the other; digits do not count.
+
+    >>> differ_by_one_letter("gain", "gaim"), differ_by_one_letter("W_x1", "W_x2"), differ_by_one_letter("gain", "gains")
+    (True, False, True)
+    """
+    if a == b or abs(len(a) - len(b)) > 1:
+        return False
+    if len(a) == len(b):
+        pairs = [(c, d) for c, d in zip(a, b, strict=True) if c != d]
+        return len(pairs) == 1 and all(c.isalpha() for c in pairs[0])
+    short, long = sorted((a, b), key=len)
+    return any(long[:i] + long[i + 1 :] == short and long[i].isalpha() for i in range(len(long)))
+
+
 def article(word: str) -> str:
     """The word with its article: `an input`, `a param`."""
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rnnsym.errors import Span
 from rnnsym.language.builtin import ARITY, FOREIGN, arity_text
-from rnnsym.language.findings import Findings, near
+from rnnsym.language.findings import Findings, differ_by_one_letter, near
 from rnnsym.language.functions import checked_functions
 from rnnsym.language.syntax import (
     Call,
@@ -213,7 +213,8 @@ class _Expander:
         elif name in self.variables:
             instead = f"{name} * (…) for a product, {name}[t] for its value at a step"
         else:
-            close = near(name, [*self.functions, *ARITY])
+            typed = [own for own in self.functions if differ_by_one_letter(name, own)]
+            close = typed or near(name, [*self.functions, *ARITY])
             if not close and not self.is_whole:
                 return _Wrong()  # its definition may be among the lines that could not be read
             instead = f"{close[0]}(…)" if close else f"def {name}(u): return …, at the margin of the file"

@@ -56,21 +56,24 @@ def braced(source: str, place: int) -> Pasted | None:
     >>> braced("h_{t-1}", 2).instead, braced("W_{xh}", 2).instead, braced("c^{2}", 2).instead
     ('h[t-1]', 'W_xh', 'c**2')
     """
-    before = re.search(r"([A-Za-z]\w*)([_^])$|([A-Za-z]\w*)_$", source[max(0, place - 100) : place])
+    before = re.search(r"([A-Za-z]\w*)(\^?)$", source[max(0, place - 100) : place])
     inside = re.compile(r"\{([^{}\n]*)\}").match(source, place)
     if before is None or inside is None:
         return None
-    name, text = (before[1] or before[3]).rstrip("_"), inside[1].replace(" ", "")
-    if before[2] == "^":
-        instead = (
-            f"{name}.T" if text in ("T", "\\top") else f"{name}**{text}" if re.fullmatch(r"[\w.]+", text) else "u**k, or a name of its own"
-        )
-    elif re.fullmatch(r"t([-+][0-9]+)?", text):
+    name, text = before[1].rstrip("_"), inside[1].replace(" ", "")
+    is_time = bool(re.fullmatch(r"t([-+][0-9]+)?", text))
+    if before[2]:
+        power = f"{name}**{text}" if re.fullmatch(r"[\w.]+", text) else "u**k, or a name of its own"
+        instead = f"{name}.T" if text in ("T", "\\top") else power
+    elif is_time:
         instead = f"{name}[{text}]"
-    else:
+    elif before[1].endswith("_"):
         instead = f"{name}_{re.sub('[^A-Za-z0-9]+', '_', text).strip('_')}"
+    else:
+        return None
     start = place - len(before[0])
-    return Pasted(start, inside.end(), f"`{source[start : inside.end()]}` is LaTeX", instead)
+    found = "is LaTeX" if before[2] or before[1].endswith("_") else "stands in braces"
+    return Pasted(start, inside.end(), f"`{source[start : inside.end()]}` {found}", instead)
 
 
 def raised(row: str, place: int) -> str:
@@ -109,6 +112,22 @@ def in_row(row: str) -> Pasted | None:
             first = "" if first in ")]" else first
             both = f"between `{first}` and `{second}`" if first else f"before `{second}`"
             left = first or "u"
+            comma = "; a comma between arguments" if _has_a_comma_beside(bare, match.start(2)) else ""
             instead = f"{left} * {second}" if left[0].isdigit() else f"`{left} @ {second}` for a matrix, `{left} * {second}` entry by entry"
-            return Pasted(match.start(2), match.end(2), f"no operator stands {both}", instead)
+            return Pasted(match.start(2), match.end(2), f"no operator stands {both}", instead + comma)
     return None
+
+
+def _has_a_comma_beside(row: str, place: int) -> bool:
+    """Whether the innermost brackets around a place hold a comma of their own."""
+    open_: list[tuple[int, bool]] = []
+    for here, char in enumerate(row):
+        if char in "([":
+            open_.append((here, False))
+        elif char == "," and open_:
+            open_[-1] = open_[-1][0], True
+        elif char in ")]" and open_:
+            start, has_comma = open_.pop()
+            if start < place <= here:
+                return has_comma
+    return False

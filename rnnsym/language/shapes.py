@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rnnsym.algebra.sizes import size_text
 from rnnsym.errors import Span
-from rnnsym.language.builtin import ELEMENTWISE, ENTRIES, LOSSES, VECTOR_KEEPING
+from rnnsym.language.builtin import ARITY, ELEMENTWISE, ENTRIES, LOSSES, VECTOR_KEEPING
 from rnnsym.language.constants import constant
 from rnnsym.language.findings import Findings
 from rnnsym.language.lengths import never_positive, size_form
@@ -408,6 +408,8 @@ class _Shapes:
         found = f"nothing says how {how} `{symbol.name}` is{f': {self.why.say(shape)}' if len(shape) > 1 else ''}"
         step = self.names.step_of(symbol)
         meant = f"{step}, its value at a step; or " if step else ""
+        if symbol.kind == "param" and symbol.declare is None and symbol.name in ARITY:
+            meant = f"{symbol.name}(…), the function; or "
         self.findings.error("E303", found, symbol.place, instead=f"{meant}the line `{line}`")
 
 

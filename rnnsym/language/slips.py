@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rnnsym.algebra.tensor import FINAL_LOSS, STEP_LOSS
 from rnnsym.language.builtin import ARITY
-from rnnsym.language.findings import Findings
+from rnnsym.language.findings import Findings, differ_by_one_letter
 from rnnsym.language.names import Names, Symbol, occurrences
 from rnnsym.language.syntax import At, Call, MatMul, Name, Node, Sum, walk
 
@@ -127,18 +127,3 @@ def _is_unbounded(value: Node, names: Names) -> bool:
     weight = value.left if isinstance(value, MatMul) else value.parts[0] if isinstance(value, Call) and value.function == "dot" else value
     symbol = names.symbol(weight)
     return symbol is not None and symbol.kind == "param" and symbol.declare is None
-
-
-def differ_by_one_letter(a: str, b: str) -> bool:
-    """Whether one letter, changed, added or left out, makes one name the other; digits do not count.
-
-    >>> differ_by_one_letter("gain", "gaim"), differ_by_one_letter("W_x1", "W_x2"), differ_by_one_letter("gain", "gains")
-    (True, False, True)
-    """
-    if a == b or abs(len(a) - len(b)) > 1:
-        return False
-    if len(a) == len(b):
-        pairs = [(c, d) for c, d in zip(a, b, strict=True) if c != d]
-        return len(pairs) == 1 and all(c.isalpha() for c in pairs[0])
-    short, long = sorted((a, b), key=len)
-    return any(long[:i] + long[i + 1 :] == short and long[i].isalpha() for i in range(len(long)))
