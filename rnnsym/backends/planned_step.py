@@ -21,7 +21,6 @@ from rnnsym.backends.planned_pool import pooled
 from rnnsym.backends.planned_preamble import preamble
 from rnnsym.backends.printing import mark_name
 from rnnsym.calculus.adjoint import Adjoint
-from rnnsym.program.columns import GATHERING
 from rnnsym.program.ops import ALONE, PER_STEP, Op, Ref, Stage
 from rnnsym.program.phases import Phase
 from rnnsym.program.planning import Plan
@@ -70,8 +69,6 @@ def single_step(plan: Plan, wanted: set[str]) -> Plan | None:
     stages = _needed([stage for phase in plan.forward for stage in phase.stages], plan.storage, wanted)
     once = [op for stage in stages if stage.kind == "static" for op in stage.ops]
     running = [op for stage in stages if stage.kind != "static" for op in stage.ops]
-    if any(op.function in GATHERING for op in (*once, *running)):
-        return None
     if any(plan.cells[ref.name].axes == PER_STEP for op in once for ref in op.reads):
         return None
     found = []

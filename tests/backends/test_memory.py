@@ -10,14 +10,14 @@ import rnnsym
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru", "mlstm", "narx", "language_model"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_plan_says_what_the_workspace_holds(name, dtype):
+@pytest.mark.parametrize(("dtype", "steps"), [(np.float32, 7), (np.float64, 7), (np.float32, 3000)])
+def test_plan_says_what_the_workspace_holds(name, dtype, steps):
     module = rnnsym.compile(rnnsym.load(name))
     sizes = {size: 3 + k for k, size in enumerate(module.SIZES)}
     params = module.init_params(**sizes, rng=0, dtype=dtype)
     work = module.Workspace()
-    module.loss_and_grads(params, **arguments(module, sizes, np.random.default_rng(0), 7, 5), work=work)
-    told = module.plan(T=7, B=5, **sizes, dtype=dtype)
+    module.loss_and_grads(params, **arguments(module, sizes, np.random.default_rng(0), steps, 5), work=work)
+    told = module.plan(T=steps, B=5, **sizes, dtype=dtype)
     held = {key: array.nbytes for key, array in work.arrays.items()}
     assert set(held) <= set(told)  # what only `wrt=` asks for is told too
     assert all(told[key] == size for key, size in held.items()), [(k, told[k], v) for k, v in held.items() if told[k] != v]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from agreement import some_data, some_params
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -14,7 +15,7 @@ from rnnsym.backends.live import compile_module
 from rnnsym.backends.numpy_module import generate
 from rnnsym.backends.parts import program_parts
 from rnnsym.backends.planned import plan_of
-from rnnsym.backends.planned_step import single_step
+from rnnsym.backends.planned_step import single_step, step_text
 from rnnsym.language import parse
 
 CELL = "x: input[n]\nh: vector[m]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + 0.5 * h[t-2] + b)\np[t] = softmax(V @ h[t])\nq: vector[n]\np: vector[n]\nq[t] = p[t]\n"
@@ -142,3 +143,42 @@ def test_a_step_leaves_out_what_needs_a_target():
     step = source[source.index("def _step(") : source.index("def _gradients(")]
     assert "softmax_loss" not in step
     assert "loss" in source
+
+
+STREAMS = {
+    "lags": "x: input[n]\nh: vector[n]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + Q @ h[t-3] + x[t-2])\nW: param[n, n]\nU: param[n, n]\n",
+    "tokens": "w: token[k]\nx: input[n]\nh: vector[n]\nE: param[n, k]\nh[t] = tanh(E @ w[t] + E @ w[t-2] + x[t-1] + U @ h[t-1])\n",
+    "marks": "x: input[n]\nh: vector[n]\nh[t] = tanh(W @ x[t] if t == 1 else U @ h[t-1] + x[t-1])\nW: param[n, n]\n",
+    "teaching": TAUGHT.replace("W @ y[t-1]", "W @ y[t-2] + y[t-1]").replace("loss[t] =", "e[t] = y[t] - p[t]\ns[t] = sum(e[t-1]) + sum(p[t])\nloss[t] ="),
+    "starts": "x: input[n]\nv: input[m]\nh: vector[n]\nh[0] = tanh(S @ v)\ng = exp(a)\nc[t] = g * c[t-1] + sum(h[t-1])\nh[t] = tanh(x[t] + c[t] * (S @ v) + R @ h[t-1])\nS: param[n, m]\n",
+    "judged": "x: input[n]\ny: target[m]\nh: vector[m]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + b)\nr[t] = y[t] * tanh(V @ x[t] + P @ h[t-1] + c)\nloss[t] = sum(r[t]) + sum(h[t])\nV: param[m, n]\nP: param[m, m]\n",
+    "gates": "x: input[n]\nz: vector[n]\nh: vector[n]\nz[t], r[t] = split(sigmoid(W @ x[t] + U @ h[t-1]), 2)\nh[t] = z[t] * h[t-1] + (1 - z[t]) * tanh(x[t] + r[t] * h[t-1])\nW: param[2*n, n]\nq[t] = tanh(h[t]) * h[t-1]\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_steps_one_by_one_are_the_forward_pass(name):
+    """Whole, and going on from a forward pass over its beginning."""
+    system, rng = parse(STREAMS[name], name="streamed"), np.random.default_rng(4)
+    module, params, data = compile_module(generate(system), "streamed"), some_params(system, rng), some_data(system, rng, steps=6)
+    params, running = module.Params.from_arrays(params), {d.name for d in system.data if d.timed}
+    whole, stream = module.forward(params, **data), program_parts(system).stream
+    given = {k: v for k, v in data.items() if system.by_name[k].kind != "target" or k in stream.targets}
+    for begun in (0, 2):
+        first = {k: v[:begun] if k in running else v for k, v in data.items()}
+        state = module.forward(params, **first).state if begun else None
+        for step in range(begun, 6):
+            state, out = module.step(params, state, **{k: v[step] if k in running else v for k, v in given.items()})
+            assert set(out) == set(stream.outputs)
+            for key, value in out.items():
+                expected = whole[key][step] if system.by_name[key].timed else whole[key]
+                assert np.allclose(value, expected, atol=1e-13, rtol=0), (key, step)
+
+
+def test_a_model_that_reads_ahead_has_no_step():
+    module = module_of("x: input[n]\nh: vector[n]\nh[t] = tanh(x[t+1] + R @ h[t-1])\n")
+    with pytest.raises((ValueError, AttributeError), match=r"x\[t\+1\]|step"):
+        module.step(some(module, n=2), None, x=np.ones((1, 2)))
+    system = parse("x: input[n]\nh: vector[n]\nh[t] = tanh(x[t+1] + R @ h[t-1])\n", name="ahead")
+    parts = program_parts(system)
+    assert step_text(parts, parts.cost, plan_of(system), {}) is None

@@ -12,7 +12,6 @@ STEP = broken(
     ("step: outputs that no state needs are not computed", "return set(parts.stream.outputs) | set(_carried(parts))", "return set(_carried(parts))"),
     ("step: what depends on a target is carried without it", "if name not in held}", "if name not in parts.optional}"),
     ("step: targets are carried that a step is not given", "held = parts.late | parts.optional", "held = parts.late"),
-    ("step: what reads all steps is done at one", "if any(op.function in GATHERING for op in (*once, *running)):\n        return None", "pass"),
     ("step: what is done once reads what runs", "    if any(plan.cells[ref.name].axes == PER_STEP for op in once for ref in op.reads):\n        return None\n", ""),
     ("step: what is done once is left out", "    if once:\n        found.append", "    if False:\n        found.append"),
     ("step: values of a stretch take a stretch", "held = {name: STEP if how == STRETCH else how for", "held = {name: how for"),
