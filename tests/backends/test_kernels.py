@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,52 @@ def difference(system: System, folder: Path, dtype: type, one: bool = False) -> 
 def test_kernels_compute_what_numpy_computes(name, dtype, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert difference(rnnsym.load(name), tmp_path, dtype) < (1e-4 if dtype is np.float32 else 1e-12)
+
+
+WORDS = {
+    "sum": "u + v", "difference": "u - v", "product": "u * v", "quotient": "u / v", "negative": "-u", "square": "u**2",
+    "root": "sqrt(u)", "exp": "exp(u)", "tanh": "tanh(u)", "sigmoid": "sigmoid(u)", "complement": "1 - sigmoid(u)", "relu": "relu(u)",
+    "abs": "abs(u)", "sign": "sign(u)", "max": "max(u, v)", "min": "min(u, v)", "less": "u if u < v else 3", "at most": "u if u <= v else 3",
+    "greater": "u if u > v else 3", "at least": "u if u >= v else 3", "number": "0.123456789 * u", "lowest": "max(u, -inf)", "bound": "min(u, -2)",
+    "per sequence": "u * q[t]", "parameter": "u * w", "earlier": "max(u, h_sum[t-1]) - h_sum[t-2]", "size": "u / n",
+}  # fmt: skip
+SPECIAL = [-np.inf, -1e30, -100.0, -9.0, -2.0, -0.5, 0.0, 1e-12, 0.5, 2.0, 9.0, 88.0, 100.0, 1e30, np.inf, np.nan]
+
+
+def words() -> System:
+    """A loop with an equation for each word: all read z, which is zero at every step and reads them all."""
+    lines = ["x: input[n]", "y: input[n]", "q: input", "w: param[n]", "z: vector[n]", "s: vector[n]"]
+    for name, text in WORDS.items():
+        label = f"h_{name.replace(' ', '_')}"
+        lines.append(f"{label}: vector[n]")
+        lines.append(f"{label}[t] = " + re.sub(r"\bv\b", "(y[t] + z[t-1])", re.sub(r"\bu\b", "(x[t] + z[t-1])", text)))
+    lines.append("s[t] = " + " + ".join(f"h_{name.replace(' ', '_')}[t]" for name in WORDS))
+    lines.append("z[t] = 0.5 * z[t-1] if s[t] > 0 else 0.25 * z[t-1]")
+    return rnnsym.parse("\n".join(lines) + "\n", name="words")
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_word_on_special_values(dtype, tmp_path, monkeypatch):
+    """Infinities, nan, ties, what overflows; at two steps, for several sequences with numbers of their own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    module = loaded(written(words(), tmp_path))
+    pairs = np.array([(a, b) for a in SPECIAL for b in SPECIAL], dtype)
+    x, y = (np.stack([column.reshape(2, -1).T, column.reshape(2, -1)[::-1].T, column.reshape(2, -1).T]) for column in pairs.T)
+    x, y = x.transpose(0, 2, 1), y.transpose(0, 2, 1)
+    q = np.array([[0.3, -1.7]] * 3, dtype)
+    params = module.Params.from_arrays({"w": np.linspace(-1, 1, x.shape[2]).astype(dtype)})
+    kernels = module.kernels_for(np.dtype(dtype))
+    traces = []
+    for chosen in (None, kernels):
+        module.kernels_for = lambda dtype, chosen=chosen: chosen
+        with np.errstate(all="ignore"):
+            traces.append(module.forward(params, x=x, y=y, q=q))
+    assert kernels is not None
+    for name in (f"h_{name.replace(' ', '_')}" for name in WORDS):
+        plain, compiled = traces[0][name], traces[1][name]
+        assert compiled.dtype == dtype
+        np.testing.assert_allclose(compiled, plain, rtol=4e-7 if dtype is np.float32 else 1e-15, atol=1e-37, err_msg=name)
 
 
 @needs_compiler
