@@ -61,13 +61,12 @@ def peak(module, steps: int, batch: int, sizes: dict[str, int]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("model", ["lstm", "elman"])
+@pytest.mark.parametrize("model", ["lstm", "elman", "gru_reset_after"])
 def test_a_second_step_keeps_to_its_workspace(model):
-    """Only the checked copies of the data grow with the steps: 4 bytes for a number of x, and a few words for a class of y."""
+    """Beyond one stretch of steps nothing grows: less than a number per step and sequence, were it of one byte."""
     module, batch, sizes = rnnsym.compile(rnnsym.load(model)), 32, {"n_x": 8, "n_h": 64, "n_y": 10}
-    grown = peak(module, 400, batch, sizes) - peak(module, 100, batch, sizes)
-    copies = 300 * batch * (4 * sizes["n_x"] + 32)
-    assert grown < copies < 300 * batch * sizes["n_h"] * 4 / 3, f"{grown:,} bytes more for 300 steps more"
+    grown = peak(module, 1600, batch, sizes) - peak(module, 800, batch, sizes)
+    assert grown < 800 * batch, f"{grown:,} bytes more for 800 steps more"
 
 
 def call(module, params, steps: int, batch: int, work, seed: int = 0, **more):
