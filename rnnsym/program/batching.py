@@ -14,7 +14,7 @@ from typing import Any
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.tensor import Quantity, Tensor, quantities
 from rnnsym.program.arrays import Call, Literal, Load, LoadAt, Part, Real, Reduce, Transpose, Unary
-from rnnsym.program.lowering import ALONE, PER_SEQUENCE, PER_STEP, Layout, Value, leaf, over_steps, vanishes
+from rnnsym.program.lowering import ALONE, PER_SEQUENCE, PER_STEP, Layout, Value, is_plain, leaf, over_steps, vanishes
 from rnnsym.program.program import Block, Buffer, Program, Statement
 from rnnsym.program.schedule import without
 
@@ -123,7 +123,8 @@ def _sum_of_all(body: Tensor, layout: Layout, over_time: bool) -> Value:
 
 def _sum_of_outer(a: Tensor, b: Tensor, layout: Layout, over_time: bool) -> Value | None:
     if over_time and not vanishes(layout, op.Outer(a, b)):
-        return None
+        tokens = any(isinstance(u, Quantity) and u.kind == "token" for u in (a, b))
+        return None if tokens else _sum_of_valid_outer(a, b, layout)
     if isinstance(a, Quantity) and a.kind == "token" and not (isinstance(b, Quantity) and b.kind == "token"):
         value = _sum_of_outer(b, a, layout, over_time)
         return value and replace(value, node=Transpose(value.node, plain=True))
@@ -136,3 +137,16 @@ def _sum_of_outer(a: Tensor, b: Tensor, layout: Layout, over_time: bool) -> Valu
     if is_token:
         return Value(Call("scatter", (first.node, second.node, Literal(b.shape[0]))), ALONE, 2)
     return Value(Call("outer_sum", (first.node, second.node)), ALONE, 2)
+
+
+def _sum_of_valid_outer(a: Tensor, b: Tensor, layout: Layout) -> Value | None:
+    """The same where the padding holds anything: what may be no number there is selected, and one operand at least is zero."""
+    operands = [layout.lower(u) for u in (a, b)]
+    running = [u.axes == PER_STEP for u in operands]
+    if not any(running):
+        return None
+    unsure = [runs and not is_plain(u) for u, runs in zip((a, b), running, strict=True)]
+    if not any(unsure) and not any(vanishes(layout, u) for u in (a, b)):
+        unsure[running.index(True)] = True
+    nodes = [Call("valid", (u.node,)) if guarded else u.node for u, guarded in zip(operands, unsure, strict=True)]
+    return Value(Call("outer_sum", tuple(nodes)), ALONE, 2)

@@ -595,10 +595,10 @@ def _sum_of_all(columns: Columns, body: Tensor, over_time: bool) -> Operand:
 
 
 def _sum_of_outer(columns: Columns, a: Tensor, b: Tensor, over_time: bool) -> Operand | None:
-    if over_time and not vanishes(columns, op.Outer(a, b)):
-        return None
     shape = (a.shape[0], b.shape[0])
     tokens = [isinstance(u, Quantity) and u.kind == "token" for u in (a, b)]
+    if over_time and not vanishes(columns, op.Outer(a, b)):
+        return None if any(tokens) else _sum_of_valid_outer(columns, a, b)
     if tokens == [True, False]:
         found = _sum_of_outer(columns, b, a, over_time)
         return replace(found, turned=not found.turned) if isinstance(found, Ref) else None
@@ -611,6 +611,19 @@ def _sum_of_outer(columns: Columns, a: Tensor, b: Tensor, over_time: bool) -> Op
     if tokens[1]:
         return columns.emit("scatter", first, second, shape=shape, axes=ALONE, details=(b.shape[0],))
     return columns.emit("outer_sum", first, second, shape=shape, axes=ALONE)
+
+
+def _sum_of_valid_outer(columns: Columns, a: Tensor, b: Tensor) -> Operand | None:
+    """The same where the padding holds anything: what may be no number there is selected, and one operand at least is zero."""
+    operands = [columns.lower(u) for u in (a, b)]
+    running = [columns.axes(u) == PER_STEP for u in operands]
+    if not any(running):
+        return None
+    unsure = [runs and not _is_plain(u) for u, runs in zip((a, b), running, strict=True)]
+    if not any(unsure) and not any(vanishes(columns, u) for u in (a, b)):
+        unsure[running.index(True)] = True
+    operands = [columns.emit("valid", u) if guarded else u for u, guarded in zip(operands, unsure, strict=True)]
+    return columns.emit("outer_sum", *operands, shape=(a.shape[0], b.shape[0]), axes=ALONE)
 
 
 __all__ = ["Columns", "leaf", "over_steps", "summed_over_batch", "vanishes"]

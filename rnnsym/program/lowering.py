@@ -447,13 +447,13 @@ def vanishes(layout: Layout, body: Basic) -> bool:
         return all(vanishes(layout, a) or op.is_zero(a) for a in body.args)
     if isinstance(body, _LINEAR):
         arguments = [a for a in body.args if isinstance(a, Tensor)]
-        return all(map(_is_plain, arguments)) and any(vanishes(layout, a) for a in arguments)
+        return all(map(is_plain, arguments)) and any(vanishes(layout, a) for a in arguments)
     return False
 
 
-def _is_plain(node: Basic) -> bool:
+def is_plain(node: Basic) -> bool:
     if isinstance(node, (Quantity, op.Zeros, op.Ones, op.Identity)):
         return True
     if isinstance(node, Number):
         return bool(node.value.is_finite)
-    return isinstance(node, (*_LINEAR, op.Plus)) and all(_is_plain(a) for a in node.args if isinstance(a, Tensor))
+    return isinstance(node, (*_LINEAR, op.Plus)) and all(is_plain(a) for a in node.args if isinstance(a, Tensor))

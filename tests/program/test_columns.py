@@ -247,7 +247,10 @@ SUMS = {
     ),
     "an outer product that does not vanish": (
         op.Total(op.Outer(op.apply("exp", d_h), read("x", t - 1))),
-        ["%1 = exp(d_h[t])", "%2 = outer(%1[t], x[t-1])", "%3 = valid(%2[t])", "%4 = sum_all(%3[t])", "%4"],
+        ["%1 = exp(d_h[t])", "%2 = valid(%1[t])", "%3 = outer_sum(%2[t], x[t-1])", "%3"],
+    ),
+    "an outer product of earlier steps": (
+        op.Total(op.Outer(read("z", t - 1), read("x", t - 1))), ["%1 = valid(z[t-1])", "%2 = outer_sum(%1[t], x[t-1])", "%2"]
     ),
     "an outer product of one step": (op.Outer(read("x", T), read("z", T)), ["%1 = at_end(x[t])", "%2 = at_end(z[t])", "%3 = outer_sum(%1, %2)", "%3"]),
     "an outer product at every step, of what does not run": (

@@ -262,3 +262,24 @@ def test_another_model_gives_another_plan():
     text = str(system_of("elman"))
     swapped = rnnsym.parse(text.replace("1 - h", "1 + h").replace("sigmoid", "tanh"), name="elman")
     assert anonymous(plan_of(swapped)) != anonymous(plan_of(system_of("elman")))
+
+
+WITHOUT_NAMES = """x: input[n_x]
+h: vector[n_h]
+h[t] = tanh(W @ log(x[t]**2) + U @ max(h[t-1], 0)**2 + b)
+loss[t] = sum(h[t])
+"""
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_gradients_of_products_with_unnamed_operands_are_one_product_over_all_steps(level):
+    system = rnnsym.parse(WITHOUT_NAMES, "without_names")
+    text = generate(system, level=level)
+    assert "batch_outer(" not in text
+    module, rng = compile_module(text, f"without_names_{level}"), np.random.default_rng(0)
+    params = module.init_params(n_x=3, n_h=4, rng=0, dtype=np.float64)
+    x = rng.standard_normal((5, 2, 3))
+    alone = [module.loss_and_grads(params, x=x[:n, b : b + 1])[1].vector for b, n in enumerate((5, 2))]
+    x[2:, 1] = np.nan
+    padded = module.loss_and_grads(params, x=x, lengths=[5, 2])[1].vector
+    np.testing.assert_allclose(padded, np.mean(alone, 0), rtol=1e-12, atol=1e-13)
