@@ -141,9 +141,9 @@ class StepBody(PlannedBody):
         return args[0]
 
     def _mark(self, op: Op) -> list[str]:
-        first, delay = op.details[0] == "at_first", op.details[1]
-        self.marks[first, delay] = None
-        text = f"{mark_name(first, delay)}[0]"
+        delay = op.details[1]  # of the first step: what asks for the last is not stepped
+        self.marks[True, delay] = None
+        text = f"{mark_name(True, delay)}[0]"
         target, bound = self._target(op)
         return [self._assign(target, bound, text)]
 

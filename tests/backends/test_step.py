@@ -150,8 +150,9 @@ STREAMS = {
     "tokens": "w: token[k]\nx: input[n]\nh: vector[n]\nE: param[n, k]\nh[t] = tanh(E @ w[t] + E @ w[t-2] + x[t-1] + U @ h[t-1])\n",
     "marks": "x: input[n]\nh: vector[n]\nh[t] = tanh(W @ x[t] if t == 1 else U @ h[t-1] + x[t-1])\nW: param[n, n]\n",
     "teaching": TAUGHT.replace("W @ y[t-1]", "W @ y[t-2] + y[t-1]").replace("loss[t] =", "e[t] = y[t] - p[t]\ns[t] = sum(e[t-1]) + sum(p[t])\nloss[t] ="),
+    "error carried": TAUGHT.replace("loss[t] =", "e[t] = y[t] - p[t]\nloss[t] = sum(e[t-1]**2) +"),
     "starts": "x: input[n]\nv: input[m]\nh: vector[n]\nh[0] = tanh(S @ v)\ng = exp(a)\nc[t] = g * c[t-1] + sum(h[t-1])\nh[t] = tanh(x[t] + c[t] * (S @ v) + R @ h[t-1])\nS: param[n, m]\n",
-    "judged": "x: input[n]\ny: target[m]\nh: vector[m]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + b)\nr[t] = y[t] * tanh(V @ x[t] + P @ h[t-1] + c)\nloss[t] = sum(r[t]) + sum(h[t])\nV: param[m, n]\nP: param[m, m]\n",
+    "judged": "x: input[n]\ny: target[m]\nh: vector[m]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + b)\nr[t] = y[t] * tanh(V @ x[t] + P @ h[t-1] + c)\nloss[t] = sum(r[t]) + sum(r[t-1] * y[t-2]) + sum(h[t]) + sum(tanh(A @ u[t] + B @ r[t] + d))\nu[t] = tanh(x[t])\nA: param[n, n]\nV: param[m, n]\nP: param[m, m]\n",
     "gates": "x: input[n]\nz: vector[n]\nh: vector[n]\nz[t], r[t] = split(sigmoid(W @ x[t] + U @ h[t-1]), 2)\nh[t] = z[t] * h[t-1] + (1 - z[t]) * tanh(x[t] + r[t] * h[t-1])\nW: param[2*n, n]\nq[t] = tanh(h[t]) * h[t-1]\n",
 }  # fmt: skip
 
@@ -160,9 +161,10 @@ STREAMS = {
 def test_steps_one_by_one_are_the_forward_pass(name):
     """Whole, and going on from a forward pass over its beginning."""
     system, rng = parse(STREAMS[name], name="streamed"), np.random.default_rng(4)
+    parts = program_parts(system)
     module, params, data = compile_module(generate(system), "streamed"), some_params(system, rng), some_data(system, rng, steps=6)
     params, running = module.Params.from_arrays(params), {d.name for d in system.data if d.timed}
-    whole, stream = module.forward(params, **data), program_parts(system).stream
+    whole, stream = module.forward(params, **data), parts.stream
     given = {k: v for k, v in data.items() if system.by_name[k].kind != "target" or k in stream.targets}
     for begun in (0, 2):
         first = {k: v[:begun] if k in running else v for k, v in data.items()}
@@ -173,6 +175,17 @@ def test_steps_one_by_one_are_the_forward_pass(name):
             for key, value in out.items():
                 expected = whole[key][step] if system.by_name[key].timed else whole[key]
                 assert np.allclose(value, expected, atol=1e-13, rtol=0), (key, step)
+            assert set(state) == set(stream.carried) - parts.late - parts.optional
+            if step == 3 and set(state) == set(stream.carried):  # all that the loss reads of the past is there
+                after = module.forward(params, **{k: v[4:] if k in running else v for k, v in data.items()}, initial=state)
+                assert all(np.allclose(after[d.name], whole[d.name][4:], atol=1e-13, rtol=0) for d in system.variables if d.timed)
+
+
+def test_a_step_holds_nothing_that_needs_a_target_though_it_lies_in_an_array_that_is_needed():
+    plan = plan_of(parse(STREAMS["judged"], name="judged"))
+    assert plan.storage.places["r"].array == plan.storage.places["u"].array
+    single = single_step(plan, {"h", "u"})
+    assert {op.out for phase in single.forward for op in phase.ops} == {"h_bar", "h", "u"}
 
 
 def test_a_model_that_reads_ahead_has_no_step():

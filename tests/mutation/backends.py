@@ -22,7 +22,7 @@ STEP = broken(
     ("step: the past is read as the present", "bounds = [str(cell.lag + (ref.delay or 0))]", "bounds = [str(cell.lag)]"),
     ("step: the present is read as the past", "bounds = [str(cell.lag + (ref.delay or 0))]", "bounds = [str(cell.lag + (ref.delay or 0) - bool(cell.lag))]"),
     ("step: the first rows for any", "bounds.append(slice_text(\"\" if ref.rows[0] == 0 else self.size(ref.rows[0]), self.size(ref.rows[1])))", "bounds.append(slice_text(\"\", self.size(ref.rows[1])))"),
-    ("step: one mark for both ends", 'first, delay = op.details[0] == "at_first", op.details[1]\n        self.marks', 'first, delay = True, op.details[1]\n        self.marks'),
+    ("step: the first step's mark at every step", 'text = f"{mark_name(True, delay)}[0]"', 'text = "np.True_"'),
     ("step: outputs are views into the workspace", "return f\"np.array({text}{'.T' if cell.rank == 1 else ''})\"", "return f\"{text}{'.T' if cell.rank == 1 else ''}\""),
     ("step: outputs are features by batch", "return f\"np.array({text}{'.T' if cell.rank == 1 else ''})\"", "return f\"np.array({text})\""),
     ("step: the state is the past, not the present", "text = body.view(Ref(name, 0)) + (", "text = body.view(Ref(name, -1)) + ("),

@@ -1,19 +1,20 @@
 """The mutation campaign: `python tests/mutation/run.py` breaks rnnsym in a copy of the tree, one thing at a time, and runs the tests that should
 notice, each mutant in a fresh process.
 
-    python tests/mutation/run.py                      all mutants; writes docs/reference/mutants.md
-    python tests/mutation/run.py --only pullback,sum  those whose name or file holds one of these words; writes nothing
-    python tests/mutation/run.py --again FILE.json    results are kept in FILE.json, and what is known there is not run again
-    python tests/mutation/run.py --known FILE.json    nothing is run: the page is written from what is known
+    python tests/mutation/run.py                      the mutants of which no result is known; writes results.json and docs/reference/mutants.md
+    python tests/mutation/run.py --all                every mutant once more
+    python tests/mutation/run.py --only pullback,sum  those whose name or file holds one of these words, known or not; writes nothing
     python tests/mutation/run.py --near               the tests named with each mutant alone, not the wider rooms
     python tests/mutation/run.py --first              the first of these alone: for writing tests
 
-It is run once for a release, not in CI: each mutant takes seconds to minutes. A mutant whose text is not there exactly once is an error.
+Results are kept as they come, so that a run that was stopped goes on. They are known by what a mutant changes: who alters one, or adds one,
+runs it. Not done in CI, where every mutant takes seconds to minutes; there a test sees that each still fits the source and has a result.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -32,17 +33,20 @@ from mutation.mutant import ROOT, WIDER, Mutant
 
 MUTANTS = [*calculus.MUTANTS, *rooms.MUTANTS, *program.MUTANTS, *columns.MUTANTS, *passes.MUTANTS, *backends.MUTANTS]
 PAGE = ROOT / "docs" / "reference" / "mutants.md"
+RESULTS = Path(__file__).parent / "results.json"
 TIMEOUT = 600
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a mutant: killed (witness: the first test that failed), unended (the tests went on beyond the time), or survived."""
+    """What became of a mutant: killed (witness: the first test that failed), unended (the tests went on beyond the time), or survived.
+
+    change  what tells that the result is about this mutant, as it is now
+    """
 
     name: str
     outcome: str
     witness: str
-    seconds: float
     change: str
 
 
@@ -88,7 +92,6 @@ def tried(tree: Path, mutant: Mutant, how: str) -> Result:
     """Break, test, mend."""
     path = tree / mutant.file
     whole = path.read_text(encoding="utf-8")
-    begun = time.monotonic()
     path.write_text(mutant.applied(whole), encoding="utf-8")
     try:
         outcome, witness = "survived", ""
@@ -97,12 +100,30 @@ def tried(tree: Path, mutant: Mutant, how: str) -> Result:
                 outcome, witness = run_tests(tree, tests)
     finally:
         path.write_text(whole, encoding="utf-8")
-    return Result(mutant.name, outcome, witness, round(time.monotonic() - begun, 1), change_of(mutant))
+    return Result(mutant.name, outcome, witness, change_of(mutant))
 
 
 def change_of(mutant: Mutant) -> str:
-    """What tells that a known result still is about this mutant."""
-    return f"{mutant.file}\n{mutant.old}\n{mutant.new}"
+    """A digest of what a mutant changes."""
+    return hashlib.sha256(f"{mutant.file}\n{mutant.old}\n{mutant.new}".encode()).hexdigest()[:16]
+
+
+def known_results() -> dict[str, Result]:
+    """The results that are kept, of mutants as they are now."""
+    kept = {r["name"]: Result(**r) for r in json.loads(RESULTS.read_text(encoding="utf-8"))} if RESULTS.exists() else {}
+    return {m.name: kept[m.name] for m in MUTANTS if m.name in kept and kept[m.name].change == change_of(m)}
+
+
+def keep(results: dict[str, Result]) -> None:
+    """Write what is known, in the order of the list, and the page that tells it."""
+    rows = [json.dumps(asdict(results[m.name]), ensure_ascii=False) for m in MUTANTS if m.name in results]
+    RESULTS.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+    PAGE.write_text(page(results, MUTANTS), encoding="utf-8")
+
+
+def is_as_said(mutant: Mutant, result: Result) -> bool:
+    """Whether a mutant was killed, or survived as one that means the same as the original."""
+    return result.outcome == ("survived" if mutant.equivalent else "killed")
 
 
 def page(results: dict[str, Result], mutants: list[Mutant]) -> str:
@@ -137,36 +158,30 @@ def page(results: dict[str, Result], mutants: list[Mutant]) -> str:
 def main() -> int:
     reader = argparse.ArgumentParser(description="Break rnnsym in a copy, one thing at a time, and see which test notices.")
     reader.add_argument("--only", default="", help="words, separated by commas, of the names or files of mutants")
-    reader.add_argument("--again", metavar="FILE.json", help="keep results here, and do not run again what is known")
+    reader.add_argument("--all", action="store_true", help="run again what is known, too")
     reader.add_argument(
         "--near", dest="how", action="store_const", const="near", default="wide", help="the tests named with each mutant alone"
     )
     reader.add_argument("--first", dest="how", action="store_const", const="first", help="the first of the tests named with each alone")
-    reader.add_argument("--known", metavar="FILE.json", help="write the page from these results, and run nothing")
     options = reader.parse_args()
     words = [w for w in options.only.split(",") if w]
-    chosen = [m for m in MUTANTS if not words or any(w in m.name or w in m.file for w in words)]
-    for mutant in chosen:
+    for mutant in MUTANTS:
         mutant.applied((ROOT / mutant.file).read_text(encoding="utf-8"))  # a stale one is an error before anything is run
-    kept = Path(options.known or options.again) if options.known or options.again else None
-    known = {r["name"]: Result(**r) for r in json.loads(kept.read_text())} if kept and kept.exists() else {}
-    results = {m.name: known[m.name] for m in chosen if m.name in known and known[m.name].change == change_of(m)}
-    if options.known:
-        PAGE.write_text(page(results, chosen), encoding="utf-8")
-        return 0
+    known = {} if options.all or words else known_results()
+    results = {m.name: known[m.name] for m in MUTANTS if m.name in known and is_as_said(m, known[m.name])}
+    chosen = [m for m in MUTANTS if (any(w in m.name or w in m.file for w in words) if words else m.name not in results)]
     with tempfile.TemporaryDirectory() as folder:
         tree = copied_tree(Path(folder))
         for number, mutant in enumerate(chosen, 1):
-            if mutant.name in results and results[mutant.name].outcome == "killed":
-                continue
+            begun = time.monotonic()
             results[mutant.name] = result = tried(tree, mutant, options.how)
-            print(f"{number}/{len(chosen)}  {result.outcome:8}  {result.seconds:6.1f} s  {mutant.name}  {result.witness}", flush=True)
-            if kept:
-                kept.write_text(json.dumps([asdict(r) for r in {**known, **results}.values()], indent=1))
-    wrong = [m for m in chosen if results[m.name].outcome != ("survived" if m.equivalent else "killed")]
-    if not words and options.how == "wide":
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page(results, chosen), encoding="utf-8")
+            took = time.monotonic() - begun
+            print(f"{number}/{len(chosen)}  {result.outcome:8}  {took:6.1f} s  {mutant.name}  {result.witness}", flush=True)
+            if not words:
+                keep(results)
+    if not words:
+        keep(results)
+    wrong = [m for m in (chosen if words else MUTANTS) if not is_as_said(m, results[m.name])]
     for mutant in wrong:
         print(f"not as said: {mutant.name}: {results[mutant.name].outcome}")
     return 1 if wrong else 0
