@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import sympy
+
 import rnnsym
 from rnnsym.algebra import operators as op
 from rnnsym.algebra.sizes import Shape, size, size_text
@@ -64,6 +66,27 @@ def tables(parts: Parts) -> str:
     return "\n".join(rows)
 
 
+def slice_tables(parts: Parts) -> str:
+    """What slices need of sizes, where not all sizes are enough: (the slice, a length, what it must not exceed); or nothing."""
+    rename = parts.names.public.__getitem__
+    rows: dict[str, None] = {}
+    for definition in parts.model.every_definition:
+        for node in _nodes(definition.rhs):
+            if isinstance(node, op.Slice):
+                start, stop = node.args[1:]
+                for least, most in ((stop, node.args[0].shape[0]), (start + 1, stop)):
+                    if not _is_never_negative(most - least):
+                        text = plain(str(node))
+                        rows[f"({string(text[:60])}, {_axis(least, rename)}, {_axis(most, rename)})"] = None
+    return table("SLICES", "tuple[tuple[str, str, str], ...]", rows, "()") if rows else ""
+
+
+def _is_never_negative(length: sympy.Expr) -> bool:
+    """Whether a linear length is zero or more for all sizes from 1 on."""
+    length = sympy.expand(length)
+    return all(length.coeff(s) >= 0 for s in length.free_symbols) and bool(length.subs({s: 1 for s in length.free_symbols}) >= 0)
+
+
 def _fixed(declaration: Declaration, rename: Callable[[str], str]) -> str:
     value = float(declaration.start.amount)  # type: ignore[union-attr, arg-type]
     text = repr(value).replace("inf", "np.inf")
@@ -80,8 +103,11 @@ def obstacle_text(parts: Parts) -> str:
 
 def _axes(shape: Shape, rename: Callable[[str], str]) -> str:
     """A shape as a tuple of strings, in Python's names of the sizes."""
-    axes = [string(size_text(length.xreplace({s: size(rename(s.name)) for s in length.free_symbols}))) for length in shape]
-    return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+    return f"({', '.join(_axis(length, rename) for length in shape)}{',' if len(shape) == 1 else ''})"
+
+
+def _axis(length: sympy.Expr, rename: Callable[[str], str]) -> str:
+    return string(size_text(length.xreplace({s: size(rename(s.name)) for s in length.free_symbols})))
 
 
 def docstring(parts: Parts, command: str, fingerprint: str) -> str:

@@ -21,7 +21,7 @@ from rnnsym.backends.c_columns import METHODS
 from rnnsym.backends.c_kernels import CFunction, c_source
 from rnnsym.backends.calls import public_functions
 from rnnsym.backends.functions import sources
-from rnnsym.backends.head import classes_allowed, docstring, tables
+from rnnsym.backends.head import classes_allowed, docstring, slice_tables, tables
 from rnnsym.backends.parts import Parts, program_parts
 from rnnsym.backends.planned import plan_parts
 from rnnsym.backends.planned_module import planned_text
@@ -149,6 +149,7 @@ def module_view(
         "columns": columns,
         "docstring": docstring(parts, command, fingerprint),
         "tables": tables(parts),
+        "slices": slice_tables(parts),
         "functions": sources(functions | used),
         "forward_lines": forward_lines,
         "backward_lines": backward_lines,

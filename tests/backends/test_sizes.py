@@ -65,3 +65,23 @@ def test_a_size_that_no_array_tells_is_asked_for(level):
         memory.loss_and_grads(memory.Params.from_arrays(arrays), x=x)
     assert str(caught.value) == "n_c: no array tells this size; expected Params.from_arrays(arrays, n_c=...)"
     assert memory.loss(memory.Params.from_arrays(arrays, n_c=5), x=x) > 0
+
+
+STACK = """
+x: input[n_x]
+s: vector[n_s]
+s[t] = concat(tanh(dot(w, x[t])), s[t-1][:n_s - 1]) + sum(s[t-1][:2]) * v
+loss[t] = sum(s[t]**2)
+"""
+
+
+def test_a_slice_that_does_not_fit_is_named(level):
+    stack, x = module(STACK, level), np.ones((3, 2, 4))
+    assert stack.loss(stack.init_params(n_x=4, n_s=2, rng=0), x=x) > 0
+    with pytest.raises(ValueError) as caught:
+        stack.loss(stack.init_params(n_x=4, n_s=1, rng=0), x=x)
+    assert str(caught.value) == "s[t-1][:n_s - 1]: expected 1 <= n_s - 1, found n_s = 1"
+
+
+def test_slices_that_always_fit_are_not_checked():
+    assert "SLICES" not in rnnsym.generate(rnnsym.load("slstm"))
