@@ -77,7 +77,8 @@ class PassArrays:
         self.chunks = ""
         self.columns = ""
         self.along: dict[str, str] = {}  # of each loop over a stretch, what it walks along, and that of all stretches
-        self.flat: dict[str, str] = {}
+        self.flat: dict[str, str] = {}  # array → its copy for sums over steps
+        self.turned: set[str] = set()  # arrays whose copies are up to date
         self.statics: dict[str, None] = {}
         self.marks: dict[tuple[bool, int], None] = {}
         self.locals: dict[str, str] = {}

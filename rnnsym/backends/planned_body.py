@@ -39,6 +39,7 @@ class PlannedBody(PassStatements):
             return self._guarded([op for stage in phase.stages for op in stage.ops], INDENT, first="\n")
         self.pool = pooled(phase, self) if self.compiled is None else {}  # a kernel's arrays are never the same memory
         self.late, self.counts = {}, False
+        self.turned -= {resolved(Ref(op.out, 0), self.places).name for op in phase.ops}
         only_scan = len(phase.stages) == 1 and phase.has_scan
         word = "backwards" if phase.direction < 0 else "forwards"
         pad = " " * INDENT

@@ -49,15 +49,14 @@ def _is_flat(body: PassStatements, operand: Operand) -> bool:
 def _outer_sum(body: PassStatements, op: Op) -> list[str]:
     a, b = op.args
     rows: list[str] = []
-    known = set(body.flat)
     if _is_flat(body, a) and _is_flat(body, b):
         first, second = _flat(body, a), _flat(body, b)  # type: ignore[arg-type]
-        fresh = [n for n in body.flat if n not in known]
-        rows += [_flat_line(body, n) for n in fresh]
-        rows.append(_result(body, op, f"np.matmul({first}, {second}.T", True))
-        for name in fresh if op.guard != ALWAYS else ():  # elsewhere it may not be there
-            body.flat.pop(name)
-        return rows
+        arrays = dict.fromkeys(resolved(ref, body.places).name for ref in op.reads)
+        fresh = [name for name in arrays if name not in body.turned]
+        rows += [_flat_line(body, name) for name in fresh]
+        if op.guard == ALWAYS:  # else it may not be there for another operation
+            body.turned.update(fresh)
+        return [*rows, _result(body, op, f"np.matmul({first}, {second}.T", True)]
     texts = [_unaligned(body, x) for x in (a, b)]
     return [_result(body, op, f"{body.function('outer_total')}({', '.join(texts)}", False)]
 
@@ -85,7 +84,7 @@ def _sum_all(body: PassStatements, op: Op) -> list[str]:
     a = op.args[0]
     rows: list[str] = []
     rank, axes = body._operand_rank(a), body._axes(a)
-    if _is_flat(body, a) and isinstance(a, Ref) and resolved(a, body.places).name in body.flat:
+    if _is_flat(body, a) and isinstance(a, Ref) and resolved(a, body.places).name in body.turned:
         text = f"{_flat(body, a)}.sum(-1)"
     elif axes == PER_STEP:
         text = f"{_unaligned(body, a)}.{ {0: 'sum()', 1: 'sum(0).sum(-1)', 2: 'sum((0, 1))'}[rank] }"

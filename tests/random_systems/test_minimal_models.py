@@ -51,6 +51,10 @@ MODELS = {
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
+    "errors of one stack that are complete at different times": "x: input[n]\nA: param[n, n]\nB: param[n, n]\nZ: param[n, m]\nS: param[1 + m, n]\n"
+    "e: vector[n]\nv: vector[n]\nw: vector[m]\nh: matrix[n, n]\n\ne[t] = x[t]\n"
+    "v[t] = tanh(A @ v[t-2] + norm(w[t-3]) - B @ e[t-2])\nh[t] = max(h[t-1] - 0.1, tanh(outer(Z @ w[t-3], softmax(v[t]))))\n"
+    "w[t] = tanh(1 - sigmoid((S @ v[t-2])[:m]) + w[t-3])\nloss[t] = sum(h[t])\n",
 }
 
 
