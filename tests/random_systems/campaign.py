@@ -43,7 +43,7 @@ from rnnsym.language import parse  # noqa: E402
 from rnnsym.proof.random_models import random_model  # noqa: E402
 
 RECORDS, PAGE = CHECKOUT / ".rnnsym_cache" / "campaigns", CHECKOUT / "docs" / "reference" / "campaigns.md"
-KERNELS_EACH = 10
+KERNELS_EACH, TOLD_EVERY = 10, 20
 COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 
@@ -172,7 +172,8 @@ def run(name: str, first: int, count: int) -> Record:
             continue
         record.results[number] = _one(name, number, program)
         append(name, record.results[number])
-        print(f"\r{name}: {number + 1} of {count}, {len(record.failures)} failed", end="", file=sys.stderr, flush=True)
+        if (number + 1) % TOLD_EVERY == 0:
+            print(f"\r{name}: {number + 1} of {count}, {len(record.failures)} failed", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return record
 
