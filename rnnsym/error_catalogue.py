@@ -119,6 +119,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
          "A declared quantity or a given initial value that no equation reads: perhaps another one is misspelt."),
         ("W209", "no probability in a cross-entropy",
          "`cross_entropy(y, p)` takes the logarithm of its second argument: the target comes first, then a softmax or sigmoid."),
+        ("W210", "a binary cross-entropy of a softmax",
+         "`log(1 - softmax(z))` is computed as it stands: where a probability rounds to 1, the loss is infinite. `cross_entropy` is for "
+         "one class of several, `sigmoid` for entries that are true or false each by itself."),
         # ------------------------------------------------------------ calls and commands
         ("U101", "no such model in the library",
          "A word without `/` and without `.rnn` is a name of the library; `rnnsym list` prints them."),

@@ -33,6 +33,7 @@ WARNINGS = (
     WrongCall("W207", "check m.rnn", {"m.rnn": MODEL + STEP.replace("+ b", "+ x_t") + LOSS}),
     WrongCall("W208", "check m.rnn", {"m.rnn": MODEL + "z: input[n_z]\n" + STEP + LOSS}),
     WrongCall("W209", "check m.rnn", {"m.rnn": MODEL + STEP + "loss[t] = cross_entropy(softmax(V @ h[t]), y[t])\n"}),
+    WrongCall("W210", "check m.rnn", {"m.rnn": MODEL + STEP + "loss[t] = binary_cross_entropy(y[t], softmax(V @ h[t]))\n"}),
 )
 
 CALLS = (

@@ -114,7 +114,11 @@ def _warn_of_no_probability(node: Call, names: Names, findings: Findings) -> Non
         return
     symbol = names.symbol(second)
     value = symbol.equation.value if symbol is not None and symbol.equation is not None else second
-    if value is not None and _is_unbounded(value, names):
+    if node.function == "binary_cross_entropy" and isinstance(value, Call) and value.function == "softmax":
+        found = "the second argument of binary_cross_entropy is a softmax, which may round to 1, where the loss is infinite"
+        instead = f"cross_entropy({findings.text(first, 40)}, {text}), or a sigmoid for each entry"
+        findings.warn("W210", found, second, instead=instead)
+    elif value is not None and _is_unbounded(value, names):
         function = "softmax" if node.function == "cross_entropy" else "sigmoid"
         found = f"the second argument of {node.function} is no probability"
         findings.warn("W209", found, second, instead=f"{function}({text})")

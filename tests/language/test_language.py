@@ -528,6 +528,12 @@ def test_a_product_that_makes_a_matrix_of_a_parameter_is_warned_about():
             "the second argument of cross_entropy is no probability",
             "softmax(p[t])",
         ),
+        (
+            STEP + "p[t] = softmax(V @ h[t] + b_y)\nloss[t] = binary_cross_entropy(y[t], p[t])\n",
+            "W210",
+            "the second argument of binary_cross_entropy is a softmax, which may round to 1, where the loss is infinite",
+            "cross_entropy(y[t], p[t]), or a sigmoid for each entry",
+        ),
     ],
 )
 def test_what_is_well_formed_but_hardly_meant_is_warned_about(text, code, found, instead):

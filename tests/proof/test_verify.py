@@ -40,6 +40,31 @@ def faulty(name, change):
     return verify(ELMAN, joined=with_rhs(joined, name, change(definition.rhs)))
 
 
+ENCODER = "x: input[n_x]\ny: target[n_y]\nh: vector[n_h]\nv: vector[n_h]\nh[t] = tanh(W @ x[t] + U @ h[t-1] + b)\n"
+READOUT = "p[t] = softmax(V @ v[t] + d)\nloss[t] = cross_entropy(y[t], p[t])\n"
+STARTS = {
+    "from the last state": "v[0] = h[T]\nv[t] = tanh(R @ v[t-1] + V.T @ y[t-1])\n",
+    "at two lags": "u[t] = h[t-1]\nv[0] = h[T]\nv[-1] = tanh(Q @ u[T])\nv[t] = tanh(R @ v[t-1] + S @ v[t-2])\n",
+    "from the mean": "m = total(h[t]) / total(1)\nv[0] = tanh(A @ m)\nv[t] = tanh(R @ v[t-1] + c)\n",
+    "from both directions": "g: vector[n_h]\ng[t] = tanh(D @ x[t] + E @ g[t+1])\nv[0] = tanh(A @ h[T] + B @ g[1])\nv[t] = tanh(R @ v[t-1])\n",
+    "with a mask, backwards": "k: input\nv[T+1] = h[T]\nv[t] = k[t] * tanh(R @ v[t+1]) + (1 - k[t]) * v[t+1]\n",
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_decoder_that_starts_from_the_encoder_s_end_is_right(start):
+    report = verify(rnnsym.parse(ENCODER + STARTS[start] + READOUT))
+    assert outcomes(report) == {"proved": {"right"}, "tested": {"right"}, "measured": {"right"}}
+
+
+def test_a_decoder_whose_error_does_not_reach_the_encoder_is_wrong():
+    model = rnnsym.parse(ENCODER + STARTS["from the last state"] + READOUT)
+    joined = adjoint(prepare(model), everything(model))
+    handed_on = joined.system.defined["d_h"].rhs.args[1]  # U.T @ d_h_bar[t+1], without what the decoder's start sends back
+    report = verify(model, joined=with_rhs(joined, "d_h", handed_on))
+    assert report.outcome == "wrong" and outcomes(report)["tested"] == {"wrong"} and outcomes(report)["measured"] == {"right"}
+
+
 def test_a_wrong_assembly_is_named_and_told_apart_from_rules_and_module():
     for name, change in (("d_h", dropped_term), ("d_V", wrong_sign)):
         report = faulty(name, change)
