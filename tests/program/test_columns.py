@@ -141,14 +141,9 @@ def test_targets_that_may_be_class_numbers_become_vectors_only_where_they_must()
     other = operations("r[t] = softmax(x[t]) * sum(x[t]) - y[t]\n", ("y",))
     assert other[-2:] == ["%4 = dense(y[t]) (n,)", "r = subtract(%3[t], %4[t])"]
     assert operations(p + "loss[t] = cross_entropy(y[t], p[t])\n", ("y",))[1] == "%2 = dense(y[t]) (n,)"
-    logits = Columns(*_known("softmax_ce[t] = x[t]\n"), classes=frozenset(["y"]))
-    n = logits.cells["x"].shape[0]
-    logits.lower(op.SoftmaxCrossEntropy(Quantity("y", (n,), t, "target"), Quantity("x", (n,), t, "input")))
+    logits = columns(classes=("y",))
+    logits.lower(op.SoftmaxCrossEntropy(read("y"), read("x")))
     assert [str(o) for o in logits.ops] == ["%1 = softmax_cross_entropy(y[t], x[t])"]
-
-
-def _known(equations: str) -> tuple[dict]:
-    return (cells_of(schedule(rnnsym.parse(DATA + equations)).buffers),)
 
 
 # ---------------------------------------------------------------- on their own: shapes, steps, sums over the batch
@@ -158,8 +153,8 @@ SYSTEM = rnnsym.parse(DATA + "d_s[t] = q[t]\nd_h[t] = x[t]\nd_g = g\nw[t] = z[t+
 N = SYSTEM.by_name["x"].shape[0]
 
 
-def columns(seeds: tuple[str, ...] = ()) -> Columns:
-    return Columns(cells_of(schedule(SYSTEM).buffers), seeds=frozenset(seeds))
+def columns(seeds: tuple[str, ...] = (), classes: tuple[str, ...] = ()) -> Columns:
+    return Columns(cells_of(schedule(SYSTEM).buffers), seeds=frozenset(seeds), classes=frozenset(classes))
 
 
 def read(name: str, time: object = t) -> Quantity:
