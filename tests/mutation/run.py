@@ -75,6 +75,9 @@ def run_tests(tree: Path, tests: tuple[str, ...]) -> tuple[str, str]:
         return "unended", f"no end within {TIMEOUT} s"
     if done.returncode == 0:
         return "survived", ""
+    if done.returncode < 0:  # ended by a signal: compiled code wrote or read where nothing is
+        running = re.search(r'/(tests/[^"]+)", line \d+ in (test_\w+)', done.stderr)
+        return "killed", f"{running[1]}::{running[2]} (it crashes)" if running else f"{tests[0]} (it crashes)"
     found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", done.stdout, re.M)
     if done.returncode != 1 or not found:  # no tests, or pytest itself failed: nothing was tested
         raise RuntimeError(f"pytest {' '.join(tests)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
