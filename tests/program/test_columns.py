@@ -247,6 +247,9 @@ SUMS = {
     "an outer product of earlier steps": (
         op.Total(op.Outer(read("z", t - 1), read("x", t - 1))), ["%1 = valid(z[t-1])", "%2 = outer_sum(%1[t], x[t-1])", "%2"]
     ),
+    "an outer product of shifted values": (
+        op.Total(op.Outer(read("x", t - 1), read("x", t - 2))), ["%1 = valid(x[t-1])", "%2 = outer_sum(%1[t], x[t-2])", "%2"]
+    ),
     "an outer product of one step": (op.Outer(read("x", T), read("z", T)), ["%1 = at_end(x[t])", "%2 = at_end(z[t])", "%3 = outer_sum(%1, %2)", "%3"]),
     "an outer product at every step, of what does not run": (
         op.Total(op.Outer(v_, v_)), ["%1 = outer(v, v)", "%2 = every_step(%1)", "%3 = valid(%2[t])", "%4 = sum_all(%3[t])", "%4"]

@@ -82,6 +82,16 @@ def test_a_sum_over_time_has_a_value_for_each_sequence_whatever_is_summed():
     assert buffers["m"].batched and not buffers["a"].batched and not buffers["g"].batched
 
 
+def test_outer_products_are_summed_without_what_the_padding_holds():
+    def value(text: str):
+        system = rnnsym.parse(f"x: input[n]\nz: input[n]\nr = total(outer({text}))\n")
+        return next(s.value for s in batched(schedule(system, per_sequence={"r": False})).statements)
+
+    assert value("x[t], z[t-1]") == Call("outer_sum", (Load("x", 0), Load("z", -1)))
+    assert value("x[t-2], z[t-1]") == Call("outer_sum", (Call("valid", (Load("x", -2),)), Load("z", -1)))
+    assert value("x[t], log(z[t])") == Call("outer_sum", (Load("x", 0), Call("valid", (Call("log", (Load("z", 0),)),))))
+
+
 def test_what_serves_a_request_says_so_and_what_serves_nothing_is_left_out():
     system = rnnsym.parse("x: input[n]\na[t] = tanh(x[t])\nb[t] = exp(a[t])\nc[t] = sin(a[t])\nd[t] = cos(c[t])\ne[t] = x[t]**2")
     found = restricted(schedule(system), {"b": frozenset(), "c": frozenset({"x"}), "d": frozenset({"x", "h"})})
