@@ -53,7 +53,7 @@ MODELS = {
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
     "errors of one stack that are complete at different times": "x: input[n]\nA: param[n, n]\nB: param[n, n]\nZ: param[n, m]\nS: param[1 + m, n]\n"
     "e: vector[n]\nv: vector[n]\nw: vector[m]\nh: matrix[n, n]\n\ne[t] = x[t]\n"
-    "v[t] = tanh(A @ v[t-2] + norm(w[t-3]) - B @ e[t-2])\nh[t] = max(h[t-1] - 0.1, tanh(outer(Z @ w[t-3], softmax(v[t]))))\n"
+    "v[t] = tanh(A @ v[t-2] + norm(w[t-3] + 0.1) - B @ e[t-2])\nh[t] = 0.5 * h[t-1] + tanh(outer(Z @ w[t-3], softmax(v[t])))\n"
     "w[t] = tanh(1 - sigmoid((S @ v[t-2])[:m]) + w[t-3])\nloss[t] = sum(h[t])\n",
 }
 
