@@ -1,125 +1,27 @@
 """What must agree between the generated NumPy module of a model and the reference interpreter on its equations.
 
 Comes in: a System, its sizes, a seed. Each function raises AssertionError and names what differs. The interpreter runs one sequence at a
-time, each to its own end; the module, planned for speed, runs the padded batch, in chunks, in float32, in a workspace, and backwards from
-any error. The module of one statement per equation, and the one that calls compiled kernels, are held against the planned one.
+time, each to its own end; the module, planned for speed, runs the padded batch, in chunks, in single steps, in float32, and backwards from
+any error.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
-import tempfile
 import warnings
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from witnesses import STEP, Arrays, Unmeasurable, arrays_of, kinks_seen, parts_of
+from drawn_bench import BATCH, SINGLE, TOLERANCE, Bench, assert_same, differ
+from other_modules import class_numbers_are_one_hot_targets, compiled_kernels_agree, other_modules_agree
+from witnesses import STEP, Arrays, Unmeasurable, kinks_seen
 
 from rnnsym.algebra.graph import closure
 from rnnsym.algebra.operators import Compare, Elementwise, StopGradient
 from rnnsym.algebra.system import System
-from rnnsym.backends.head import classes_allowed
 from rnnsym.backends.live import compile_module
-from rnnsym.backends.names import python_names
-from rnnsym.backends.numpy_module import module_text, module_with_kernels
-from rnnsym.backends.parts import Parts
+from rnnsym.backends.numpy_module import module_text
 from rnnsym.program.interpret import Run, interpret
-
-BATCH = 3
-TOLERANCE, SINGLE = 1e-9, 2e-3
-
-
-def differ(found: Any, wanted: Any, tolerance: float = TOLERANCE) -> bool:
-    a, b = np.asarray(found), np.asarray(wanted)
-    if a.shape != b.shape:
-        return True
-    if not a.size:
-        return False
-    with np.errstate(all="ignore"):
-        return not np.all((np.abs(a - b) <= tolerance * max(1.0, float(np.max(np.abs(b[np.isfinite(b)]), initial=0.0)))) | (a == b))
-
-
-def assert_same(what: str, found: Any, wanted: Any, tolerance: float = TOLERANCE) -> None:
-    assert not differ(found, wanted, tolerance), (
-        f"{what}: shapes {np.shape(found)} {np.shape(wanted)}, found {np.asarray(found).ravel()[:4]}, wanted {np.asarray(wanted).ravel()[:4]}"
-    )
-
-
-@dataclass
-class Bench:
-    """One model, its module, one point."""
-
-    system: System
-    sizes: dict[str, int]
-    steps: int
-    lengths: tuple[int, ...]
-    arrays: Arrays
-    parts: Parts
-    module: ModuleType
-
-    @classmethod
-    def of(cls, system: System, sizes: dict[str, int], seed: int, steps: int) -> Bench:
-        rng = np.random.default_rng(seed)
-        lengths = (*(int(n) for n in rng.integers(1, steps + 1, BATCH - 1)), steps)
-        arrays = arrays_of(system, sizes, rng, steps, BATCH)
-        parts = parts_of(system)
-        return cls(system, sizes, steps, lengths, arrays, parts, compile_module(module_text(parts), system.name))
-
-    # -------------------------------------------------------- the module's arguments
-
-    @cached_property
-    def public(self) -> dict[str, str]:
-        return python_names(self.system)
-
-    def params(self, dtype: Any = float, module: ModuleType | None = None):
-        arrays = {p.name: self.arrays[p.name].astype(dtype) for p in self.system.params}
-        return (module or self.module).Params.from_arrays(arrays, **{self.public[n]: k for n, k in self.sizes.items()})
-
-    def data(self, first: int = 0, last: int | None = None, padding: float | None = None) -> dict[str, Any]:
-        """Keyword arguments for steps first … last; padding: what stands behind each sequence's end."""
-        found: dict[str, Any] = {}
-        for d in (*self.system.data, *self.system.constants):
-            if d.name not in self.arrays:
-                continue
-            array = self.arrays[d.name]
-            if d.timed:
-                array = array[first:last].copy()
-                if padding is not None:
-                    for b, n in enumerate(self.lengths):
-                        array[n:, b] = -1 if d.kind == "token" else padding
-            found[self.public[d.name]] = array
-        return found | self.steps_keyword(last if last is not None else self.steps, first)
-
-    def steps_keyword(self, last: int, first: int) -> dict[str, int]:
-        found = {} if any(d.timed for d in self.system.data) else {"steps": last - first}
-        return found | ({} if self.system.data else {"batch": BATCH})
-
-    @property
-    def wrt(self) -> list[str]:
-        return [d.name for d in (*self.system.of_kind("input"), *self.system.constants)]
-
-    # -------------------------------------------------------- the interpreter's answers
-
-    def one(self, b: int, length: int | None = None) -> Arrays:
-        found: Arrays = {}
-        for name, array in self.arrays.items():
-            d = self.system.by_name[name]
-            found[name] = array if d.kind in ("param", "constant") else array[: length or self.steps, b] if d.timed else array[b]
-        return found
-
-    @cached_property
-    def joined(self):
-        return self.parts.cost
-
-    def runs(self, lengths: tuple[int, ...]) -> list[Run]:
-        seeds = {name: np.ones(()) for name in self.joined.seeds.values()}
-        with np.errstate(all="ignore"):
-            return [interpret(self.joined.system, {**self.one(b, n), **seeds}, steps=n, sizes=self.sizes) for b, n in enumerate(lengths)]
 
 
 def check(system: System, sizes: dict[str, int], seed: int, kernels: bool = False) -> bool:
@@ -143,67 +45,6 @@ def check(system: System, sizes: dict[str, int], seed: int, kernels: bool = Fals
     if system.params:  # the dtype of a call follows its parameters
         single_precision_is_close(bench)
     return compiled
-
-
-def other_modules_agree(bench: Bench, others: dict[str, ModuleType], dtype: Any = float, tolerance: float = TOLERANCE) -> None:
-    """Other modules of the model, and the module in a workspace that other lengths were computed in: the same answers."""
-    work, own = bench.module.Workspace(), [bench.public[d.name] for d in bench.system.variables]
-    for lengths in (np.asarray(bench.lengths), None):
-        given = {"lengths": lengths, "wrt": [bench.public[n] for n in bench.wrt] + ["initial"]} | bench.data()
-        wanted = _answers(bench.module.loss_and_grads(bench.params(dtype), **given))
-        _same_answers("in a workspace", _answers(bench.module.loss_and_grads(bench.params(dtype), **given, work=work)), wanted, tolerance)
-        for name, module in others.items():
-            found = module.loss_and_grads(bench.params(dtype, module), **given)
-            _same_answers(name, _answers(found), wanted, tolerance)
-            if dtype is float:
-                traces = [m.forward(bench.params(module=m), **bench.data(), lengths=lengths) for m in (module, bench.module)]
-                _same_answers(name, *({k: np.asarray(trace[k]) for k in own if k in trace} for trace in traces), tolerance)
-
-
-def _answers(found: tuple[Any, Any, Any]) -> Arrays:
-    """Cost, gradients, state: everything that loss_and_grads returns, by name."""
-    cost, grads, state = found
-    rows = {"the cost": np.asarray(cost)} | {f"the gradient of {k}": v for k, v in grads.items()}
-    for what in ("inputs", "constants", "initial"):
-        rows |= {f"the gradient of {what} {k}": np.array(v) for k, v in getattr(grads, what).items()}
-    return rows | {f"the state {k}": np.array(v) for k, v in state.items()}
-
-
-def _same_answers(where: str, found: Arrays, wanted: Arrays, tolerance: float) -> None:
-    assert found.keys() == wanted.keys(), f"{where}: {sorted(found.keys() ^ wanted.keys())} in one module alone"
-    for name, value in wanted.items():
-        assert_same(f"{name}, {where}", found[name], value, tolerance)
-
-
-def class_numbers_are_one_hot_targets(bench: Bench, seed: int) -> None:
-    """Where a target may be given as class numbers: the same answers as with one-hot vectors."""
-    names = classes_allowed(bench.system)
-    if not names:
-        return
-    rng, data = np.random.default_rng(seed), bench.data()
-    numbers = {bench.public[n]: rng.integers(0, bench.arrays[n].shape[-1], bench.arrays[n].shape[:-1]) for n in names}
-    vectors = {k: (v[..., None] == np.arange(data[k].shape[-1])).astype(float) for k, v in numbers.items()}
-    found, wanted = (_answers(bench.module.loss_and_grads(bench.params(), **data | given)) for given in (numbers, vectors))
-    _same_answers("with class numbers", found, wanted, TOLERANCE)
-
-
-def compiled_kernels_agree(bench: Bench) -> bool:
-    """The module with compiled kernels, where it has loops to call them from: they are built, used, and change no answer."""
-    source, code = module_with_kernels(bench.parts, file="drawn_kernels.c")
-    if "run.kernels.bind(" not in source:
-        return False
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "drawn_kernels.c").write_text(code, encoding="utf-8")
-        module = ModuleType("drawn")
-        module.__file__ = str(Path(folder, "drawn.py"))
-        exec(compile(source, module.__file__, "exec"), module.__dict__)
-        before, os.environ["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME"), folder
-        try:
-            assert module.kernels_for(np.dtype(float)) is not None, "the kernels were not built, or not the same as NumPy on a sample"
-        finally:
-            os.environ.pop("XDG_CACHE_HOME") if before is None else os.environ.update(XDG_CACHE_HOME=before)
-        other_modules_agree(bench, {"--kernels c": module})
-    return True
 
 
 def agrees_with_interpreter(bench: Bench, runs: list[Run], ends: tuple[int, ...], lengths: np.ndarray | None) -> None:

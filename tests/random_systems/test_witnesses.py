@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from module_witnesses import Bench, agrees_with_interpreter, class_numbers_are_one_hot_targets, other_modules_agree
+from drawn_bench import Bench
+from module_witnesses import agrees_with_interpreter
+from other_modules import class_numbers_are_one_hot_targets, other_modules_agree
 
 from rnnsym.backends.live import compile_module
 from rnnsym.backends.numpy_module import module_text
