@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rnnsym.program.ops import PER_STEP, Cell
 from rnnsym.program.planning import Plan
 from rnnsym.program.storage import STORED
@@ -14,7 +16,7 @@ def labels(plan: Plan) -> dict[str, str]:
     for phase in (*plan.forward, *plan.gradient):
         for op in phase.ops:
             if op.out.startswith("%") and op.out[1:].isdigit() and op.out not in found and _is_lasting(plan, op.out):
-                first = next((ref.name for ref in op.reads if not ref.name.startswith("%")), "")
+                first = next((re.sub(r"\W", "", ref.name) for ref in op.reads if not ref.name.startswith("%")), "")
                 wanted = label = "_".join(word for word in (op.function, first) if word)
                 count = 1
                 while label in taken:

@@ -181,7 +181,7 @@ class PassStatements(PassExpressions):
         position = place.rstrip("]")
         if position.startswith("T"):
             slot = int(position[1:]) - 1
-            if slot >= self.cells[name].lead:
+            if slot >= self.cells[name].lead or not self.walks:  # a single step has no end
                 return []
             value = f"{self.function('turned')}({text})" if rank == 1 and not self._is_alone(op) else text
             value = value.removesuffix("[:, None]") if self._is_alone(op) else value

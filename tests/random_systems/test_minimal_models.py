@@ -55,6 +55,9 @@ MODELS = {
     "e: vector[n]\nv: vector[n]\nw: vector[m]\nh: matrix[n, n]\n\ne[t] = x[t]\n"
     "v[t] = tanh(A @ v[t-2] + norm(w[t-3] + 0.1) - B @ e[t-2])\nh[t] = 0.5 * h[t-1] + tanh(outer(Z @ w[t-3], softmax(v[t])))\n"
     "w[t] = tanh(1 - sigmoid((S @ v[t-2])[:m]) + w[t-3])\nloss[t] = sum(h[t])\n",
+    "a norm as the loss of a sequence": HEAD + "loss[t] = sum(a * x[t])\nloss = norm(a)\n",
+    "a value after the last step that a stream never reaches": HEAD
+    + "y: target\ng: param\nz[t] = tanh(0.5 * z[t-1] + sum(a * x[t]))\nz[T+1] = g\nloss[t] = (z[t] - z[t+1])**2 * y[t]\n",
 }
 
 
