@@ -42,7 +42,7 @@ class Pasted:
 
 
 def command(source: str, place: int) -> Pasted | None:
-    r"""A LaTeX command at a backslash: `\\sigma`, `\\frac`."""
+    r"""A LaTeX command at a backslash: `\sigma`, `\frac`."""
     match = re.compile(r"\\([A-Za-z]+)").match(source, place)
     if match is None:
         return None
@@ -82,7 +82,7 @@ def raised(row: str, place: int) -> str:
     >>> raised("h[t] = W^T @ x[t]", 8), raised("h[t] = a * x[t]^2", 15)
     ('W.T', 'x[t]**2')
     """
-    before, after = re.search(rf"{_OPERAND}\s*$", row[:place]), re.match(r"\s*(\w+)", row[place + 1 :])
+    before, after = re.search(rf"{_OPERAND}\s*$", row[max(0, place - 200) : place]), re.match(r"\s*(\w+)", row[place + 1 :])
     if before is None or after is None:
         return ""
     return f"{before[0].strip()}.T" if after[1] == "T" else f"{before[0].strip()}**{after[1]}"
