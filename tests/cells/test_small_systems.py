@@ -500,6 +500,7 @@ h: vector[n_h]
 v: vector[n_v]
 v[t] = P @ x[t]
 h[t] = tanh(W @ x[t] + outer(h[t-1], v[t]) @ (Q @ x[t]))
+r[t] = outer(x[t], v[t]) @ (Q @ x[t])
 """
     + READ,
     "tokens that choose rows of a table": IO
@@ -580,5 +581,13 @@ def test_one_statement_per_equation_gives_the_same(feature):
     for module in (rnnsym.compile(system), compile_module(generate(system, level=0), "small")):
         params = module.Params.from_arrays(arrays, **sizes_of(system))
         loss, grads, _ = module.loss_and_grads(params, **given, lengths=np.array(lengths), wrt=inputs)
-        found.append({"loss": loss, **dict(grads.items()), **grads.inputs})
+        trace = module.forward(params, **given, lengths=np.array(lengths))
+        found.append(
+            {
+                "loss": loss,
+                **dict(grads.items()),
+                **grads.inputs,
+                **{f"trace.{v.name}": trace[v.name] for v in system.variables if v.name in trace},
+            }
+        )
     assert_agree(found[1], found[0], 1e-12)
