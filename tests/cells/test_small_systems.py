@@ -488,6 +488,15 @@ m = total(h[t-1]) - 0.5 * total(E @ k[t]) + total(outer(h[t], h[t-1])) @ b
 q[t] = h[t] + m
 loss[t] = cross_entropy(y[t], softmax(V @ q[t] + b_y))
 """,
+    "a class for each sequence, which meets parameters alone": IO
+    + """
+h: vector[n_h]
+k: token[n_k]
+E: param[n_h, n_k]
+h[t] = tanh(W @ x[t] + U @ h[t-1])
+loss = dot(g, E @ k) + sum(E.T @ g)
+"""
+    + READ,
     "conditions on numbers alone": IO
     + """
 h: vector[n_h]

@@ -38,9 +38,9 @@ class Mutant:
         return text.replace(self.old, self.new)
 
 
-def broken(file: str, tests: tuple[str, ...], *rows: tuple[str, str, str]) -> list[Mutant]:
-    """Mutants of one file that the same tests should notice: (name, old, new)."""
-    return [Mutant(name, file, old, new, tests) for name, old, new in rows]
+def broken(file: str, tests: tuple[str, ...], *rows: tuple[str, ...]) -> list[Mutant]:
+    """Mutants of one file that the same tests should notice: (name, old, new), and perhaps why none can."""
+    return [Mutant(name, file, old, new, tests, *equivalent) for name, old, new, *equivalent in rows]
 
 
 WIDER = ("tests/calculus", "tests/program", "tests/proof", "tests/cells", "tests/truth", "tests/backends", "tests/random_systems")

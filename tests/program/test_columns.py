@@ -149,7 +149,9 @@ def test_targets_that_may_be_class_numbers_become_vectors_only_where_they_must()
 # ---------------------------------------------------------------- on their own: shapes, steps, sums over the batch
 
 
-SYSTEM = rnnsym.parse(DATA + "d_s[t] = q[t]\nd_h[t] = x[t]\nd_g = g\nw[t] = z[t+1]\nl = q[T]\nv: input[n]\nl_v = sum(v)\n")
+SYSTEM = rnnsym.parse(
+    DATA + "d_s[t] = q[t]\nd_h[t] = x[t]\nd_g = g\nw[t] = z[t+1]\nl = q[T]\nv: input[n]\nl_v = sum(v)\nk_s: token[m]\nl_k = sum(U @ k_s)\n"
+)
 N = SYSTEM.by_name["x"].shape[0]
 
 
@@ -224,7 +226,7 @@ def summed(expression: Tensor, errors: tuple[str, ...] = (), seeds: tuple[str, .
     return [*map(str, found.ops), str(value)]
 
 
-d_s, d_h, d_g, x_, z_, q_, g_, c_, e_, v_ = (read(name) for name in ("d_s", "d_h", "d_g", "x", "z", "q", "g", "c", "e", "v"))
+d_s, d_h, d_g, x_, z_, q_, g_, c_, e_, v_, k_ = (read(name) for name in ("d_s", "d_h", "d_g", "x", "z", "q", "g", "c", "e", "v", "k_s"))
 last = read("q", T)
 
 SUMS = {
@@ -256,6 +258,7 @@ SUMS = {
     ),
     "tokens": (op.Total(op.Outer(d_h, e_)), ["%1 = scatter(d_h[t], e[t])", "%1"]),
     "tokens first": (op.Total(op.Outer(e_, d_h)), ["%1 = scatter(d_h[t], e[t])", "%1.T"]),
+    "parameters with tokens of each sequence": (op.Outer(c_, k_), ["%1 = one_hot(k_s)", "%2 = outer(c, %1)", "%3 = sum_all(%2)", "%3"]),
     "parameters alone": (op.Times(g_, c_), ["%1 = multiply(g, c)", "%1"]),
 }  # fmt: skip
 

@@ -142,10 +142,10 @@ def test_what_leaves_either_pass_keeps_its_place():
 
 
 def test_equal_gradients_and_equal_variables_each_have_their_own_result():
-    text = "x: input[n]\ns[t] = tanh(x[t])\nr[t] = tanh(x[t])\nh[t] = tanh(s[t] * r[t] + h[t-1] + a + b)\nloss[t] = sum(h[t])\na: param[n]\nb: param[n]\n"
+    text = "x: input[n]\ns[t] = tanh(x[t])\nr[t] = tanh(x[t])\nh[t] = tanh(s[t] * r[t] + h[t-1] + a + b + c)\nloss[t] = sum(h[t])\na: param[n]\nb: param[n]\nc: param[n]\n"
     plan = plan_of(rnnsym.parse(text, name="twins"))
     assert {"s", "r"} <= {op.out for phase in plan.forward for op in phase.ops}
-    assert {"d_a", "d_b"} <= {op.out for phase in plan.gradient for op in phase.ops}
+    assert {"d_a", "d_b", "d_c"} <= {op.out for phase in plan.gradient for op in phase.ops}
 
 
 def test_what_serves_a_request_waits_for_it():
