@@ -146,6 +146,20 @@ def test_exp_and_tanh_of_floats_are_as_accurate_as_is_said(tmp_path, monkeypatch
 
 
 @needs_compiler
+def test_what_is_seen_whole_between_kernels_is_handed_on(tmp_path, monkeypatch):
+    """A product that only a mean reads, at the same step: no array of all steps holds it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = "x: input[n]\nz: vector[n]\nm[t] = mean(x[t] * (z[t-1] + 1))\nz[t] = x[t] - m[t]\n"
+    module = loaded(written(rnnsym.parse(text, name="whole"), tmp_path))
+    x = np.random.default_rng(1).standard_normal((4, 3, 5))
+    assert module.kernels_for(x.dtype) is not None
+    trace, z = module.forward(module.init_params(n=5, dtype=float), x=x), np.zeros((3, 5))
+    for step in range(4):
+        z = x[step] - (x[step] * (z + 1)).mean(1, keepdims=True)
+        assert np.allclose(trace.z[step], z, atol=1e-14, rtol=0)
+
+
+@needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [*LIBRARY, *CELLS], ids=lambda path: path.stem)
 def test_kernels_of_every_model(path, tmp_path, monkeypatch):

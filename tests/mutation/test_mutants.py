@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from mutation.mutant import ROOT, Mutant, StaleMutant
-from mutation.run import MUTANTS, Result, page
+from mutation.run import MUTANTS, PAGE, Result, is_as_said, known_results, page
 
 ONE = Mutant("sign lost", "rnnsym/somewhere.py", "-g", "g", ("tests/calculus",))
 
@@ -36,6 +36,12 @@ def test_every_mutant_still_breaks_the_source(mutant: Mutant):
 def test_every_mutant_has_a_name_of_its_own_and_tests_that_exist():
     assert len({m.name for m in MUTANTS}) == len(MUTANTS) >= 60
     assert {t for m in MUTANTS for t in m.tests if not (ROOT / t.partition("::")[0]).exists()} == set()
+
+
+def test_every_mutant_as_it_is_now_has_been_run_and_was_killed_or_is_equivalent():
+    known = known_results()
+    assert [m.name for m in MUTANTS if m.name not in known or not is_as_said(m, known[m.name])] == [], "python tests/mutation/run.py"
+    assert PAGE.read_text(encoding="utf-8") == page(known, MUTANTS), "python tests/mutation/run.py"
 
 
 def test_the_page_keeps_killed_survived_equivalent_and_not_run_apart():
