@@ -4,6 +4,8 @@ against the complex step, whole batch and different lengths alike.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from agreement import assert_agree, interpreted, sizes_of, some_data, some_params
@@ -532,6 +534,13 @@ h_0[t] = tanh(Q @ x[t])
 }
 
 
+@cache
+def made(feature):
+    """The system and its module."""
+    system = rnnsym.parse(SMALL[feature], name="small")
+    return system, rnnsym.compile(system)
+
+
 def complex_step_gradients(module, arrays, data, initial, sizes):
     """dC/d of every entry of parameters, float inputs and initial values."""
 
@@ -556,8 +565,7 @@ def complex_step_gradients(module, arrays, data, initial, sizes):
 
 @pytest.mark.parametrize("feature", SMALL)
 def test_gradients_of_everything_agree_with_the_complex_step(feature):
-    system = rnnsym.parse(SMALL[feature])
-    module, rng = rnnsym.compile(system), np.random.default_rng(11)
+    (system, module), rng = made(feature), np.random.default_rng(11)
     arrays, data = some_params(system, rng), some_data(system, rng, steps=4)
     sizes = sizes_of(system)
     inputs = [d.name for d in system.data if d.kind == "input"]
@@ -570,8 +578,7 @@ def test_gradients_of_everything_agree_with_the_complex_step(feature):
 
 @pytest.mark.parametrize("feature", SMALL)
 def test_a_padded_batch_equals_its_sequences(feature):
-    system = rnnsym.parse(SMALL[feature])
-    module, rng, lengths = rnnsym.compile(system), np.random.default_rng(12), (5, 1, 3)
+    (system, module), rng, lengths = made(feature), np.random.default_rng(12), (5, 1, 3)
     arrays, data = some_params(system, rng), some_data(system, rng, steps=5, batch=3)
     params = module.Params.from_arrays(arrays, **sizes_of(system))
     runs = [module.loss_and_grads(params, **alone(system, data, b, n)) for b, n in enumerate(lengths)]
@@ -582,12 +589,11 @@ def test_a_padded_batch_equals_its_sequences(feature):
 
 @pytest.mark.parametrize("feature", SMALL)
 def test_one_statement_per_equation_gives_the_same(feature):
-    system = rnnsym.parse(SMALL[feature], name="small")
-    rng, lengths = np.random.default_rng(13), (4, 1)
+    (system, planned), rng, lengths = made(feature), np.random.default_rng(13), (4, 1)
     arrays, data = some_params(system, rng), some_data(system, rng, steps=4)
     given = spoiled(system, data, lengths)
     inputs, found = [d.name for d in system.data if d.kind == "input"], []
-    for module in (rnnsym.compile(system), compile_module(generate(system, level=0), "small")):
+    for module in (planned, compile_module(generate(system, level=0), "small")):
         params = module.Params.from_arrays(arrays, **sizes_of(system))
         loss, grads, _ = module.loss_and_grads(params, **given, lengths=np.array(lengths), wrt=inputs)
         trace = module.forward(params, **given, lengths=np.array(lengths))
