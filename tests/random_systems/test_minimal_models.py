@@ -48,6 +48,7 @@ MODELS = {
     "a bias that is a constant, or computed": HEAD + "W: param[n, n]\nU: param[n, n]\nk: constant[n]\nd = a * b\n"
     "h[t] = tanh(W @ h[t-1] + k)\ng[t] = tanh(U @ g[t-1] + d)\nloss[t] = sum(h[t] * g[t] * x[t])\n",
     "a static reading of a variable that is called as a kind": HEAD + "vector[t] = a * x[t]\nd = vector[T]\nloss = sum(d)\n",
+    "a cost in one term whose gradient reads its value": "x: input[n]\na: param\nloss[t] = sum(a * x[t])\nloss = elu(a)\n",
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
