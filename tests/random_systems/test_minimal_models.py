@@ -49,6 +49,9 @@ MODELS = {
     "h[t] = tanh(W @ h[t-1] + k)\ng[t] = tanh(U @ g[t-1] + d)\nloss[t] = sum(h[t] * g[t] * x[t])\n",
     "a static reading of a variable that is called as a kind": HEAD + "vector[t] = a * x[t]\nd = vector[T]\nloss = sum(d)\n",
     "a cost in one term whose gradient reads its value": "x: input[n]\na: param\nloss[t] = sum(a * x[t])\nloss = elu(a)\n",
+    "two biases whose gradients are equal, beside a recurrence that is no stack": HEAD + "A: param[n, n]\nQ: param[n, n]\ns: param[n, n]\n"
+    "W: param[n, n]\nz[t] = tanh(A @ z[t-2] + a + b)\nq[t] = tanh(Q @ q[t-2] + x[t])\n"
+    "d[t] = sigmoid(s @ q[t-2]) * d[t-2] + tanh(1 / (1 + exp(-(W @ d[t-2]))))\nloss[t] = sum(z[t]) + mean(q[t]**2) + sum(d[t])\n",
     "initial values that no cost sees": HEAD + "k[t] = tanh(a * k[t-1] + x[t+1])\nloss[t] = sum(b * x[t])\n",
     "a start of a variable that Python names otherwise": HEAD
     + "outer[0] = a\nouter[t] = tanh(x[t] + b * outer[t-1])\nloss[t] = sum(outer[t])\n",
