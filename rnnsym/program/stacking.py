@@ -296,8 +296,10 @@ class _Stacking:
             return
         grid = {self.gradients[p]: p for p in stack.grid.values()}
         old = [op for stage in self.result.gradient for op in stage.ops if op.out in grid]
+        if any(op.guard.wanted for op in old):
+            return
         others = [op for stage in self.result.gradient for op in stage.ops if op.out not in grid]
-        if any(op.guard.wanted for op in old) or any(ref.name in grid for op in others for ref in op.reads):
+        if any(ref.name in grid for op in others for ref in op.reads):
             return  # another gradient is made of one of these, which therefore stands by itself
         numbers = tuple(sorted({n for op in old for n in op.numbers}))
         target = f"%d_{stack.name[1:]}"
