@@ -10,6 +10,7 @@ import sys
 import tomllib
 import venv
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,10 @@ def test_a_public_name_has_a_docstring_and_what_is_called_an_example(name):
         assert ">>>" in text, "no example"
     if inspect.isfunction(inspect.unwrap(what)) and name != "sizes":
         assert "Raises" in text, "no word on errors"
+
+
+def test_no_two_test_files_have_one_name():
+    """Folders without an `__init__.py` share their names: a second file would not be collected beside the first."""
+    files = [path for path in Path(__file__).parent.rglob("*.py") if not (path.parent / "__init__.py").exists()]
+    names = Counter(path.name for path in files)
+    assert not [name for name, count in names.items() if count > 1 and name != "conftest.py"]
