@@ -85,7 +85,6 @@ class PassArrays:
         self.pool: dict[str, str] = {}
         self.spans: dict[str, sympy.Expr] = {}  # how many steps a stretch has → how many numbers of a step it works on
         self.span = ""
-        self.counts = False
         self.weak: set[str] = set()  # Python numbers: they take the precision of what they meet
         self.stretch_rooms: dict[str, str] = {}
         self.labels = labels(self.plan)

@@ -38,7 +38,7 @@ class PlannedBody(PassStatements):
             self.kind, self.window = "static", ""
             return self._guarded([op for stage in phase.stages for op in stage.ops], INDENT, first="\n")
         self.pool = pooled(phase, self) if self.compiled is None else {}  # a kernel's arrays are never the same memory
-        self.late, self.counts = {}, False
+        self.late = {}
         self.turned -= {resolved(Ref(op.out, 0), self.places).name for op in phase.ops}
         only_scan = len(phase.stages) == 1 and phase.has_scan
         word = "backwards" if phase.direction < 0 else "forwards"
@@ -56,8 +56,7 @@ class PlannedBody(PassStatements):
             rows += self._map(stage, INDENT + 4) if stage.kind == "map" else self._scan(stage, INDENT + 4)
         self.spans[self.span] = self._weight(phase)
         names, lists = [WHOLE, *self.along], [self.chunks, *self.along.values()]
-        counted = self.counts or bool(self.stretch_rooms)
-        count = [f"{pad}    count = {WHOLE}.stop - {WHOLE}.start"] if counted else []
+        count = [f"{pad}    count = {WHOLE}.stop - {WHOLE}.start"] if self.stretch_rooms else []
         head = [f"{pad}    {name} = {text}" for name, text in self.stretch_rooms.items()]
         return ["", note, *self._late_lines(), *for_loop(names, lists, INDENT), *count, *head, *rows]
 

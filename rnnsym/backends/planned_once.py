@@ -128,11 +128,6 @@ def _total(body: PassStatements, op: Op) -> list[str]:
     return [f"{body.local(op.out)} = {_unaligned(body, op.args[0])}.sum(0)"]
 
 
-def _static_valid(body: PassStatements, op: Op) -> list[str]:
-    text = _unaligned(body, op.args[0])
-    return [f"{body.local(op.out)} = {body._valid(op, [text])}"]
-
-
 ONCE: dict[str, Callable[[PassStatements, Op], list[str]]] = {
     "outer_sum": _outer_sum,
     "sum_all": _sum_all,

@@ -177,7 +177,7 @@ def by_single_precision(setting: Setting, rng: np.random.Generator) -> Residuals
     if max(residuals, default=0.0) > SINGLE_TOLERANCE:
         rounded = setting.bench.claims(setting.point.rounded())[1]
         moved = max(error(r.gradient, c.gradient) for c, r in zip(setting.claims, rounded, strict=True))
-        residuals = [_beyond(r, 10 * moved) for r in residuals]
+        residuals = [_beyond(r, 10 * moved) for r in residuals] if np.isfinite(moved) else residuals
     return {setting.label(c): r for c, r in zip(setting.claims, residuals, strict=True)}
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import time
 
+import numpy as np
 import pytest
 
 import rnnsym
@@ -80,6 +81,27 @@ def test_who_computes_something_else_is_not_timed(monkeypatch: pytest.MonkeyPatc
     row = tasks.compare(SMALL | {"against": ["naive"]})["rows"][0]
     assert [c["name"] for c in row["contestants"]] == ["rnnsym"]
     assert row["absent"]["naive"].startswith("not timed: the gradient of U_f differs by ")
+
+
+STEEP = "x: input[n]\nW: param[n, n]\nh[t] = W @ x[t]\nloss[t] = sum(sin({} * h[t]))\n"
+
+
+@pytest.mark.parametrize("slope, rounding_decides", [("1", False), ("3e4", True)])
+def test_what_rounding_alone_does_is_allowed_but_no_wrong_gradient(slope, rounding_decides, tmp_path):
+    """In float32 the sine of large numbers is not exact: who rounds otherwise is timed, who computes something else is not."""
+    file = tmp_path / "steep.rnn"
+    file.write_text(STEEP.format(slope))
+    system = rnnsym.load(str(file))
+    module = rnnsym.compile(system)
+    (scale,) = tasks.scales(system, "T=3,B=2,n=4")
+    case = tasks.cases(system, module, scale, "float32")
+    reference = tasks.training.result(module, case, np.float64)
+    allowed = tasks._allowed(case, reference)
+    assert (allowed > tasks.TOLERANCES["float32"]) == rounding_decides and allowed <= tasks.WRONG
+    honest = tasks.training.result(module, case)
+    assert tasks.disagreement(honest, reference)[0] <= allowed
+    wrong = honest[0], {name: 1.3 * gradient for name, gradient in honest[1].items()}
+    assert tasks.disagreement(wrong, reference)[0] > allowed
 
 
 def test_a_profile_finds_the_products_of_every_step_and_its_shares_are_all_of_the_time():
